@@ -1,0 +1,1 @@
+"""PEN Mobile: one affect model, made each phone owner's own."""

@@ -1,0 +1,211 @@
+"""Export: a trained run becomes a bundle, verified before it takes its name."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from pen_mobile.bundle.golden import Golden, make_golden
+from pen_mobile.bundle.head_program import PredictProgram, TrainProgram
+from pen_mobile.bundle.lowering import Lowered, fold_batch_norm, lower
+from pen_mobile.bundle.recipe import Recipe
+from pen_mobile.bundle.verify import Verification, verify_bundle
+from pen_mobile.contract.folder import describe_files, open_bundle, seal
+from pen_mobile.contract.manifest import (
+    BackbonePart,
+    CropPart,
+    GoldenPart,
+    HeadPart,
+    HyperParameter,
+    Manifest,
+    PredictPart,
+    SourcePart,
+    StateTensor,
+    TrainPart,
+)
+from pen_mobile.errors import PenMobileError
+from pen_mobile.files import new_folder, refuse_existing
+from pen_mobile.learning.run import Run
+from pen_mobile.network.backbone import Backbone
+from pen_mobile.network.optimizers import OPTIMIZERS
+from pen_mobile.progress import SILENT, Progress
+from pen_mobile.resources import contract_folder
+
+_BACKBONE = "backbone.pte"
+_HEAD = "head.pte"
+_PARAMETERS = "head-parameters.f32"
+_GOLDEN = "golden.safetensors"
+_STORE = "personal_store.sql"
+_PREDICT_BATCH = 32
+
+
+@dataclass
+class Exported:
+    """What an export did.
+
+    Attributes:
+        verification: the proof, from the real runtime.
+        bytes: size of every file of the bundle.
+        seconds: time spent in every stage.
+        undelegated: per method, operators that XNNPACK did not take.
+    """
+
+    verification: Verification
+    bytes: dict[str, int]
+    seconds: dict[str, float] = field(default_factory=dict)
+    undelegated: dict[str, list[str]] = field(default_factory=dict)
+
+
+def export_bundle(run: Run, recipe: Recipe, out: Path, progress: Progress = SILENT) -> Exported:
+    """Make a bundle of a complete run; either a whole and verified one stands at ``out`` afterwards, or none.
+
+    Raises:
+        BadInput: ``out`` exists.
+        PenMobileError: the programs differ from the float model by more than the recipe allows.
+    """
+    refuse_existing(out)
+    exporter = _Exporter(run, recipe, progress)
+    with new_folder(out) as folder, progress.task("export", 4) as task:
+        exporter.advance = task.advance
+        return exporter.export(folder)
+
+
+class _Exporter:
+    def __init__(self, run: Run, recipe: Recipe, progress: Progress) -> None:
+        self.run, self.recipe, self.progress = run, recipe, progress
+        self.backbone = run.backbone()
+        self.seconds: dict[str, float] = {}
+        self.undelegated: dict[str, list[str]] = {}
+        self.advance = lambda steps=1, note="": None
+
+    def export(self, folder: Path) -> Exported:
+        with self._stage("golden vectors"):
+            self._golden().write(folder / _GOLDEN)
+        if self.backbone is not None:
+            with self._stage("backbone program"):
+                self._keep(folder / _BACKBONE, self._lower_backbone(self.backbone))
+        with self._stage("head programs"):
+            self._keep(folder / _HEAD, self._lower_head())
+        parameters = self.run.expert_head().packed.detach().numpy()
+        parameters.astype("<f4").tofile(folder / _PARAMETERS)
+        shutil.copyfile(contract_folder() / _STORE, folder / _STORE)
+        seal(folder, self._manifest(folder))
+        with self._stage("verification"):
+            verification = verify_bundle(open_bundle(folder))
+        self._insist(verification)
+        sizes = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
+        return Exported(verification, sizes, self.seconds, self.undelegated)
+
+    def _golden(self) -> Golden:
+        return make_golden(self.run, self.backbone, self.recipe.head)
+
+    def _lower_backbone(self, backbone: Backbone) -> Lowered:
+        size = backbone.input_size
+        return lower({"forward": (fold_batch_norm(backbone), (torch.zeros(1, 3, size, size),))})
+
+    def _lower_head(self) -> Lowered:
+        predict, train = self._predict_program(), self._train_program()
+        return lower({"predict": (predict, predict.example_inputs()), "train": (train, train.example_inputs())})
+
+    def _predict_program(self) -> PredictProgram:
+        record = self.run.record
+        return PredictProgram(record.feature_size, record.expert_count, _PREDICT_BATCH)
+
+    def _train_program(self) -> TrainProgram:
+        record, head = self.run.record, self.recipe.head
+        return TrainProgram(record.feature_size, record.expert_count, head.optimizer, head.steps_per_call, head.batch)
+
+    def _manifest(self, folder: Path) -> Manifest:
+        recipe = self.recipe
+        return Manifest(
+            format="pen-mobile-bundle",
+            schema_version=1,
+            recipe=recipe.name,
+            precision=recipe.precision,
+            affect=("valence", "arousal"),
+            affect_range=(-1, 1),
+            backbone=self._backbone_part(),
+            head=self._head_part(),
+            adaptation=recipe.adaptation,
+            golden=GoldenPart(
+                file=_GOLDEN,
+                feature_tolerance=recipe.tolerance.features,
+                affect_tolerance=recipe.tolerance.affect,
+                train_tolerance=recipe.tolerance.train,
+            ),
+            store_schema=_STORE,
+            source=self._source_part(),
+            files=describe_files(folder),
+        )
+
+    def _backbone_part(self) -> BackbonePart | None:
+        backbone = self.backbone
+        if backbone is None:
+            return None
+        crop = CropPart(size=backbone.input_size, margin=self.recipe.crop.margin, detector="lbp-frontal")
+        return BackbonePart(
+            file=_BACKBONE,
+            method="forward",
+            name=backbone.name,
+            feature_size=backbone.feature_size,
+            crop=crop,
+            mean=backbone.mean,
+            std=backbone.std,
+        )
+
+    def _head_part(self) -> HeadPart:
+        head, train = self.recipe.head, self._train_program()
+        defaults = {"learning_rate": head.learning_rate, "lambda_1": head.lambda_1}
+        return HeadPart(
+            file=_HEAD,
+            initial_parameters=_PARAMETERS,
+            expert_count=train.expert_count,
+            feature_size=train.feature_size,
+            state=[StateTensor(name=name, shape=shape) for name, shape in train.state_shapes().items()],
+            predict=PredictPart(method="predict", batch=_PREDICT_BATCH),
+            train=TrainPart(
+                method="train",
+                steps=train.steps,
+                batch=train.batch,
+                optimizer=head.optimizer,
+                constants=OPTIMIZERS[head.optimizer].constants,
+                hyper=[HyperParameter(name=name, default=defaults[name]) for name in train.hyper_names],
+            ),
+        )
+
+    def _source_part(self) -> SourcePart:
+        record = self.run.record
+        return SourcePart(
+            subjects=record.expert_count,
+            data_digest=record.data["digest"],
+            synthetic=record.data["synthetic"],
+            validation=record.validation,
+            seed=record.config["seed"],
+            versions=record.versions,
+        )
+
+    def _keep(self, path: Path, program: Lowered) -> None:
+        program.write(path)
+        self.undelegated |= program.undelegated
+
+    def _insist(self, verification: Verification) -> None:
+        for check in verification.checks:
+            if not check.passed:
+                raise PenMobileError(
+                    f"recipe {self.recipe.name}: {check.name} differ from the float model by {check.largest_error:.2g}, "
+                    f"more than the {check.tolerance:.2g} it allows; nothing was exported"
+                )
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        started = time.perf_counter()
+        self.advance(0, name)
+        yield
+        self.seconds[name] = round(time.perf_counter() - started, 3)
+        self.advance(1)

@@ -1,0 +1,199 @@
+"""The manifest: everything a phone must know about a bundle, checked when read."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+SCHEMA_VERSION = 1
+"""Raised when a reader of the old version would go wrong; new optional keys do not raise it."""
+
+FileName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Count = Annotated[int, Field(ge=1, le=1 << 24)]
+Tolerance = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class FilePart(_Part):
+    """One file of the bundle."""
+
+    bytes: Annotated[int, Field(ge=0)]
+    sha256: Sha256
+
+
+class CropPart(_Part):
+    """How a face becomes a frame; the phone must do the same.
+
+    Attributes:
+        size: side of the frame, pixels.
+        margin: side of the square crop as a multiple of the detected box's longer side.
+        detector: the detector that the margin belongs to.
+    """
+
+    size: Count
+    margin: Annotated[float, Field(gt=0, le=8)]
+    detector: Literal["lbp-frontal"]
+
+
+class BackbonePart(_Part):
+    """The frozen feature extractor.
+
+    Its method takes one frame, float32 ``[1, 3, size, size]``, RGB, values 0 to 255, and returns the
+    feature, float32 ``[1, D_z]``. Normalisation is inside; ``mean`` and ``std`` only document it.
+    """
+
+    file: FileName
+    method: str
+    name: str
+    feature_size: Count
+    crop: CropPart
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+class StateTensor(_Part):
+    """One tensor of the head state, float32, in the order in which methods take and return them."""
+
+    name: str
+    shape: tuple[Count, ...]
+
+
+class HyperParameter(_Part):
+    """One number of the ``hyper`` input, in order, with the value to use when in doubt."""
+
+    name: str
+    default: float
+
+
+class TrainPart(_Part):
+    """The train method: ``(state.., z [K,B,D_z], y [K,B,2], weight [K,B], hyper [H]) -> (state'.., loss [K])``.
+
+    Attributes:
+        steps: K, optimizer steps in one call, each on its own batch.
+        batch: B, samples a step; weight 0 pads a short one.
+        optimizer: its name.
+        constants: numbers baked into the program.
+        hyper: numbers given at every call.
+    """
+
+    method: str
+    steps: Count
+    batch: Count
+    optimizer: Literal["adadelta", "sgd", "adam"]
+    constants: dict[str, float]
+    hyper: list[HyperParameter]
+
+
+class PredictPart(_Part):
+    """The predict method: ``(parameters, z [1,B,D_z]) -> (affect [1,B,2], gate [1,B,n_s])``."""
+
+    method: str
+    batch: Count
+
+
+class HeadPart(_Part):
+    """The trainable head: programs, sizes and the state that training changes.
+
+    ``state[0]`` is the packed parameter matrix ``[1, 3 n_s, D_z + 1]``: gate rows, then valence and
+    arousal of every expert; the last column is the bias. The others are optimizer slots, which start
+    at zero. ``initial_parameters`` holds ``state[0]`` as row-major little-endian float32.
+    """
+
+    file: FileName
+    initial_parameters: FileName
+    expert_count: Count
+    feature_size: Count
+    state: Annotated[list[StateTensor], Field(min_length=1)]
+    predict: PredictPart
+    train: TrainPart
+
+    @model_validator(mode="after")
+    def _sizes_agree(self) -> HeadPart:
+        expected = (1, 3 * self.expert_count, self.feature_size + 1)
+        if self.state[0].shape != expected:
+            raise ValueError(f"state[0] has shape {self.state[0].shape}, but n_s and D_z ask for {expected}")
+        return self
+
+
+class AdaptationPart(_Part):
+    """How a phone adapts unless its owner's app says otherwise.
+
+    Attributes:
+        steps: optimizer steps at most.
+        check_every: steps between looks at the held-out labels.
+        patience: looks without improvement before stopping.
+        held_out: share of the labels that never train.
+        min_labels: below this many labels the phone declines.
+        margin: the new state is accepted when its held-out error is at most the old one's plus this.
+    """
+
+    steps: Count
+    check_every: Count
+    patience: Count
+    held_out: Annotated[float, Field(gt=0, lt=1)]
+    min_labels: Annotated[int, Field(ge=4, le=1 << 20)]
+    margin: Annotated[float, Field(ge=0, le=1)]
+
+
+class GoldenPart(_Part):
+    """Inputs with the answers of the float model, and how far a runtime may be from them (largest difference)."""
+
+    file: FileName
+    feature_tolerance: Tolerance
+    affect_tolerance: Tolerance
+    train_tolerance: Tolerance
+
+
+class SourcePart(_Part):
+    """Where the model comes from.
+
+    Attributes:
+        subjects: how many source people.
+        data_digest: hash of their table.
+        synthetic: True when they are invented; then no number may be compared with real people's.
+        validation: CCC and RMSE of s-SN and s-PEN on held-out rows of the source people.
+        seed: seed of the training run.
+        versions: what made it.
+    """
+
+    subjects: Count
+    data_digest: Sha256
+    synthetic: bool
+    validation: dict[str, dict[str, float | None]]
+    seed: int
+    versions: dict[str, str]
+
+
+class Manifest(_Part):
+    """``manifest.json``; labels are always valence, then arousal, each in [-1, 1]."""
+
+    format: Literal["pen-mobile-bundle"]
+    schema_version: Literal[1]
+    recipe: str
+    precision: Literal["fp32"]
+    affect: tuple[Literal["valence"], Literal["arousal"]]
+    affect_range: tuple[Literal[-1], Literal[1]]
+    backbone: BackbonePart | None
+    head: HeadPart
+    adaptation: AdaptationPart
+    golden: GoldenPart
+    store_schema: FileName
+    source: SourcePart
+    files: dict[FileName, FilePart]
+
+    @model_validator(mode="after")
+    def _parts_agree(self) -> Manifest:
+        named = [self.head.file, self.head.initial_parameters, self.golden.file, self.store_schema]
+        if self.backbone is not None:
+            named.append(self.backbone.file)
+            if self.backbone.feature_size != self.head.feature_size:
+                raise ValueError(f"backbone gives {self.backbone.feature_size} features, head takes {self.head.feature_size}")
+        for name in named:
+            if name not in self.files:
+                raise ValueError(f"file {name} is used but not listed under files")
+        return self

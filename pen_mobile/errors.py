@@ -1,0 +1,19 @@
+"""The small family of errors that a user can meet."""
+
+from __future__ import annotations
+
+
+class PenMobileError(Exception):
+    """Base of every error raised on purpose; ``exit_code`` is what the command line returns."""
+
+    exit_code = 1
+
+
+class BadInput(PenMobileError):
+    """Something the caller gave cannot be used; the message names it and says what to do."""
+
+    exit_code = 2
+
+
+class BundleError(BadInput):
+    """A bundle is damaged, incomplete, or of a version that this release does not understand."""

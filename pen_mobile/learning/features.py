@@ -1,0 +1,58 @@
+"""Features are computed once per (backbone, data) and memory-mapped afterwards."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import torch
+from lightning.fabric import Fabric
+from numpy.typing import NDArray
+
+from pen_mobile.files import replacing
+from pen_mobile.network.backbone import Backbone
+from pen_mobile.progress import SILENT, Progress
+from pen_mobile.subjects.frames import Frames
+
+_BATCH = 64
+
+
+def cached_features(
+    fabric: Fabric, backbone: Backbone, frames: Frames, folder: Path, progress: Progress = SILENT
+) -> NDArray[np.float32]:
+    """Return features ``[N, D_z]`` of all frames, from ``folder`` when they were computed before.
+
+    The file name is made of the backbone's hash and the frames' hash, so that neither a new training
+    nor new data can meet old features.
+    """
+    key = hashlib.sha256(f"{backbone.digest()}/{frames.digest}".encode()).hexdigest()[:16]
+    path = folder / f"features-{key}.npy"
+    if fabric.is_global_zero and not path.exists():
+        with replacing(path) as temporary:
+            _write(fabric, backbone, frames, temporary, progress)
+    fabric.barrier()
+    features: NDArray[np.float32] = np.load(path, mmap_mode="r")
+    return features
+
+
+def _write(fabric: Fabric, backbone: Backbone, frames: Frames, path: Path, progress: Progress) -> None:
+    shape = (len(frames), backbone.feature_size)
+    out = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)  # type: ignore[no-untyped-call]
+    with progress.task("features", len(frames)) as task:
+        for start in range(0, len(frames), _BATCH):
+            rows = slice(start, min(start + _BATCH, len(frames)))
+            out[rows] = extract_features(backbone, frames.read(rows, backbone.input_size), fabric.device)
+            task.advance(rows.stop - rows.start)
+    out.flush()
+
+
+@torch.no_grad()
+def extract_features(
+    backbone: Backbone, pixels: NDArray[np.uint8], device: torch.device | str = "cpu"
+) -> NDArray[np.float32]:
+    """Return features ``[B, D_z]`` of uint8 RGB frames ``[B, S, S, 3]``, in float32 and evaluation mode."""
+    backbone.eval().to(device)
+    frames = torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2).float()
+    features: NDArray[np.float32] = backbone(frames).cpu().numpy()
+    return features

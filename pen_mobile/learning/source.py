@@ -1,0 +1,229 @@
+"""Source learning: the three steps of Algorithm 1, as four stages that can each be resumed."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from lightning.fabric import Fabric
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from pen_mobile import provenance
+from pen_mobile.errors import BadInput
+from pen_mobile.learning.batches import Batch, FeatureSamples, FrameSamples, Samples
+from pen_mobile.learning.config import LearningConfig
+from pen_mobile.learning.features import cached_features
+from pen_mobile.learning.fit import Loss, Stage, fit
+from pen_mobile.learning.run import STAGES, Run, RunRecord
+from pen_mobile.metrics import agreement
+from pen_mobile.network.backbone import Backbone, make_backbone
+from pen_mobile.network.heads import ExpertHead, SharedHead
+from pen_mobile.network.losses import affect_loss, gate_loss, source_loss
+from pen_mobile.network.optimizers import OptimizerName
+from pen_mobile.progress import SILENT, Progress
+from pen_mobile.subjects.frames import Frames
+from pen_mobile.subjects.splits import validation_split
+from pen_mobile.subjects.table import SubjectTable
+
+
+def learn_source(
+    table: SubjectTable, config: LearningConfig, folder: Path, fabric: Fabric | None = None, progress: Progress = SILENT
+) -> Run:
+    """Learn SN and PEN from the source people of a table, into a run folder.
+
+    A table of features skips stage 1. A run that was interrupted goes on where it stopped when it is
+    called again with the same table and config.
+
+    Raises:
+        BadInput: fewer than two source people, or ``folder`` holds something else.
+    """
+    people = table.subjects("source")
+    if len(people) < 2:
+        raise BadInput(f"{table.origin}: {len(people)} source subjects; learning experts needs at least 2")
+    fabric = fabric or Fabric(accelerator="cpu", devices=1)
+    source = table.take(table.rows_with_role("source"))
+    learner = _Learner(fabric, source, config, Run.begin(folder, _record(source, config)), progress)
+    if not learner.run.record.complete:
+        learner.learn()
+    return learner.run
+
+
+def _record(source: SubjectTable, config: LearningConfig) -> RunRecord:
+    data = {
+        "digest": source.digest,
+        "origin": source.origin,
+        "synthetic": source.synthetic,
+        "rows": len(source),
+        "source_subjects": source.subjects("source"),
+    }
+    return RunRecord(asdict(config), data, command=provenance.command(), versions=provenance.versions())
+
+
+class _FrameToAffect(nn.Module):
+    """Backbone and shared head as one network: ``x -> z -> y~``."""
+
+    def __init__(self, backbone: Backbone, head: SharedHead) -> None:
+        super().__init__()
+        self.backbone, self.head = backbone, head
+
+    def forward(self, frames: Tensor) -> Tensor:
+        affect: Tensor = self.head(self.backbone(frames.float()))
+        return affect
+
+
+def _shared_loss(network: nn.Module, batch: Batch) -> Tensor:
+    return affect_loss(network(batch.x), batch.affect)
+
+
+_Halves = tuple[Samples, Samples]
+"""Samples to learn from, samples to validate on."""
+
+
+@dataclass
+class _Learner:
+    """Source learning in progress."""
+
+    fabric: Fabric
+    source: SubjectTable
+    config: LearningConfig
+    run: Run
+    progress: Progress
+
+    def __post_init__(self) -> None:
+        self.people = self.source.subjects("source")
+        self.affect = torch.from_numpy(self.source.affect)
+        self.subject = torch.from_numpy(np.searchsorted(self.people, self.source.subject))
+        self.training, self.held_out = validation_split(
+            self.source, self.config.validation_fraction, self.config.seed
+        )
+
+    def learn(self) -> None:
+        learnt = self._learn_backbone()
+        features = self._features(learnt)
+        self.feature_size = features.shape[1]
+        samples = self._feature_samples(features)
+        shared = self._learn_shared(samples, learnt)
+        gate = self._learn_gate(samples)
+        experts = self._learn_experts(samples, shared, gate)
+        self._conclude(features, shared, experts, learnt.backbone.digest() if learnt else "")
+
+    def _learn_backbone(self) -> _FrameToAffect | None:
+        """Step 1 of Algorithm 1: backbone and shared head together, on frames."""
+        if self.source.frames is None:
+            return None
+        torch.manual_seed(self.config.seed)
+        backbone = make_backbone(self.config.backbone, self.config.weights, self.config.input_size)
+        network = _FrameToAffect(backbone, SharedHead(backbone.feature_size))
+        self._fit(
+            STAGES[0],
+            network,
+            _shared_loss,
+            self._frame_samples(backbone.input_size, self.source.frames),
+            optimizer=self.config.backbone_optimizer,
+            learning_rate=self.config.backbone_learning_rate,
+            epochs=self.config.backbone_epochs,
+        )
+        return network
+
+    def _features(self, learnt: _FrameToAffect | None) -> NDArray[np.float32]:
+        if learnt is None:
+            assert self.source.features is not None
+            return self.source.features
+        assert self.source.frames is not None
+        folder = self.run.folder / "features"
+        return cached_features(self.fabric, learnt.backbone, self.source.frames, folder, self.progress)
+
+    def _learn_shared(self, samples: _Halves, learnt: _FrameToAffect | None) -> SharedHead:
+        """Step 2: the shared head alone, on cached features of the frozen backbone."""
+        torch.manual_seed(self.config.seed)
+        shared = SharedHead(self.feature_size)
+        if learnt is not None:
+            shared.load_state_dict(learnt.head.state_dict())
+        self._fit(STAGES[1], shared, _shared_loss, samples, epochs=self.config.head_epochs)
+        return shared
+
+    def _learn_gate(self, samples: _Halves) -> nn.Linear:
+        """Section 3.5: the gate in isolation, with the people's indices as labels (Eqs. 6 and 7)."""
+        torch.manual_seed(self.config.seed)
+        gate = nn.Linear(self.feature_size, len(self.people))
+        lambda_1 = self.config.lambda_1
+
+        def loss(gate: nn.Module, batch: Batch) -> Tensor:
+            return gate_loss(gate(batch.x), batch.subject, lambda_1)
+
+        self._fit(STAGES[2], gate, loss, samples, epochs=self.config.head_epochs)
+        return gate
+
+    def _learn_experts(self, samples: _Halves, shared: SharedHead, gate: nn.Linear) -> ExpertHead:
+        """Step 3: every expert from the shared head, then gate and experts jointly (Eq. 4), stopped early."""
+        head = ExpertHead.from_layers(gate, [shared] * len(self.people))
+        lambda_0, lambda_1 = self.config.lambda_0, self.config.lambda_1
+
+        def loss(head: nn.Module, batch: Batch) -> Tensor:
+            return source_loss(head(batch.x), batch.affect, batch.subject, lambda_0, lambda_1)
+
+        epochs, patience = self.config.joint_epochs, self.config.patience
+        self._fit(STAGES[3], head, loss, samples, epochs=epochs, patience=patience)
+        return head
+
+    def _fit(
+        self,
+        name: str,
+        module: nn.Module,
+        loss: Loss,
+        samples: _Halves,
+        *,
+        epochs: int,
+        patience: int | None = None,
+        optimizer: OptimizerName | None = None,
+        learning_rate: float | None = None,
+    ) -> None:
+        """Run one stage with the settings that all stages share, and note how it went."""
+        config = self.config
+        stage = Stage(
+            name,
+            module,
+            loss,
+            *samples,
+            optimizer=optimizer or config.optimizer,
+            learning_rate=learning_rate if optimizer else config.learning_rate,
+            epochs=epochs,
+            patience=patience,
+            max_steps=config.max_steps,
+            batch_size=config.batch_size,
+            seed=config.seed,
+        )
+        log = fit(self.fabric, stage, self.run.stage_file(name), self.progress)
+        self.run.record.stages[name] = asdict(log)
+
+    def _frame_samples(self, size: int, frames: Frames) -> _Halves:
+        training, held_out = (
+            FrameSamples(frames, size, rows, self.affect[rows], self.subject[rows])
+            for rows in (self.training, self.held_out)
+        )
+        return training, held_out
+
+    def _feature_samples(self, features: NDArray[np.float32]) -> _Halves:
+        training, held_out = (
+            FeatureSamples(torch.from_numpy(features[rows]), self.affect[rows], self.subject[rows])
+            for rows in (self.training, self.held_out)
+        )
+        return training, held_out
+
+    @torch.no_grad()
+    def _conclude(self, features: NDArray[np.float32], shared: SharedHead, experts: ExpertHead, digest: str) -> None:
+        """Measure both models on the held-out rows and mark the run complete."""
+        held_out = torch.from_numpy(features[self.held_out])
+        record = self.run.record
+        record.feature_size, record.expert_count = self.feature_size, len(self.people)
+        record.backbone_digest = digest
+        for name, estimate in (("s-SN", shared.cpu()(held_out)), ("s-PEN", experts.cpu()(held_out).affect)):
+            record.validation[name] = agreement(estimate.numpy(), self.source.affect[self.held_out])._asdict()
+        if self.fabric.is_global_zero:
+            self.run.save_feature_statistics(features)
+            record.complete = True
+            self.run.save()
+        self.fabric.barrier()

@@ -1,0 +1,1 @@
+"""The model: backbone -> z, shared head (SN), expert head (PEN) and their losses."""

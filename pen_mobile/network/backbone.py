@@ -1,0 +1,169 @@
+"""Backbones from torchvision with the classifier taken off: frames in, features z out."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from urllib.error import URLError
+
+import torch
+from torch import Tensor, nn
+
+from pen_mobile.errors import BadInput
+
+_CLASSIFIER_NAMES = ("fc", "classifier", "heads", "head")
+_IMAGENET_MEAN = (0.485, 0.456, 0.406)
+_IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+class Backbone(nn.Module):
+    """A frozen-to-be feature extractor ``x -> z`` (Section 3.2).
+
+    It takes RGB values from 0 to 255 and normalises them itself, so that no phone has constants to
+    get wrong.
+
+    Attributes:
+        name: torchvision's name of the network.
+        input_size: side of the square input, pixels.
+        feature_size: D_z, length of z.
+        mean, std: the normalisation inside, per channel, for values scaled to [0, 1].
+    """
+
+    def __init__(self, name: str, input_size: int = 224) -> None:
+        """Build the network with random weights.
+
+        Raises:
+            BadInput: torchvision has no such network, or it cannot work at this input size.
+        """
+        super().__init__()
+        self.name = name
+        self.input_size = input_size
+        self.mean = _IMAGENET_MEAN
+        self.std = _IMAGENET_STD
+        self.network = _headless(name)
+        # The values 0..255 of a frame, normalised in one multiplication and one addition.
+        scale = 1 / (255 * torch.tensor(self.std))
+        self.register_buffer("scale", scale.view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("shift", (-255 * torch.tensor(self.mean) * scale).view(1, 3, 1, 1), persistent=False)
+        self.feature_size = self._probe()
+
+    scale: Tensor
+    shift: Tensor
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Return features ``[B, D_z]`` of frames ``[B, 3, S, S]``, RGB, float32 in 0..255."""
+        return torch.flatten(self.network(frames * self.scale + self.shift), 1)
+
+    def digest(self) -> str:
+        """SHA-256 over name, input size and every weight: the backbone hash that features carry."""
+        sha = hashlib.sha256(f"{self.name}/{self.input_size}".encode())
+        for key, tensor in sorted(self.state_dict().items()):
+            sha.update(key.encode())
+            sha.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        return sha.hexdigest()
+
+    @torch.no_grad()
+    def _probe(self) -> int:
+        training = self.training
+        self.eval()
+        try:
+            shape = self(torch.zeros(1, 3, self.input_size, self.input_size)).shape
+        except (RuntimeError, AssertionError) as error:
+            reason = str(error).splitlines()[0]
+            raise BadInput(f"backbone {self.name!r} cannot take {self.input_size} px frames: {reason}") from None
+        finally:
+            self.train(training)
+        return int(shape[1])
+
+
+def make_backbone(name: str, weights: str = "none", input_size: int = 224) -> Backbone:
+    """Build a backbone and load its weights.
+
+    Args:
+        name: a torchvision classification network, such as ``resnet50`` or ``mobilenet_v3_small``.
+        weights: ``none`` (random), ``imagenet`` (torchvision's, downloaded once), or the path of a
+            ``.safetensors`` or torchvision ``.pth`` file for the same network.
+        input_size: side of the square input, pixels.
+
+    Raises:
+        BadInput: unknown network, weights that cannot be downloaded or do not fit.
+    """
+    backbone = Backbone(name, input_size)
+    if weights == "none":
+        _let_statistics_keep_up(backbone)
+    elif weights == "imagenet":
+        _load(backbone, _imagenet_weights(name), "imagenet weights")
+    else:
+        _load(backbone, _weights_in(Path(weights)), weights)
+    return backbone
+
+
+def backbone_names() -> list[str]:
+    """Return the names of torchvision's classification networks."""
+    from torchvision import models
+
+    return list(models.list_models(module=models))
+
+
+def _headless(name: str) -> nn.Module:
+    from torchvision import models
+
+    if name not in backbone_names():
+        raise BadInput(
+            f"unknown backbone {name!r}; torchvision has resnet50, resnet18, mobilenet_v3_small, mobilenet_v3_large "
+            f"and {len(backbone_names()) - 4} more (torchvision.models.list_models)"
+        )
+    extra = {"init_weights": True} if name in ("googlenet", "inception_v3") else {}
+    network: nn.Module = models.get_model(name, weights=None, **extra)
+    for attribute in _CLASSIFIER_NAMES:
+        if isinstance(getattr(network, attribute, None), nn.Module):
+            setattr(network, attribute, nn.Identity())
+            return network
+    raise BadInput(f"backbone {name!r} has no classifier to take off; choose another")
+
+
+def _let_statistics_keep_up(backbone: Backbone) -> None:
+    """Training from nothing takes few steps here; MobileNetV3's batch-norm momentum of 0.01 would lag behind."""
+    for module in backbone.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = 0.1
+
+
+def _imagenet_weights(name: str) -> dict[str, Tensor]:
+    from torchvision import models
+
+    try:
+        state: dict[str, Tensor] = models.get_model_weights(name).DEFAULT.get_state_dict(progress=False)
+    except (URLError, OSError) as error:
+        reason = getattr(error, "reason", error)
+        raise BadInput(
+            f"--weights imagenet: the weights of {name} could not be downloaded ({reason}); "
+            "download them elsewhere and give --weights PATH, or use --weights none"
+        ) from None
+    return state
+
+
+def _weights_in(path: Path) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise BadInput(f"--weights {path}: no such file; give none, imagenet or a .safetensors or .pth file")
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return load_file(path)
+        state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+        return state
+    except Exception as error:  # each format's parser raises its own family
+        raise BadInput(f"--weights {path}: not a readable weights file: {str(error).splitlines()[0]}") from None
+
+
+def _load(backbone: Backbone, state: dict[str, Tensor], origin: str) -> None:
+    wanted = backbone.network.state_dict()
+    known = {key: tensor for key, tensor in state.items() if not key.startswith(_CLASSIFIER_NAMES)}
+    missing = sorted(set(wanted) - set(known))
+    unknown = sorted(set(known) - set(wanted))
+    wrong = sorted(key for key in set(wanted) & set(known) if wanted[key].shape != known[key].shape)
+    for what, keys in (("lacks", missing), ("has an unknown", unknown), ("has another shape of", wrong)):
+        if keys:
+            raise BadInput(f"{origin}: not the weights of {backbone.name}: {what} {keys[0]} ({len(keys)} in all)")
+    backbone.network.load_state_dict(known)

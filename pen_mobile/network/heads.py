@@ -1,0 +1,104 @@
+"""The two heads that read the feature z: one for everybody (SN), and a mixture of experts (PEN)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class HeadOutput(NamedTuple):
+    """What the expert head says about a batch.
+
+    Attributes:
+        affect: valence and arousal (the paper's y-tilde), ``[B, 2]``.
+        gate: weight of each expert (c-tilde), rows sum to 1, ``[B, n_s]``.
+        logits: gate activations before the softmax (h), ``[B, n_s]``.
+        experts: what each expert says alone (y-tilde^e), ``[B, n_s, 2]``.
+    """
+
+    affect: Tensor
+    gate: Tensor
+    logits: Tensor
+    experts: Tensor
+
+
+class SharedHead(nn.Linear):
+    """The shared network SN: one linear layer ``D_z -> 2`` (Section 3.2)."""
+
+    def __init__(self, feature_size: int) -> None:
+        super().__init__(feature_size, 2)
+
+
+class ExpertHead(nn.Module):
+    """The personalized expert network PEN: n_s linear experts weighed by a softmax gate (Eqs. 1-3).
+
+    Gate and experts read the same z and are linear, so all of them are one matrix ``packed``
+    ``[3 n_s, D_z + 1]``: rows ``0 .. n_s-1`` are the gate, then valence and arousal of expert 1, of
+    expert 2, and so on; the last column is the bias. It starts at zero: every expert silent and the
+    gate undecided.
+    """
+
+    def __init__(self, feature_size: int, expert_count: int) -> None:
+        super().__init__()
+        self.feature_size = feature_size
+        self.expert_count = expert_count
+        self.packed = nn.Parameter(torch.zeros(3 * expert_count, feature_size + 1))
+
+    def forward(self, z: Tensor) -> HeadOutput:
+        """Return affect, gate weights, gate activations and single experts for features ``[B, D_z]``."""
+        products = functional.linear(z, self.packed[:, :-1], self.packed[:, -1])
+        logits = products[:, : self.expert_count]
+        experts = products[:, self.expert_count :].unflatten(1, (self.expert_count, 2))
+        gate = torch.softmax(logits, dim=1)
+        affect = torch.einsum("bn,bnk->bk", gate, experts)
+        return HeadOutput(affect, gate, logits, experts)
+
+    @property
+    def gate_rows(self) -> Tensor:
+        """View of the gate's weights and bias (W^c), ``[n_s, D_z + 1]``."""
+        return self.packed[: self.expert_count]
+
+    @property
+    def expert_rows(self) -> Tensor:
+        """View of the experts' weights and biases (W^e_i), ``[n_s, 2, D_z + 1]``."""
+        return self.packed[self.expert_count :].unflatten(0, (self.expert_count, 2))
+
+    @torch.no_grad()
+    def start_from_shared(self, shared: nn.Linear) -> None:
+        """Give every expert the weights of the shared head: W^e_i <- W^s (Algorithm 1, step 3)."""
+        self.expert_rows.copy_(_rows(shared))
+
+    @torch.no_grad()
+    def start_at_random(self, generator: torch.Generator | None = None) -> None:
+        """Draw all weights as a fresh linear layer would, U(-1/sqrt(D_z), 1/sqrt(D_z)): for t-PEN."""
+        bound = self.feature_size**-0.5
+        self.packed.uniform_(-bound, bound, generator=generator)
+
+    @classmethod
+    @torch.no_grad()
+    def from_layers(cls, gate: nn.Linear, experts: Sequence[nn.Linear]) -> ExpertHead:
+        """Pack a gate ``D_z -> n_s`` and n_s experts ``D_z -> 2`` into one matrix, without loss."""
+        head = cls(gate.in_features, len(experts))
+        head.gate_rows.copy_(_rows(gate))
+        head.expert_rows.copy_(torch.stack([_rows(expert) for expert in experts]))
+        return head
+
+    @torch.no_grad()
+    def to_layers(self) -> tuple[nn.Linear, list[nn.Linear]]:
+        """Return the gate and the experts as separate layers, without loss."""
+        return _layer(self.gate_rows), [_layer(rows) for rows in self.expert_rows]
+
+
+def _rows(layer: nn.Linear) -> Tensor:
+    return torch.cat([layer.weight, layer.bias[:, None]], dim=1)
+
+
+def _layer(rows: Tensor) -> nn.Linear:
+    layer = nn.Linear(rows.shape[1] - 1, rows.shape[0])
+    layer.weight.copy_(rows[:, :-1])
+    layer.bias.copy_(rows[:, -1])
+    return layer

@@ -1,0 +1,181 @@
+"""A phone: one bundle, one owner's store, and three verbs: predict, remember, adapt."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pen_mobile.contract.folder import open_bundle
+from pen_mobile.errors import BadInput
+from pen_mobile.phone.runtime import BundleRuntime
+from pen_mobile.phone.session import Adaptation, adapt
+from pen_mobile.phone.store import IN_MEMORY, PersonalStore
+from pen_mobile.subjects.faces import FaceBox, FaceDetector, crop_face
+from pen_mobile.subjects.frames import Image, read_image, resize
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Affect:
+    """What the phone says about one face.
+
+    Attributes:
+        valence, arousal: the estimate; labels lie in [-1, 1], estimates may leave it slightly.
+        gate: weight of each expert, sums to 1.
+        face: where the face was found, or None for an aligned frame.
+        milliseconds: wall time of every stage.
+    """
+
+    valence: float
+    arousal: float
+    gate: list[float]
+    face: FaceBox | None
+    milliseconds: dict[str, float]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain values for a JSON document."""
+        face = None if self.face is None else self.face._asdict()
+        return {
+            "valence": self.valence,
+            "arousal": self.arousal,
+            "gate": self.gate,
+            "face": face,
+            "milliseconds": self.milliseconds,
+        }
+
+
+class Phone:
+    """A bundle at work for one owner. Open it with :meth:`open`, close it or use it in ``with``."""
+
+    def __init__(self, runtime: BundleRuntime, store: PersonalStore) -> None:
+        self.runtime, self.store = runtime, store
+        self.manifest = runtime.bundle.manifest
+        self._detector: FaceDetector | None = None
+        state = store.active_state()
+        self._parameters = runtime.initial_parameters() if state is None else state[0]
+
+    @classmethod
+    def open(cls, bundle: str | Path, store: str | Path | None = None, threads: int = 1) -> Phone:
+        """Check and load a bundle, and open or make the owner's store (None keeps it in memory).
+
+        Raises:
+            BundleError: the bundle is damaged.
+            BadInput: the store belongs to another bundle.
+        """
+        folder = open_bundle(Path(bundle))
+        return cls(BundleRuntime(folder, threads), PersonalStore(IN_MEMORY if store is None else Path(store), folder))
+
+    def __enter__(self) -> Phone:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the store."""
+        self.store.close()
+
+    @property
+    def parameters(self) -> Floats:
+        """The head in use, ``[1, 3 n_s, D_z + 1]``."""
+        return self._parameters
+
+    def predict(self, image: str | Path | Image, aligned: bool = False) -> Affect:
+        """Estimate the affect of the largest face in an image.
+
+        Args:
+            image: path, or uint8 RGB ``[H, W, 3]``.
+            aligned: the image is a square face crop already; nothing is detected.
+
+        Raises:
+            BadInput: not an image, or no face in it.
+        """
+        clock = _Clock()
+        pixels = read_image(Path(image)) if isinstance(image, (str, Path)) else image
+        clock.lap("decode")
+        face, frame = self._frame(pixels, aligned, str(image) if isinstance(image, (str, Path)) else "image", clock)
+        z = self.runtime.features(frame[None])
+        clock.lap("backbone")
+        affect, gate = self.runtime.predict(self._parameters, z)
+        clock.lap("head")
+        return Affect(float(affect[0, 0]), float(affect[0, 1]), gate[0].tolist(), face, clock.milliseconds)
+
+    def features(self, images: Sequence[str | Path | Image], aligned: bool = False) -> Floats:
+        """Return features ``[N, D_z]`` of the largest face in each image."""
+        frames = []
+        for image in images:
+            pixels = read_image(Path(image)) if isinstance(image, (str, Path)) else image
+            frames.append(self._frame(pixels, aligned, str(image)[:80], _Clock())[1])
+        if not frames:
+            raise BadInput("no images were given")
+        return self.runtime.features(np.stack(frames))
+
+    def predict_features(self, z: Floats) -> tuple[Floats, Floats]:
+        """Return affect ``[N, 2]`` and gate weights ``[N, n_s]`` of features ``[N, D_z]``."""
+        return self.runtime.predict(self._parameters, z)
+
+    def remember(self, z: Floats, affect: Floats) -> None:
+        """Keep labelled features ``[N, D_z]``, ``[N, 2]`` in the store."""
+        self.store.add(z, affect)
+
+    def adapt(
+        self,
+        images: Sequence[str | Path | Image] = (),
+        labels: Sequence[Sequence[float]] = (),
+        aligned: bool = False,
+        seed: int = 0,
+    ) -> Adaptation:
+        """Remember labelled images, then adapt to everything in the store; accepted or refused, and why.
+
+        Args:
+            labels: (valence, arousal) of every image, each in [-1, 1].
+        """
+        if len(images) != len(labels):
+            raise BadInput(f"{len(images)} images but {len(labels)} labels; give one label for each")
+        if len(images):
+            self.remember(self.features(images, aligned), np.asarray(labels, np.float32).reshape(-1, 2))
+        result, state = adapt(self.runtime, self._parameters, self.store.samples(), self.manifest.adaptation, seed)
+        if state is None:
+            self.store.reject(result.as_json())
+        else:
+            self.store.accept(state, result.as_json())
+            self._parameters = state[0]
+        return result
+
+    def _frame(self, pixels: Image, aligned: bool, name: str, clock: _Clock) -> tuple[FaceBox | None, Image]:
+        backbone = self.manifest.backbone
+        if backbone is None:
+            raise BadInput(f"{self.runtime.bundle.path} has no backbone: it was trained on features and takes no images")
+        face = None
+        if not aligned:
+            self._detector = self._detector or FaceDetector()
+            face = self._detector.largest_face(pixels)
+            if face is None:
+                raise BadInput(f"{name}: no face found; use a frontal, well-lit face, or --aligned for a face crop")
+            clock.lap("detect")
+            pixels = crop_face(pixels, face, backbone.crop.margin)
+        elif pixels.shape[0] != pixels.shape[1]:
+            raise BadInput(f"{name}: an aligned frame is square, this is {pixels.shape[1]} x {pixels.shape[0]}")
+        frame = resize(pixels[None], backbone.crop.size)[0]
+        clock.lap("crop")
+        return face, frame
+
+
+class _Clock:
+    """Milliseconds between laps."""
+
+    def __init__(self) -> None:
+        self.milliseconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.milliseconds[name] = round((now - self._last) * 1e3, 3)
+        self._last = now

@@ -1,0 +1,130 @@
+"""The programs of a bundle, executed by the real ExecuTorch runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pen_mobile.contract.folder import BundleFolder
+from pen_mobile.contract.head_state import State
+from pen_mobile.errors import BadInput, BundleError
+
+Floats = NDArray[np.float32]
+
+
+class BundleRuntime:
+    """Backbone and head of one bundle, loaded and ready.
+
+    Attributes:
+        bundle: the folder and its manifest.
+        threads: size of ExecuTorch's thread pool, which all programs of the process share.
+    """
+
+    def __init__(self, bundle: BundleFolder, threads: int = 1) -> None:
+        """Load the bundle's programs.
+
+        Raises:
+            BundleError: the runtime does not accept a program.
+        """
+        from executorch.extension.pybindings import portable_lib
+
+        portable_lib._unsafe_reset_threadpool(threads)
+        self.bundle, self.threads = bundle, threads
+        manifest = bundle.manifest
+        head = _Program(bundle.file(manifest.head.file))
+        self._predict = head.method(manifest.head.predict.method)
+        self._train = head.method(manifest.head.train.method)
+        self._backbone = None
+        if manifest.backbone is not None:
+            self._backbone = _Program(bundle.file(manifest.backbone.file)).method(manifest.backbone.method)
+
+    def features(self, frames: NDArray[np.uint8]) -> Floats:
+        """Return features ``[N, D_z]`` of uint8 RGB frames ``[N, S, S, 3]``.
+
+        Raises:
+            BadInput: the bundle has no backbone, or takes frames of another size.
+        """
+        backbone = self.bundle.manifest.backbone
+        if self._backbone is None or backbone is None:
+            raise BadInput(f"{self.bundle.path} has no backbone: it was trained on features; give features, not images")
+        size = backbone.crop.size
+        if frames.shape[1:] != (size, size, 3):
+            raise BadInput(f"frames are {list(frames.shape[1:])}, the backbone takes [{size}, {size}, 3]")
+        planes = np.ascontiguousarray(frames.transpose(0, 3, 1, 2), dtype=np.float32)
+        return np.concatenate([self._backbone(planes[row : row + 1])[0] for row in range(len(planes))])
+
+    def predict(self, parameters: Floats, z: Floats) -> tuple[Floats, Floats]:
+        """Return affect ``[N, 2]`` and gate weights ``[N, n_s]`` of features ``[N, D_z]`` (Eq. 1)."""
+        head = self.bundle.manifest.head
+        self._check_features(z)
+        batch = np.zeros((1, head.predict.batch, head.feature_size), np.float32)
+        affect, gate = np.empty((len(z), 2), np.float32), np.empty((len(z), head.expert_count), np.float32)
+        for start in range(0, len(z), head.predict.batch):
+            part = z[start : start + head.predict.batch]
+            batch[0, : len(part)] = part
+            outputs = self._predict(parameters, batch)
+            rows = slice(start, start + len(part))
+            affect[rows], gate[rows] = outputs[0][0, : len(part)], outputs[1][0, : len(part)]
+        return affect, gate
+
+    def train(self, state: State, z: Floats, y: Floats, weight: Floats, hyper: Floats) -> tuple[State, Floats]:
+        """Take K optimizer steps (Eq. 8) and return the new state and the loss before each step.
+
+        Args:
+            state: the tensors that the manifest lists, in its order.
+            z, y, weight: features ``[K, B, D_z]``, labels ``[K, B, 2]``, weights ``[K, B]``; weight 0 pads.
+            hyper: the numbers that the manifest lists, in its order.
+        """
+        *new_state, loss = self._train(*state, z, y, weight, hyper)
+        return new_state, loss
+
+    def initial_parameters(self) -> Floats:
+        """Return the parameters that the bundle ships, ``[1, 3 n_s, D_z + 1]``."""
+        head = self.bundle.manifest.head
+        values = np.fromfile(self.bundle.file(head.initial_parameters), dtype="<f4")
+        return values.reshape(head.state[0].shape).astype(np.float32)
+
+    def default_hyper(self) -> Floats:
+        """Return the manifest's defaults for the ``hyper`` input."""
+        return np.array([value.default for value in self.bundle.manifest.head.train.hyper], np.float32)
+
+    def _check_features(self, z: Floats) -> None:
+        expected = self.bundle.manifest.head.feature_size
+        if z.ndim != 2 or z.shape[1] != expected:
+            raise BadInput(f"features are {list(z.shape)}, this bundle takes [N, {expected}]")
+
+
+class _Program:
+    """One program file. Methods hold on to it: freeing a program under a method ends the process."""
+
+    def __init__(self, path: Path) -> None:
+        from executorch.runtime import Runtime
+
+        self.path = path
+        try:
+            self._program = Runtime.get().load_program(path)
+        except RuntimeError as error:
+            raise BundleError(f"{path}: the runtime does not accept this program: {error}") from None
+
+    def method(self, name: str) -> _Method:
+        try:
+            method = self._program.load_method(name)
+        except (RuntimeError, KeyError) as error:
+            raise BundleError(f"{self.path}: method {name} cannot be loaded: {error}") from None
+        return _Method(self, method)
+
+
+class _Method:
+    """One method of a program: arrays in, arrays out."""
+
+    def __init__(self, program: _Program, method: Any) -> None:
+        self._program, self._method = program, method
+
+    def __call__(self, *arrays: Floats) -> Sequence[Floats]:
+        outputs = self._method.execute([torch.from_numpy(array) for array in arrays])
+        return [output.numpy() for output in outputs]

@@ -1,0 +1,1 @@
+"""People in: tables of frames or features, readers, faces, invented people, splits."""
