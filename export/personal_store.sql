@@ -14,6 +14,7 @@ CREATE TABLE bundle (            -- one row: the model this store belongs to
 CREATE TABLE sample (            -- what was felt, and the feature seen then
     id           INTEGER PRIMARY KEY,
     feature      BLOB NOT NULL,      -- float32 [D_z]
+    sha256       TEXT NOT NULL UNIQUE,  -- of feature: the same moment labelled again replaces the old label
     valence      REAL NOT NULL CHECK (valence BETWEEN -1 AND 1),
     arousal      REAL NOT NULL CHECK (arousal BETWEEN -1 AND 1),
     weight       REAL NOT NULL DEFAULT 1 CHECK (weight > 0),

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -60,6 +61,15 @@ class Exported:
     bytes: dict[str, int]
     seconds: dict[str, float] = field(default_factory=dict)
     undelegated: dict[str, list[str]] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain values for a JSON document."""
+        return {
+            "bytes": self.bytes,
+            "seconds": self.seconds,
+            "undelegated": self.undelegated,
+            "verification": self.verification.as_json(),
+        }
 
 
 def export_bundle(run: Run, recipe: Recipe, out: Path, progress: Progress = SILENT) -> Exported:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from lightning.fabric import Fabric
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -27,6 +28,26 @@ from pen_mobile.progress import SILENT, Progress
 from pen_mobile.subjects.frames import Frames
 from pen_mobile.subjects.splits import validation_split
 from pen_mobile.subjects.table import SubjectTable
+
+
+def make_fabric(device: str = "auto", devices: int = 1, precision: str = "32-true") -> Fabric:
+    """Return a launched Lightning Fabric.
+
+    Args:
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        devices: how many of them; more than one trains data-parallel.
+        precision: such as ``32-true`` or ``bf16-mixed``.
+
+    Raises:
+        BadInput: this machine has no such device, or does not know the precision.
+    """
+    try:
+        fabric = Fabric(accelerator=device, devices=devices, precision=precision)  # type: ignore[arg-type]
+    except (ValueError, RuntimeError, MisconfigurationException) as error:
+        reason = str(error).splitlines()[0]
+        raise BadInput(f"--device {device} --devices {devices} --precision {precision}: {reason}") from None
+    fabric.launch()
+    return fabric
 
 
 def learn_source(

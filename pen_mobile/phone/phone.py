@@ -57,7 +57,7 @@ class Phone:
     def __init__(self, runtime: BundleRuntime, store: PersonalStore) -> None:
         self.runtime, self.store = runtime, store
         self.manifest = runtime.bundle.manifest
-        self._detector: FaceDetector | None = None
+        self._detector = FaceDetector()
         state = store.active_state()
         self._parameters = runtime.initial_parameters() if state is None else state[0]
 
@@ -86,6 +86,11 @@ class Phone:
     def parameters(self) -> Floats:
         """The head in use, ``[1, 3 n_s, D_z + 1]``."""
         return self._parameters
+
+    @property
+    def frame_size(self) -> int | None:
+        """Side of the frames that the backbone takes, pixels; None when the bundle has no backbone."""
+        return None if self.manifest.backbone is None else self.manifest.backbone.crop.size
 
     def predict(self, image: str | Path | Image, aligned: bool = False) -> Affect:
         """Estimate the affect of the largest face in an image.
@@ -155,7 +160,6 @@ class Phone:
             raise BadInput(f"{self.runtime.bundle.path} has no backbone: it was trained on features and takes no images")
         face = None
         if not aligned:
-            self._detector = self._detector or FaceDetector()
             face = self._detector.largest_face(pixels)
             if face is None:
                 raise BadInput(f"{name}: no face found; use a frontal, well-lit face, or --aligned for a face crop")

@@ -24,6 +24,11 @@ Floats = NDArray[np.float32]
 IN_MEMORY = Path(":memory:")
 _SCHEMA_VERSION = 1
 _WAIT_S = 10.0
+_KEEP_SAMPLE = """
+    INSERT INTO sample (feature, sha256, valence, arousal, weight, captured_at) VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (sha256) DO UPDATE SET
+        valence = excluded.valence, arousal = excluded.arousal, weight = excluded.weight, captured_at = excluded.captured_at
+"""
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,8 @@ class PersonalStore:
     def add(self, features: Floats, affect: Floats, weight: float = 1.0) -> None:
         """Keep labelled samples, features ``[N, D_z]`` and affect ``[N, 2]``, all or none.
 
+        A moment that is in the store already gets the new label.
+
         Raises:
             BadInput: a label is out of range or NaN, or a feature is not finite.
         """
@@ -74,13 +81,10 @@ class PersonalStore:
             raise BadInput(f"sample {row + 1}: its feature holds NaN or infinity")
         now = time.time()
         with self._transaction():
-            self._db.executemany(
-                "INSERT INTO sample (feature, valence, arousal, weight, captured_at) VALUES (?, ?, ?, ?, ?)",
-                (
-                    (z.astype("<f4").tobytes(), float(valence), float(arousal), weight, now)
-                    for z, (valence, arousal) in zip(features, affect, strict=True)
-                ),
-            )
+            for z, (valence, arousal) in zip(features, affect, strict=True):
+                blob = z.astype("<f4").tobytes()
+                sha256 = hashlib.sha256(blob).hexdigest()
+                self._db.execute(_KEEP_SAMPLE, (blob, sha256, float(valence), float(arousal), weight, now))
 
     def samples(self) -> Samples:
         """Return all samples."""

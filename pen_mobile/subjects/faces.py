@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 
 from pen_mobile.subjects.frames import Image
@@ -28,14 +28,18 @@ class FaceDetector:
 
     name = "lbp-frontal"
 
+    def __init__(self) -> None:
+        from skimage.data import lbp_frontal_face_cascade_filename
+        from skimage.feature import Cascade
+
+        self._cascade: Any = Cascade(lbp_frontal_face_cascade_filename())
+
     def largest_face(self, pixels: Image) -> FaceBox | None:
         """Return the largest face in a uint8 RGB image ``[H, W, 3]``, or None.
 
         The image is first brought down to a working size, so that large photographs cost no more;
         faces below about an eighth of the shorter side are not looked for.
         """
-        import cv2
-
         height, width = pixels.shape[:2]
         scale = min(1.0, _WORKING_SIDE / min(height, width))
         small = cv2.resize(pixels, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_AREA)
@@ -52,13 +56,6 @@ class FaceDetector:
             return None
         face = max(found, key=lambda box: box["width"])
         return FaceBox(*(round(face[key] / scale) for key in ("c", "r", "width", "height")))
-
-    @cached_property
-    def _cascade(self) -> Any:
-        from skimage.data import lbp_frontal_face_cascade_filename
-        from skimage.feature import Cascade
-
-        return Cascade(lbp_frontal_face_cascade_filename())
 
 
 def crop_face(pixels: Image, face: FaceBox, margin: float) -> Image:

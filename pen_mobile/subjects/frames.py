@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -86,8 +87,6 @@ def read_image(path: Path) -> Image:
     Raises:
         BadInput: the file is missing or is not an image.
     """
-    import cv2
-
     try:
         encoded = np.fromfile(path, dtype=np.uint8)
     except OSError as error:
@@ -103,8 +102,6 @@ def resize(pixels: Image, size: int | None) -> Image:
     height, width = pixels.shape[1:3]
     if size is None or (height, width) == (size, size):
         return pixels
-    import cv2
-
     method = cv2.INTER_AREA if min(height, width) > size else cv2.INTER_LINEAR
     out = np.empty((len(pixels), size, size, 3), dtype=np.uint8)
     for row, frame in enumerate(pixels):

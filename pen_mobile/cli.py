@@ -1,0 +1,272 @@
+"""The command line: every command parses, calls one function, and prints."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+import click
+
+from pen_mobile.errors import BadInput, PenMobileError
+from pen_mobile.output import Output
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_EXISTING = click.Path(path_type=Path)
+
+
+def output_options(command: Command) -> Command:
+    """Add ``--json`` and ``-q`` and hand the command an :class:`Output`."""
+    as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on standard output.")
+    quiet = click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors (and JSON when asked for).")
+    return as_json(quiet(command))
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="pen-mobile", prog_name="pen-mobile")
+@click.option("--debug", is_flag=True, help="Show warnings and log lines of libraries, and tracebacks.")
+@click.pass_context
+def cli(context: click.Context, debug: bool) -> None:
+    """Make one affect model each phone owner's own.
+
+    Learn from source people, export to ExecuTorch, verify, and adapt to a new person in the runtime
+    that runs on phones. Start with 'pen-mobile demo'.
+    """
+    if context.obj is not None:
+        context.obj.debug = debug
+
+
+@cli.command()
+@click.option("--out", default="demo", show_default=True, type=_EXISTING, help="Folder to make.")
+@click.option("--labels", default=60, show_default=True, help="Labelled moments that each target person gives.")
+@click.option("--seed", default=0, show_default=True, help="Decides the people, the weights and every draw.")
+@output_options
+def demo(out: Path, labels: int, seed: int, as_json: bool, quiet: bool) -> None:
+    """Everything in minutes, on invented people: learn, export, verify, adapt, report."""
+    from pen_mobile.demo import run_demo
+
+    output = Output(as_json, quiet)
+    outcome = run_demo(out, labels, seed, output.progress)
+    output.finish(outcome.as_json(), outcome.tell)
+
+
+@cli.command()
+@output_options
+def doctor(as_json: bool, quiet: bool) -> None:
+    """Say what works on this machine, what does not, and why."""
+    from pen_mobile.doctor import examine
+
+    output = Output(as_json, quiet)
+    findings = examine()
+    broken = [finding.name for finding in findings if finding.status == "broken"]
+    rows = [(finding.name, finding.status, finding.detail) for finding in findings]
+    output.finish(
+        {"ok": not broken, "findings": [finding.as_json() for finding in findings]},
+        lambda out: out.table(("what", "status", "detail"), rows),
+    )
+    if broken:
+        raise BadInput(f"broken here: {', '.join(broken)}; see the details above")
+
+
+@cli.command()
+@click.argument("data")
+@click.option("--out", required=True, type=_EXISTING, help="Run folder to make, or to resume.")
+@click.option("--config", type=_EXISTING, help="TOML file with any of the settings (see docs/training.md).")
+@click.option("--backbone", help="torchvision network, such as resnet50 or mobilenet_v3_small.")
+@click.option("--weights", help="'none', 'imagenet' or the path of a weights file.")
+@click.option("--input-size", type=int, help="Side of the backbone's square input, pixels.")
+@click.option("--max-steps", type=int, help="Stop every stage after this many steps; for trying things out.")
+@click.option("--seed", type=int, help="Decides initial weights, splits and the order of batches.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
+@click.option("--devices", default=1, show_default=True, help="How many of them.")
+@click.option("--precision", default="32-true", show_default=True, help="Lightning Fabric's, such as bf16-mixed.")
+@output_options
+def train(
+    data: str,
+    out: Path,
+    config: Path | None,
+    device: str,
+    devices: int,
+    precision: str,
+    as_json: bool,
+    quiet: bool,
+    **settings: Any,
+) -> None:
+    """Learn backbone, shared head and experts from the source people of DATA (Algorithm 1).
+
+    DATA is 'synthetic' (or 'synthetic:sources=3,targets=1,seconds=20,fps=2'), a .csv or .parquet table
+    of images, or .npz features. The same command resumes a run that was interrupted.
+    """
+    from pen_mobile.learning.config import LearningConfig
+    from pen_mobile.learning.source import learn_source, make_fabric
+    from pen_mobile.subjects.load import load_table
+
+    output = Output(as_json, quiet)
+    resolved = LearningConfig.load(config, **settings)
+    table = load_table(data, resolved.input_size, output.progress)
+    run = learn_source(table, resolved, out, make_fabric(device, devices, precision), output.progress)
+    record = run.record
+    rows = [(name, *_agreement_cells(values)) for name, values in record.validation.items()]
+    output.finish(
+        {"run": str(out), "validation": record.validation, "stages": record.stages, "synthetic": record.data["synthetic"]},
+        lambda view: (
+            view.table(("model", "CCC valence", "CCC arousal", "RMSE valence", "RMSE arousal"), rows),
+            view.line(f"{out}: held-out rows of {record.expert_count} source people{_invented(record.data['synthetic'])}"),
+        ),
+    )
+
+
+@cli.command()
+@click.argument("run", type=_EXISTING)
+@click.option("--recipe", default="android-fp32", show_default=True, help="Built-in name, or a recipe file.")
+@click.option("--out", required=True, type=_EXISTING, help="Bundle folder to make.")
+@output_options
+def export(run: Path, recipe: str, out: Path, as_json: bool, quiet: bool) -> None:
+    """Turn the trained RUN into a verified bundle for phones."""
+    from pen_mobile.bundle.export import export_bundle
+    from pen_mobile.bundle.recipe import load_recipe
+    from pen_mobile.learning.run import Run
+
+    output = Output(as_json, quiet)
+    exported = export_bundle(Run.open(run), load_recipe(recipe), out, output.progress)
+    output.finish(
+        {"bundle": str(out)} | exported.as_json(),
+        lambda view: (
+            view.table(("file", "bytes"), [(name, f"{size:,}") for name, size in exported.bytes.items()]),
+            view.table(_CHECK_HEAD, _check_rows(exported.verification)),
+            view.line(f"{out}: exported in {sum(exported.seconds.values()):.1f} s and verified"),
+        ),
+    )
+
+
+@cli.command()
+@click.argument("bundle", type=_EXISTING)
+@output_options
+def verify(bundle: Path, as_json: bool, quiet: bool) -> None:
+    """Check every byte of BUNDLE and run its golden vectors in the real runtime."""
+    from pen_mobile.bundle.verify import verify_bundle
+    from pen_mobile.contract.folder import open_bundle
+
+    output = Output(as_json, quiet)
+    verification = verify_bundle(open_bundle(bundle))
+    output.finish(
+        {"bundle": str(bundle)} | verification.as_json(),
+        lambda view: (
+            view.table(_CHECK_HEAD, _check_rows(verification)),
+            view.line(f"{bundle}: every file is as exported; CCC to the float model {verification.agreement.ccc:.6f}"),
+        ),
+    )
+    failed = [check.name for check in verification.checks if not check.passed]
+    if failed:
+        raise BadInput(f"{bundle}: differs from the float model in {', '.join(failed)}; export it again")
+
+
+@cli.command()
+@click.argument("bundle", type=_EXISTING)
+@click.argument("image", type=_EXISTING)
+@click.option("--store", type=_EXISTING, help="Personal store, for the owner's adapted head.")
+@click.option("--aligned", is_flag=True, help="The images are square face crops already; detect nothing.")
+@output_options
+def predict(bundle: Path, image: Path, store: Path | None, aligned: bool, as_json: bool, quiet: bool) -> None:
+    """Estimate valence and arousal of the face in IMAGE, or in every image of a folder."""
+    from pen_mobile.phone.gallery import predict_images
+    from pen_mobile.phone.phone import Phone
+
+    output = Output(as_json, quiet)
+    if store is not None and not store.exists():
+        raise BadInput(f"{store} does not exist; 'pen-mobile adapt' makes one")
+    with Phone.open(bundle, store) as phone:
+        gallery = predict_images(phone, image, aligned, output.progress)
+    output.finish(gallery.as_json(), gallery.tell)
+
+
+@cli.command()
+@click.argument("bundle", type=_EXISTING)
+@click.option("--data", required=True, help="As for train: 'synthetic...', a table or features.")
+@click.option("--subject", required=True, help="Whose phone it is.")
+@click.option("--store", required=True, type=_EXISTING, help="The owner's personal store; made when it is not there.")
+@click.option("--labels", default=60, show_default=True, help="Labelled moments to draw from the first half in time.")
+@click.option("--seed", default=0, show_default=True, help="Decides which moments, what is held out, and the batches.")
+@output_options
+def adapt(
+    bundle: Path, data: str, subject: str, store: Path, labels: int, seed: int, as_json: bool, quiet: bool
+) -> None:
+    """Adapt the head of BUNDLE to one person in the real runtime, as that person's phone would.
+
+    Labels come from the first half of the person's recording and are kept in the store; the second
+    half tests what changed. The old head stays when held-out labels say that the new one is worse.
+    """
+    from pen_mobile.evaluation.personalization import adapt_one
+    from pen_mobile.phone.phone import Phone
+    from pen_mobile.subjects.load import load_table
+
+    output = Output(as_json, quiet)
+    with Phone.open(bundle, store) as phone:
+        table = load_table(data, phone.frame_size or 224, output.progress)
+        result = adapt_one(phone, table, subject, labels, seed)
+    rows = [(name, *_agreement_cells(getattr(result, name)._asdict())) for name in ("before", "after", "own_mean")]
+    output.finish(
+        {"subject": subject, "store": str(store), "synthetic": table.synthetic} | result.as_json(),
+        lambda view: (
+            view.line(f"{'accepted' if result.adaptation.accepted else 'refused'}: {result.adaptation.reason}"),
+            view.line(f"{result.adaptation.steps} steps in {result.adaptation.seconds * 1e3:.0f} ms"),
+            view.table(("second half", "CCC valence", "CCC arousal", "RMSE valence", "RMSE arousal"), rows),
+            view.line(f"{subject}: the store is {store}{_invented(table.synthetic)}"),
+        ),
+    )
+
+
+_CHECK_HEAD = ("check", "largest error", "allowed", "")
+
+
+def _check_rows(verification: Any) -> list[tuple[str, ...]]:
+    return [
+        (check.name, f"{check.largest_error:.2e}", f"{check.tolerance:.0e}", "ok" if check.passed else "FAILED")
+        for check in verification.checks
+    ]
+
+
+def _agreement_cells(values: dict[str, float | None]) -> list[str]:
+    return ["-" if value is None else f"{value:.3f}" for value in values.values()]
+
+
+def _invented(synthetic: bool) -> str:
+    return " (synthetic people: not comparable with real recordings)" if synthetic else ""
+
+
+@dataclass
+class _Session:
+    """One run of the command line: whether to show everything, and where errors go."""
+
+    debug: bool = False
+    err: IO[str] | None = None
+
+
+def main() -> None:
+    """Run the command line and exit with 0 done, 2 bad input, 130 interrupted, 1 our own fault."""
+    session = _Session()
+    try:
+        cli(prog_name="pen-mobile", standalone_mode=False, obj=session)
+    except click.exceptions.Abort:
+        _fail(session, 130, "interrupted; nothing half-written was left, and the same command goes on or starts again")
+    except click.ClickException as error:
+        error.show(file=session.err)
+        sys.exit(error.exit_code)
+    except PenMobileError as error:
+        _fail(session, error.exit_code, f"error: {error}")
+    except Exception as error:
+        if session.debug:
+            raise
+        _fail(session, 1, f"internal error: {type(error).__name__}: {error}; 'pen-mobile --debug ...' shows where")
+
+
+def _fail(session: _Session, code: int, message: str) -> None:
+    click.echo(message, err=True, file=session.err)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

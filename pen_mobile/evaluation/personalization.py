@@ -1,0 +1,150 @@
+"""Before and after: every target person gets a phone, gives a few labels, and is tested on time not yet seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pen_mobile.errors import BadInput
+from pen_mobile.metrics import Agreement, agreement
+from pen_mobile.phone.phone import Phone
+from pen_mobile.phone.session import Adaptation
+from pen_mobile.progress import SILENT, Progress
+from pen_mobile.subjects.splits import draw, halves_in_time
+from pen_mobile.subjects.table import Rows, SubjectTable
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The test time of one person.
+
+    Attributes:
+        time_s: seconds, ``[T]``.
+        affect: what the person felt, ``[T, 2]``.
+        before, after: what the phone said with the shipped and with the adapted head, ``[T, 2]``.
+        own_mean: the mean of the labels this person gave, repeated, ``[T, 2]``: what knowing only
+            *who* it is achieves.
+    """
+
+    time_s: NDArray[np.float64]
+    affect: Floats
+    before: Floats
+    after: Floats
+    own_mean: Floats
+
+
+@dataclass(frozen=True)
+class PersonResult:
+    """One person before and after adaptation.
+
+    Attributes:
+        subject: who.
+        adaptation: what the phone did with the labels, and whether it accepted.
+        before, after, own_mean: agreement with the labels of the test time.
+        gate_before, gate_after: mean weight of every expert over the test time, ``[n_s]``.
+        trace: the test time itself.
+    """
+
+    subject: str
+    adaptation: Adaptation
+    before: Agreement
+    after: Agreement
+    own_mean: Agreement
+    gate_before: Floats
+    gate_after: Floats
+    trace: Trace
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the numbers (without the trace) for a JSON document."""
+        return {"subject": self.subject, **_agreements(self), "adaptation": self.adaptation.as_json()}
+
+
+@dataclass(frozen=True)
+class Personalization:
+    """Everybody's results, one by one and pooled over the concatenated test times."""
+
+    people: list[PersonResult]
+    before: Agreement
+    after: Agreement
+    own_mean: Agreement
+    synthetic: bool
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the numbers (without traces) for a JSON document."""
+        return {
+            "synthetic": self.synthetic,
+            "pooled": _agreements(self),
+            "people": [person.as_json() for person in self.people],
+        }
+
+
+def personalize(
+    bundle: Path, table: SubjectTable, labels: int, seed: int = 0, gap_s: float = 2.0, progress: Progress = SILENT
+) -> Personalization:
+    """Give every target person a phone with this bundle and an empty store, and see what a few labels change.
+
+    Args:
+        labels: how many labelled moments each person gives, drawn from the first half of the recording.
+        gap_s: seconds before the middle that are used for neither; the second half tests.
+    """
+    people = []
+    subjects = table.subjects("target")
+    with progress.task("adapting on the phone", len(subjects)) as task:
+        for subject in subjects:
+            with Phone.open(bundle) as phone:
+                people.append(adapt_one(phone, table, subject, labels, seed, gap_s))
+            task.advance(1, subject)
+    pooled = (_pooled(people, which) for which in ("before", "after", "own_mean"))
+    return Personalization(people, *pooled, synthetic=table.synthetic)
+
+
+def adapt_one(
+    phone: Phone, table: SubjectTable, subject: str, labels: int, seed: int = 0, gap_s: float = 2.0
+) -> PersonResult:
+    """Adapt one phone to one person with labels from the first half in time, and test on the second half.
+
+    Raises:
+        BadInput: nobody of that name, or a recording too short to have two halves.
+    """
+    teach, test = halves_in_time(table, subject, gap_s)
+    if not len(teach):
+        raise BadInput(f"{table.origin}: {subject!r} has no row {gap_s:g} s before the middle of the recording")
+    taught = draw(teach, labels, seed, subject)
+    z = features_of(phone, table, test)
+    before, gate_before = phone.predict_features(z)
+    phone.remember(features_of(phone, table, taught), table.affect[taught])
+    adaptation = phone.adapt(seed=seed)
+    after, gate_after = phone.predict_features(z)
+    own_mean = np.broadcast_to(table.affect[taught].mean(axis=0), after.shape).astype(np.float32)
+    affect = table.affect[test]
+    return PersonResult(
+        subject,
+        adaptation,
+        *(agreement(estimate, affect) for estimate in (before, after, own_mean)),
+        gate_before.mean(axis=0),
+        gate_after.mean(axis=0),
+        Trace(table.time_s[test], affect, before, after, own_mean),
+    )
+
+
+def features_of(phone: Phone, table: SubjectTable, rows: Rows) -> Floats:
+    """Return features of a table's rows: its own, or computed by the phone from its frames."""
+    if table.features is not None:
+        return table.features[rows]
+    assert table.frames is not None
+    return phone.runtime.features(table.frames.read(rows, phone.frame_size))
+
+
+def _pooled(people: list[PersonResult], which: str) -> Agreement:
+    estimate = np.concatenate([getattr(person.trace, which) for person in people])
+    return agreement(estimate, np.concatenate([person.trace.affect for person in people]))
+
+
+def _agreements(result: Personalization | PersonResult) -> dict[str, Any]:
+    return {which: getattr(result, which)._asdict() for which in ("before", "after", "own_mean")}

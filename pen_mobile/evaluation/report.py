@@ -1,0 +1,266 @@
+"""One page that tells a personalization from beginning to end, in a single file that loads nothing else."""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import cv2
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from pen_mobile.bundle.verify import Verification
+from pen_mobile.contract.manifest import Manifest
+from pen_mobile.evaluation.figures import affect_plane_figure, before_after_figure, gate_figure, trace_figure
+from pen_mobile.evaluation.personalization import Personalization, PersonResult
+from pen_mobile.files import replacing
+from pen_mobile.subjects.frames import Image, resize
+from pen_mobile.subjects.table import SubjectTable
+
+Outcome = Literal["better", "worse", "unchanged", "refused"]
+DASH = "\N{EN DASH}"
+_FACE_SIZE = 96  # pixels; larger sample faces are shrunk to keep the page small
+_OPEN = 2  # people whose figures are shown without a click
+
+
+class SampleFace(NamedTuple):
+    """A frame, uint8 RGB ``[S, S, 3]``, and what was felt in it."""
+
+    valence: float
+    arousal: float
+    image: Image
+
+
+class StageSummary(NamedTuple):
+    """How one stage of source learning went."""
+
+    name: str
+    epochs: int
+    best_validation_loss: float
+
+
+@dataclass(frozen=True)
+class Story:
+    """Everything the page needs besides the results.
+
+    Attributes:
+        title: headline and window title.
+        synthetic: True when anybody in it is invented.
+        source_subjects: how many people the model learned from.
+        labels: how many labelled moments each person was asked for.
+        manifest, verification: the bundle and the proof that it computes what the float model does.
+        bundle_bytes: size of every file of the bundle.
+        seconds: what ran and for how long, in order.
+        stages: source learning, in order.
+        command, versions, seed: how to get this again.
+        faces: sample faces of every person who has some (see :func:`sample_faces`).
+    """
+
+    title: str
+    synthetic: bool
+    source_subjects: int
+    labels: int
+    manifest: Manifest
+    verification: Verification
+    bundle_bytes: Mapping[str, int]
+    seconds: Mapping[str, float]
+    stages: Sequence[StageSummary]
+    command: str
+    versions: Mapping[str, str]
+    seed: int
+    faces: Mapping[str, Sequence[SampleFace]] = field(default_factory=dict)
+
+
+def sample_faces(table: SubjectTable, subject: str, count: int = 5) -> list[SampleFace]:
+    """Pick frames of one person that lie far apart on the affect plane, from negative to positive valence.
+
+    The first is the calmest; each further one is the frame farthest from all picked so far. A table of
+    features has no faces and gives an empty list.
+    """
+    if table.frames is None:
+        return []
+    rows = table.rows_of(subject)
+    affect = table.affect[rows]
+    picked = [int(np.argmin(np.linalg.norm(affect, axis=1)))]
+    while len(picked) < min(count, len(rows)):
+        distance = np.linalg.norm(affect[:, None] - affect[picked], axis=2).min(axis=1)
+        picked.append(int(np.argmax(distance)))
+    chosen = rows[sorted(picked, key=lambda row: (affect[row, 0], row))]
+    images = table.frames.read(chosen)
+    images = resize(images, min(images.shape[1], _FACE_SIZE))
+    return [
+        SampleFace(float(valence), float(arousal), image)
+        for (valence, arousal), image in zip(table.affect[chosen], images, strict=True)
+    ]
+
+
+def write_report(path: Path, result: Personalization, story: Story) -> None:
+    """Write the page; an older one at ``path`` stays until the new one is complete."""
+    page = _environment().get_template("report.html.j2").render(_page(result, story))
+    with replacing(path) as temporary:
+        temporary.write_text(page, encoding="utf-8", newline="\n")
+
+
+def _page(result: Personalization, story: Story) -> dict[str, Any]:
+    """Return the variables of the template."""
+    outcomes = [_outcome(person) for person in result.people]
+    return {
+        "story": story,
+        "result": result,
+        "synthetic": story.synthetic or result.synthetic or story.manifest.source.synthetic,
+        "headline": headline(result, story.labels),
+        "caveat": _caveat(result),
+        "count": {outcome: outcomes.count(outcome) for outcome in ("better", "worse", "unchanged", "refused")},
+        "people": [_person(place, person, story) for place, person in enumerate(result.people)],
+        "figures": {
+            "ccc": Markup(before_after_figure(result, "ccc")),
+            "rmse": Markup(before_after_figure(result, "rmse")),
+            "gate": Markup(gate_figure(result)),
+        },
+        "roles": _roles(story.manifest),
+        "milliseconds": _median_milliseconds(result),
+    }
+
+
+def _person(place: int, person: PersonResult, story: Story) -> dict[str, Any]:
+    """Return what the template shows of one person."""
+    return {
+        "result": person,
+        "outcome": _outcome(person),
+        "faces": [(face, _data_uri(face.image)) for face in story.faces.get(person.subject, ())],
+        "plane": Markup(affect_plane_figure(person)),
+        "trace": Markup(trace_figure(person)),
+        "open": place < _OPEN,
+    }
+
+
+def headline(result: Personalization, labels: int) -> str:
+    """Say in one sentence what the labels changed, good or bad."""
+    before, after = result.before, result.after
+    rmse = _movement("RMSE", before.rmse, after.rmse)
+    changes = rmse if before.ccc is None or after.ccc is None else f"{_movement('CCC', before.ccc, after.ccc)} and {rmse}"
+    return f"{_verdict(result)} {_counted(labels, 'label')} each: over all people, {changes}; {_tally(result)}."
+
+
+def _verdict(result: Personalization) -> str:
+    """Say whether CCC and RMSE, rounded as they are shown, got better, worse, or one of each."""
+    gains = [_rounded(result.before.rmse) - _rounded(result.after.rmse)]
+    if result.before.ccc is not None and result.after.ccc is not None:
+        gains.append(_rounded(result.after.ccc) - _rounded(result.before.ccc))
+    better, worse = any(gain > 0 for gain in gains), any(gain < 0 for gain in gains)
+    return {
+        (True, False): "The phones came closer to what people felt with",
+        (False, True): "The phones moved away from what people felt with",
+        (True, True): "The result is mixed with",
+        (False, False): "Nothing changed with",
+    }[better, worse]
+
+
+def _movement(name: str, before: float, after: float) -> str:
+    change = _rounded(after) - _rounded(before)
+    if change == 0:
+        return f"{name} stayed at {number(after)}"
+    return f"{name} {'rose' if change > 0 else 'fell'} from {number(before)} to {number(after)}"
+
+
+def _tally(result: Personalization) -> str:
+    """Say how many people got better, worse, and stayed as they were."""
+    outcomes = [_outcome(person) for person in result.people]
+    better, worse, unchanged, refused = (
+        outcomes.count(outcome) for outcome in ("better", "worse", "unchanged", "refused")
+    )
+    parts = [f"{better} of {_counted(len(outcomes), 'person', 'people')} got better", f"{worse} got worse"]
+    if unchanged:
+        parts.append(f"{unchanged} stayed the same")
+    parts.append(f"{_counted(refused, 'phone')} refused to change")
+    return ", ".join(parts[:-1]) + " and " + parts[-1]
+
+
+def _outcome(person: PersonResult) -> Outcome:
+    """Judge one person by CCC, or by RMSE where CCC is undefined."""
+    if not person.adaptation.accepted:
+        return "refused"
+    gain = person.before.rmse - person.after.rmse
+    if person.before.ccc is not None and person.after.ccc is not None:
+        gain = person.after.ccc - person.before.ccc
+    return "better" if gain > 0 else "worse" if gain < 0 else "unchanged"
+
+
+def _caveat(result: Personalization) -> str:
+    """Say how the adapted model does against knowing only each person's mean label."""
+    after, own_mean = result.after.rmse, result.own_mean.rmse
+    standing = "worse than" if after > own_mean else "better than" if after < own_mean else "equal to"
+    return (
+        f"Always answering the mean of a person's own labels would give an RMSE of {number(own_mean)}; "
+        f"after adaptation the model is {standing} that, at {number(after)}."
+    )
+
+
+def _median_milliseconds(result: Personalization) -> float | None:
+    """Return what a typical adaptation took, or None when none was tried."""
+    seconds = [person.adaptation.seconds for person in result.people if person.adaptation.steps]
+    return float(np.median(seconds)) * 1e3 if seconds else None
+
+
+def _roles(manifest: Manifest) -> dict[str, str]:
+    """Say what every file of a bundle is for."""
+    head = manifest.head
+    roles = {
+        "manifest.json": "what a phone must know, with a hash of every other file",
+        head.file: f"the head: predict, and train with {head.train.optimizer}",
+        head.initial_parameters: f"its {math.prod(head.state[0].shape):,} parameters as shipped",
+        manifest.golden.file: "inputs with the float model's answers",
+        manifest.store_schema: "the tables of a personal store",
+    }
+    if manifest.backbone is not None:
+        roles[manifest.backbone.file] = f"{manifest.backbone.name}: a face becomes {head.feature_size} features"
+    return roles
+
+
+def _data_uri(image: Image) -> str:
+    """Return an RGB image as a PNG inside a URI."""
+    done, encoded = cv2.imencode(".png", np.ascontiguousarray(image[:, :, ::-1]))
+    if not done:
+        raise ValueError(f"an image of shape {list(image.shape)} cannot be written as PNG")
+    return "data:image/png;base64," + base64.b64encode(encoded.tobytes()).decode("ascii")
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """Format a number for people; None, which is an undefined CCC, becomes a dash."""
+    if value is None:
+        return DASH
+    text = f"{value:.{digits}f}"
+    return (text[1:] if float(text) == 0 and text[0] == "-" else text).replace("-", "\N{MINUS SIGN}")
+
+
+def _rounded(value: float) -> float:
+    return round(value, 2)
+
+
+def _size(count: int) -> str:
+    """Format a number of bytes."""
+    for unit, bytes_each in (("MB", 10**6), ("kB", 10**3)):
+        if count >= bytes_each:
+            return f"{count / bytes_each:.1f} {unit}"
+    return f"{count} bytes"
+
+
+def _counted(count: int, one: str, many: str = "") -> str:
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(number=number, size=_size, counted=_counted)
+    return environment

@@ -1,0 +1,55 @@
+"""One tiny world for all tests: invented people, a run learned from them, a bundle exported from it."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import pytest
+
+from pen_mobile.subjects.synthetic import SyntheticConfig, synthetic_table
+from pen_mobile.subjects.table import SubjectTable
+
+SIZE = 32
+
+
+@pytest.fixture(scope="session")
+def people() -> SubjectTable:
+    """3 source and 2 target people, 40 s at 2 frames a second: 80 rows each, 32 px."""
+    return synthetic_table(SyntheticConfig(sources=3, targets=2, seconds=40, fps=2, size=SIZE, seed=1))
+
+
+@pytest.fixture(scope="session")
+def run_folder(people: SubjectTable, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A complete run of the smallest backbone on ``people``; tests must not change it."""
+    from pen_mobile.learning.config import LearningConfig
+    from pen_mobile.learning.source import learn_source
+
+    config = LearningConfig(
+        backbone="mobilenet_v3_small",
+        weights="none",
+        input_size=SIZE,
+        backbone_optimizer="adam",
+        backbone_learning_rate=1e-3,
+        backbone_epochs=2,
+        optimizer="adam",
+        head_epochs=3,
+        joint_epochs=3,
+    )
+    folder = tmp_path_factory.mktemp("world") / "run"
+    learn_source(people, config, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def bundle_folder(run_folder: Path) -> Path:
+    """The bundle of ``run_folder`` for android-fp32; tests must not change it."""
+    from pen_mobile.bundle.export import export_bundle
+    from pen_mobile.bundle.recipe import load_recipe
+    from pen_mobile.learning.run import Run
+
+    folder = run_folder.parent / "bundle"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        export_bundle(Run.open(run_folder), load_recipe("android-fp32"), folder)
+    return folder
