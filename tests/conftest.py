@@ -21,17 +21,17 @@ def people() -> SubjectTable:
 
 @pytest.fixture(scope="session")
 def run_folder(people: SubjectTable, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A complete run of the smallest backbone on ``people``; tests must not change it."""
+    """A complete run of a small backbone on ``people``; tests must not change it."""
     from pen_mobile.learning.config import LearningConfig
     from pen_mobile.learning.source import learn_source
 
     config = LearningConfig(
-        backbone="mobilenet_v3_small",
+        backbone="resnet18",
         weights="none",
         input_size=SIZE,
         backbone_optimizer="adam",
         backbone_learning_rate=1e-3,
-        backbone_epochs=2,
+        backbone_epochs=3,
         optimizer="adam",
         head_epochs=3,
         joint_epochs=3,

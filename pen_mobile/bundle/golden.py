@@ -89,15 +89,13 @@ def make_golden(run: Run, backbone: Backbone | None, recipe: HeadRecipe) -> Gold
 
 
 def _examples(run: Run, backbone: Backbone | None) -> tuple[NDArray[np.uint8], Floats, Floats]:
-    size = 1 if backbone is None else backbone.input_size
-    invented = SyntheticConfig(sources=2, targets=2, seconds=_SAMPLES / 4, fps=1, size=max(size, 16), seed=_SEED)
-    table = synthetic_table(invented)
+    table = synthetic_table(SyntheticConfig(sources=2, targets=2, seconds=_SAMPLES / 4, fps=1, seed=_SEED))
     if backbone is None:
         mean, std = run.feature_statistics()
         noise = np.random.default_rng(_SEED).standard_normal((_SAMPLES, len(mean)), dtype=np.float32)
         return np.empty((0, 1, 1, 3), np.uint8), mean + std * noise, table.affect
     assert table.frames is not None
-    frames = table.frames.read(slice(None), size)
+    frames = table.frames.read(slice(None), backbone.input_size)
     return frames, extract_features(backbone, frames), table.affect
 
 

@@ -36,7 +36,7 @@ class SampleFace(NamedTuple):
     image: Image
 
 
-class StageSummary(NamedTuple):
+class LearningStage(NamedTuple):
     """How one stage of source learning went."""
 
     name: str
@@ -69,7 +69,7 @@ class Story:
     verification: Verification
     bundle_bytes: Mapping[str, int]
     seconds: Mapping[str, float]
-    stages: Sequence[StageSummary]
+    stages: Sequence[LearningStage]
     command: str
     versions: Mapping[str, str]
     seed: int
@@ -142,9 +142,10 @@ def _person(place: int, person: PersonResult, story: Story) -> dict[str, Any]:
 def headline(result: Personalization, labels: int) -> str:
     """Say in one sentence what the labels changed, good or bad."""
     before, after = result.before, result.after
-    rmse = _movement("RMSE", before.rmse, after.rmse)
-    changes = rmse if before.ccc is None or after.ccc is None else f"{_movement('CCC', before.ccc, after.ccc)} and {rmse}"
-    return f"{_verdict(result)} {_counted(labels, 'label')} each: over all people, {changes}; {_tally(result)}."
+    changes = _movement("RMSE", before.rmse, after.rmse)
+    if before.ccc is not None and after.ccc is not None:
+        changes = f"{_movement('CCC', before.ccc, after.ccc)} and {changes}"
+    return f"With {_counted(labels, 'label')} each, {_verdict(result)}: over all people, {changes}; {_tally(result)}."
 
 
 def _verdict(result: Personalization) -> str:
@@ -154,10 +155,10 @@ def _verdict(result: Personalization) -> str:
         gains.append(_rounded(result.after.ccc) - _rounded(result.before.ccc))
     better, worse = any(gain > 0 for gain in gains), any(gain < 0 for gain in gains)
     return {
-        (True, False): "The phones came closer to what people felt with",
-        (False, True): "The phones moved away from what people felt with",
-        (True, True): "The result is mixed with",
-        (False, False): "Nothing changed with",
+        (True, False): "the phones came closer to what people felt",
+        (False, True): "the phones moved away from what people felt",
+        (True, True): "the result is mixed",
+        (False, False): "the phones stayed as they were",
     }[better, worse]
 
 

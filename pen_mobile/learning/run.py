@@ -71,7 +71,7 @@ class Run:
         """
         if not folder.exists():
             folder.mkdir(parents=True)
-        elif any(folder.iterdir()):
+        elif not folder.is_dir() or any(folder.iterdir()):
             old = cls.read(folder).record
             for what in ("data", "config"):
                 if getattr(old, what) != getattr(record, what):

@@ -152,9 +152,10 @@ def _weights_in(path: Path) -> dict[str, Tensor]:
 
             return load_file(path)
         state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-        return state
+        return dict(state)
     except Exception as error:  # each format's parser raises its own family
-        raise BadInput(f"--weights {path}: not a readable weights file: {str(error).splitlines()[0]}") from None
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise BadInput(f"--weights {path}: not a readable weights file: {reason}") from None
 
 
 def _load(backbone: Backbone, state: dict[str, Tensor], origin: str) -> None:

@@ -29,7 +29,7 @@ class Adaptation:
         labels: how many samples there were.
         trained_on: how many of them trained; the others were held out.
         error_before, error_after: RMSE over both dimensions on labels that neither trained nor decided
-            when to stop; None when nothing was tried.
+            when to stop; None when nothing was tried, or when it is not finite.
         steps: optimizer steps until training stopped.
         seconds: wall time.
     """
@@ -71,16 +71,28 @@ def adapt(
     trainer = _Trainer(runtime, samples, split, plan, seed)
     before = trainer.error(parameters, split.guard)
     state = trainer.train(fresh_state(parameters, runtime.bundle.manifest.head))
-    after = trainer.error(state[0], split.guard)
-    accepted = bool(after <= before + plan.margin)
-    if accepted:
-        reason = f"held-out error went from {before:.4f} to {after:.4f}"
+    after = before if state is None else trainer.error(state[0], split.guard)
+    if state is None:
+        accepted, reason = False, "no step of training was better on held-out labels; the old state stays"
+    elif np.isfinite(after) and after <= before + plan.margin:
+        accepted, reason = True, f"held-out error went from {before:.4f} to {after:.4f}"
     else:
-        reason = f"held-out error would go from {before:.4f} to {after:.4f}; the old state stays"
-    seconds = round(time.perf_counter() - started, 4)
-    finite_after = after if np.isfinite(after) else None
-    result = Adaptation(accepted, reason, count, len(split.train), before, finite_after, trainer.steps, seconds)
+        accepted, reason = False, f"held-out error would go from {before:.4f} to {after:.4f}; the old state stays"
+    result = Adaptation(
+        accepted,
+        reason,
+        labels=count,
+        trained_on=len(split.train),
+        error_before=_finite(before),
+        error_after=_finite(after),
+        steps=trainer.steps,
+        seconds=round(time.perf_counter() - started, 4),
+    )
     return result, state if accepted else None
+
+
+def _finite(error: float) -> float | None:
+    return error if np.isfinite(error) else None
 
 
 @dataclass(frozen=True)
@@ -114,14 +126,15 @@ class _Trainer:
         self._y, self._weight = np.zeros((*shape, 2), np.float32), np.zeros(shape, np.float32)
 
     def error(self, parameters: Floats, rows: Rows) -> float:
-        """Return the weighted RMSE over both dimensions on these rows."""
+        """Return the weighted RMSE over both dimensions on these rows; NaN or infinity when the head blew up."""
         affect, _ = self.runtime.predict(parameters, self.samples.features[rows])
-        squared = np.mean((affect - self.samples.affect[rows]) ** 2, axis=1)
+        squared = np.mean((affect.astype(np.float64) - self.samples.affect[rows]) ** 2, axis=1)
         return float(np.sqrt(np.average(squared, weights=self.samples.weight[rows])))
 
-    def train(self, state: State) -> State:
-        """Return the state that did best on the stopping rows, the first one included."""
-        best, best_error, waited = state, self.error(state[0], self.split.stop), 0
+    def train(self, state: State) -> State | None:
+        """Return the state that did best on the stopping rows, or None when none beat the one given."""
+        best: State | None = None
+        best_error, waited = self.error(state[0], self.split.stop), 0
         while self.steps < self.plan.steps and waited < self.plan.patience:
             state = self._train_until(state, min(self.steps + self.plan.check_every, self.plan.steps))
             error = self.error(state[0], self.split.stop)

@@ -37,8 +37,8 @@ class ArrayFrames:
     """Frames held as one uint8 array ``[N, S, S, 3]`` (in memory or memory-mapped)."""
 
     def __init__(self, pixels: Image) -> None:
-        if pixels.ndim != 4 or pixels.shape[1] != pixels.shape[2] or pixels.shape[3] != 3:
-            raise BadInput(f"frames must be uint8 [N, S, S, 3], not {list(pixels.shape)}")
+        if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1] != pixels.shape[2] or pixels.shape[3] != 3:
+            raise BadInput(f"frames must be uint8 [N, S, S, 3], not {pixels.dtype} {list(pixels.shape)}")
         self.pixels = pixels
 
     def __len__(self) -> int:

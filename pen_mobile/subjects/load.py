@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -67,10 +69,10 @@ def _read_csv(path: Path) -> dict[str, Any]:
     types = {"subject": pyarrow.string(), "role": pyarrow.string(), "image": pyarrow.string()}
     types |= dict.fromkeys(("time_s", "valence", "arousal"), pyarrow.float64())
     try:
-        table = csv.read_csv(path, convert_options=csv.ConvertOptions(column_types=types))
-    except (pyarrow.ArrowException, OSError) as error:
+        serial = csv.ReadOptions(use_threads=False)  # with threads pyarrow does not know the row
+        return _columns_of(csv.read_csv(path, serial, convert_options=csv.ConvertOptions(column_types=types)))
+    except (pyarrow.ArrowException, OSError, KeyError) as error:  # KeyError: two columns of one name
         raise BadInput(f"{path}: {_one_line(error)}") from None
-    return _columns_of(table)
 
 
 def _read_parquet(path: Path) -> dict[str, Any]:
@@ -78,17 +80,16 @@ def _read_parquet(path: Path) -> dict[str, Any]:
     from pyarrow import parquet
 
     try:
-        table = parquet.read_table(path)
-    except (pyarrow.ArrowException, OSError) as error:
+        return _columns_of(parquet.read_table(path))
+    except (pyarrow.ArrowException, OSError, KeyError) as error:
         raise BadInput(f"{path}: {_one_line(error)}") from None
-    return _columns_of(table)
 
 
 def _read_npz(path: Path) -> dict[str, Any]:
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            columns: dict[str, Any] = {name: arrays[name] for name in arrays.files}
-    except (ValueError, OSError, EOFError) as error:
+            columns: dict[str, Any] = {name: np.atleast_1d(arrays[name]) for name in arrays.files}
+    except (ValueError, TypeError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise BadInput(f"{path}: not a readable .npz file without Python objects: {_one_line(error)}") from None
     for name in ("z", "y", "subject", "role"):
         if name not in columns:

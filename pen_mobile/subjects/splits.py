@@ -6,6 +6,7 @@ import zlib
 
 import numpy as np
 
+from pen_mobile.errors import BadInput
 from pen_mobile.subjects.table import Rows, SubjectTable
 
 
@@ -15,6 +16,9 @@ def validation_split(table: SubjectTable, fraction: float, seed: int) -> tuple[R
     Returns:
         Row numbers for training and for validation, each sorted. Every person keeps at least one
         training row, and adding people changes nobody else's split.
+
+    Raises:
+        BadInput: nobody has rows enough to hold one out.
     """
     validation: list[Rows] = []
     for subject in table.subjects():
@@ -22,6 +26,8 @@ def validation_split(table: SubjectTable, fraction: float, seed: int) -> tuple[R
         count = min(round(fraction * len(rows)), len(rows) - 1)
         validation.append(_generator(seed, subject).permutation(rows)[:count])
     held_out = np.sort(np.concatenate(validation))
+    if not len(held_out):
+        raise BadInput(f"{table.origin}: no subject has rows enough to hold {fraction:.0%} of them out; give more")
     return np.setdiff1d(np.arange(len(table)), held_out), held_out
 
 

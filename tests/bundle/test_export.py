@@ -1,0 +1,139 @@
+"""A bundle is proven equal to what was trained, or it does not come to be."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pen_mobile.bundle.export import export_bundle
+from pen_mobile.bundle.golden import Golden
+from pen_mobile.bundle.recipe import Recipe, load_recipe, recipe_names
+from pen_mobile.bundle.verify import verify_bundle
+from pen_mobile.contract.folder import open_bundle, seal
+from pen_mobile.contract.manifest import FilePart
+from pen_mobile.errors import BadInput, PenMobileError
+from pen_mobile.files import sha256_of_file
+from pen_mobile.learning.config import LearningConfig
+from pen_mobile.learning.features import extract_features
+from pen_mobile.learning.run import Run
+from pen_mobile.learning.source import learn_source
+from pen_mobile.phone.runtime import BundleRuntime
+from pen_mobile.subjects.table import SubjectTable
+
+
+def test_exported_equals_eager(bundle_folder: Path, run_folder: Path, people: SubjectTable) -> None:
+    """Features and affect of frames that are not golden ones, within 1e-4 of eager torch."""
+    run, runtime = Run.open(run_folder), BundleRuntime(open_bundle(bundle_folder))
+    backbone = run.backbone()
+    assert backbone is not None
+    assert people.frames is not None
+    frames = people.frames.read(slice(0, 40))
+    expected = extract_features(backbone, frames)
+    features = runtime.features(frames)
+    np.testing.assert_allclose(features, expected, atol=1e-4)
+    with torch.no_grad():
+        eager = run.expert_head()(torch.from_numpy(expected))
+    affect, gate = runtime.predict(runtime.initial_parameters(), features)
+    np.testing.assert_allclose(affect, eager.affect.numpy(), atol=1e-4)
+    np.testing.assert_allclose(gate, eager.gate.numpy(), atol=1e-4)
+
+
+def test_verify_reports_every_check_with_its_tolerance(bundle_folder: Path) -> None:
+    verification = verify_bundle(open_bundle(bundle_folder))
+    names = [check.name for check in verification.checks]
+    assert names == ["features", "affect", "gate", "training loss", "parameters after training"]
+    assert verification.passed
+    assert [check.tolerance for check in verification.checks] == [1e-4, 1e-4, 1e-4, 1e-5, 1e-5]
+    assert verification.agreement.ccc is not None
+    assert verification.agreement.ccc > 0.9999
+
+
+def test_verify_notices_a_wrong_answer(bundle_folder: Path, tmp_path: Path) -> None:
+    """A golden answer moved by 0.01 and sealed again: hashes agree, the programs do not."""
+    folder = tmp_path / "bundle"
+    shutil.copytree(bundle_folder, folder)
+    bundle = open_bundle(folder)
+    path = bundle.file(bundle.manifest.golden.file)
+    golden = Golden.read(path)
+    dataclasses.replace(golden, affect=golden.affect + np.float32(0.01)).write(path)
+    part = FilePart(bytes=path.stat().st_size, sha256=sha256_of_file(path))
+    seal(folder, bundle.manifest.model_copy(update={"files": bundle.manifest.files | {path.name: part}}))
+    failed = [check for check in verify_bundle(open_bundle(folder)).checks if not check.passed]
+    assert [check.name for check in failed] == ["affect"]
+    assert failed[0].largest_error == pytest.approx(0.01, abs=1e-4)
+
+
+def test_a_recipe_that_cannot_be_met_leaves_nothing(run_folder: Path, tmp_path: Path) -> None:
+    recipe = load_recipe("android-fp32")
+    strict = recipe.model_copy(update={"tolerance": recipe.tolerance.model_copy(update={"train": 1e-30})})
+    with pytest.raises(PenMobileError, match=r"android-fp32.*more than the 1e-30 it allows; nothing was exported"):
+        export_bundle(Run.open(run_folder), strict, tmp_path / "bundle")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_existing_folder_is_refused_before_any_work(run_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("kept")
+    with pytest.raises(BadInput, match="exists already"):
+        export_bundle(Run.open(run_folder), load_recipe("android-fp32"), tmp_path)
+    assert (tmp_path / "precious").read_text() == "kept"
+
+
+def test_a_run_on_features_exports_a_head_without_backbone(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    subject = np.repeat(["a", "b", "c"], 40)
+    table = SubjectTable(
+        subject,
+        np.full(120, "source"),
+        np.tile(np.arange(40.0), 3),
+        rng.uniform(-1, 1, (120, 2)).astype(np.float32),
+        features=rng.standard_normal((120, 16), dtype=np.float32),
+    )
+    run = learn_source(table, LearningConfig(head_epochs=1, joint_epochs=1), tmp_path / "run")
+    export_bundle(run, load_recipe("android-fp32"), tmp_path / "bundle")
+    bundle = open_bundle(tmp_path / "bundle")
+    assert bundle.manifest.backbone is None
+    assert bundle.manifest.head.feature_size == 16
+    runtime = BundleRuntime(bundle)
+    with pytest.raises(BadInput, match="no backbone"):
+        runtime.features(np.zeros((1, 8, 8, 3), np.uint8))
+
+
+def test_same_run_gives_the_same_bytes(bundle_folder: Path, run_folder: Path, tmp_path: Path) -> None:
+    export_bundle(Run.open(run_folder), load_recipe("android-fp32"), tmp_path / "again")
+    for path in sorted(bundle_folder.iterdir()):
+        assert path.read_bytes() == (tmp_path / "again" / path.name).read_bytes(), path.name
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_built_in_recipe_is_valid_and_named_after_its_file(name: str) -> None:
+    assert load_recipe(name).name == name
+
+
+def test_recipe_errors_name_file_and_key(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"no recipe 'andriod'; built in are android-fp32"):
+        load_recipe("andriod")
+    text = Path(_recipe_file()).read_text()
+    broken = tmp_path / "mine.toml"
+    broken.write_text(text.replace("batch = 32", "batch = 0"))
+    with pytest.raises(BadInput, match=r"mine\.toml: head\.batch: .*greater than or equal to 1"):
+        load_recipe(str(broken))
+    broken.write_text(text.replace("batch = 32", "bach = 32"))
+    with pytest.raises(BadInput, match=r"mine\.toml: head\."):
+        load_recipe(str(broken))
+
+
+def _recipe_file() -> Path:
+    from pen_mobile.resources import contract_folder
+
+    return contract_folder() / "android-fp32.toml"
+
+
+def test_recipe_is_frozen() -> None:
+    recipe: Recipe = load_recipe("android-fp32")
+    with pytest.raises(ValueError, match="frozen"):
+        recipe.name = "other"  # type: ignore[misc]

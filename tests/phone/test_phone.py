@@ -1,0 +1,118 @@
+"""A phone at work: the real runtime, a real store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from skimage import data
+
+import pen_mobile
+from pen_mobile.errors import BadInput
+from pen_mobile.files import sha256_of_file
+from pen_mobile.phone.gallery import predict_images
+from pen_mobile.phone.phone import Phone
+from pen_mobile.subjects.table import SubjectTable
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """A real photograph of a face: Eileen Collins, from scikit-image."""
+    path = tmp_path / "photo.png"
+    cv2.imwrite(str(path), cv2.cvtColor(data.astronaut(), cv2.COLOR_RGB2BGR))
+    return path
+
+
+def _frames(people: SubjectTable, subject: str) -> tuple[list[np.ndarray], np.ndarray]:
+    rows = people.rows_of(subject)
+    assert people.frames is not None
+    return list(people.frames.read(rows)), people.affect[rows]
+
+
+def test_predict_on_a_real_photograph(bundle_folder: Path, photo: Path) -> None:
+    with pen_mobile.Phone.open(bundle_folder) as phone:
+        affect = phone.predict(photo)
+    assert affect.face is not None
+    x, y, width, height = affect.face
+    assert x < 223 < x + width
+    assert y < 119 < y + height
+    assert len(affect.gate) == 3
+    assert sum(affect.gate) == pytest.approx(1, abs=1e-5)
+    assert np.isfinite([affect.valence, affect.arousal]).all()
+    assert list(affect.milliseconds) == ["decode", "detect", "crop", "backbone", "head"]
+
+
+def test_a_path_and_its_pixels_are_the_same(bundle_folder: Path, photo: Path) -> None:
+    with Phone.open(bundle_folder) as phone:
+        from_path, from_pixels = phone.predict(photo), phone.predict(data.astronaut())
+    assert (from_path.valence, from_path.gate) == (from_pixels.valence, from_pixels.gate)
+
+
+def test_no_face_is_a_clear_refusal(bundle_folder: Path) -> None:
+    with Phone.open(bundle_folder) as phone, pytest.raises(BadInput, match="no face found"):
+        phone.predict(np.full((200, 200, 3), 127, np.uint8))
+
+
+def test_aligned_must_be_square(bundle_folder: Path) -> None:
+    with Phone.open(bundle_folder) as phone, pytest.raises(BadInput, match="square, this is 30 x 20"):
+        phone.predict(np.zeros((20, 30, 3), np.uint8), aligned=True)
+
+
+def test_gallery_reports_what_it_could_not_read(bundle_folder: Path, photo: Path) -> None:
+    (photo.parent / "blank.png").write_bytes(cv2.imencode(".png", np.zeros((90, 90, 3), np.uint8))[1].tobytes())
+    (photo.parent / "broken.jpg").write_bytes(b"not a picture")
+    with Phone.open(bundle_folder) as phone:
+        gallery = predict_images(phone, photo.parent)
+    assert list(gallery.affects) == ["photo.png"]
+    assert "no face" in gallery.refused["blank.png"]
+    assert "not an image" in gallery.refused["broken.jpg"]
+
+
+def test_adapting_moves_the_head_and_nothing_else(bundle_folder: Path, people: SubjectTable, tmp_path: Path) -> None:
+    """Accepted: the head moved, predictions changed, a reopened phone has them, the bundle has not changed by a byte."""
+    before = {path.name: sha256_of_file(path) for path in bundle_folder.iterdir()}
+    frames, affect = _frames(people, "target-01")
+    store = tmp_path / "me.sqlite"
+    with Phone.open(bundle_folder, store) as phone:
+        shipped = phone.parameters.copy()
+        result = phone.adapt(frames, affect.tolist(), aligned=True)
+        adapted = phone.parameters.copy()
+        said = phone.predict(frames[0], aligned=True)
+    assert result.accepted, result.reason
+    assert result.error_after < result.error_before
+    assert np.abs(adapted - shipped).max() > 1e-3
+    with Phone.open(bundle_folder, store) as phone:
+        np.testing.assert_array_equal(phone.parameters, adapted)
+        again = phone.predict(frames[0], aligned=True)
+    assert (again.valence, again.arousal) == (said.valence, said.arousal)
+    assert {path.name: sha256_of_file(path) for path in bundle_folder.iterdir()} == before
+
+
+def test_too_few_labels_are_declined_and_the_history_says_so(bundle_folder: Path, people: SubjectTable) -> None:
+    frames, affect = _frames(people, "target-01")
+    with Phone.open(bundle_folder) as phone:
+        shipped = phone.parameters.copy()
+        result = phone.adapt(frames[:5], affect[:5].tolist(), aligned=True)
+        assert not result.accepted
+        assert "5 labels are too few" in result.reason
+        np.testing.assert_array_equal(phone.parameters, shipped)
+        assert [entry["status"] for entry in phone.store.history()] == ["rejected"]
+
+
+def test_images_and_labels_must_match(bundle_folder: Path, people: SubjectTable) -> None:
+    frames, affect = _frames(people, "target-01")
+    with Phone.open(bundle_folder) as phone, pytest.raises(BadInput, match="2 images but 3 labels"):
+        phone.adapt(frames[:2], affect[:3].tolist(), aligned=True)
+
+
+@pytest.mark.parametrize("label", [[1.5, 0], [float("nan"), 0]])
+def test_labels_out_of_range_are_refused_and_nothing_is_kept(
+    bundle_folder: Path, people: SubjectTable, label: list[float]
+) -> None:
+    frames, affect = _frames(people, "target-01")
+    with Phone.open(bundle_folder) as phone:
+        with pytest.raises(BadInput, match="label 3"):
+            phone.adapt(frames[:3], [*affect[:2].tolist(), label], aligned=True)
+        assert len(phone.store.samples().affect) == 0
