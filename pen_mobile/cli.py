@@ -180,7 +180,20 @@ def predict(bundle: Path, image: Path, store: Path | None, aligned: bool, as_jso
         raise BadInput(f"{store} does not exist; 'pen-mobile adapt' makes one")
     with Phone.open(bundle, store) as phone:
         gallery = predict_images(phone, image, aligned, output.progress)
-    output.finish(gallery.as_json(), gallery.tell)
+    stages = next(iter(gallery.affects.values())).milliseconds
+    rows = [
+        (name, f"{found.valence:.3f}", f"{found.arousal:.3f}", *(f"{ms:.1f}" for ms in found.milliseconds.values()))
+        for name, found in gallery.affects.items()
+    ]
+    gates = [f"{name}: gate weights {_weights(found.gate)}" for name, found in gallery.affects.items()]
+    refusals = [f"no prediction: {reason}" for reason in gallery.refused.values()]
+    output.finish(
+        gallery.as_json(),
+        lambda view: (
+            view.table(("image", "valence", "arousal", *(f"{stage} ms" for stage in stages)), rows),
+            *(view.line(text) for text in (*gates, *refusals)),
+        ),
+    )
 
 
 @cli.command()
@@ -227,6 +240,10 @@ def _check_rows(verification: Any) -> list[tuple[str, ...]]:
         (check.name, f"{check.largest_error:.2e}", f"{check.tolerance:.0e}", "ok" if check.passed else "FAILED")
         for check in verification.checks
     ]
+
+
+def _weights(gate: list[float]) -> str:
+    return " ".join(f"{weight:.3f}" for weight in gate)
 
 
 def _agreement_cells(values: dict[str, float | None]) -> list[str]:

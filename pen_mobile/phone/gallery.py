@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from pen_mobile.errors import BadInput
-from pen_mobile.output import View
 from pen_mobile.phone.phone import Affect, Phone
 from pen_mobile.progress import SILENT, Progress
 
@@ -29,19 +28,6 @@ class Gallery:
     def as_json(self) -> dict[str, Any]:
         """Return plain values for a JSON document."""
         return {"images": {name: affect.as_json() for name, affect in self.affects.items()}, "refused": self.refused}
-
-    def tell(self, view: View) -> None:
-        """Print for people: gate weights too when it is one image."""
-        rows = [
-            (name, f"{affect.valence:.3f}", f"{affect.arousal:.3f}", *(f"{ms:.1f}" for ms in affect.milliseconds.values()))
-            for name, affect in self.affects.items()
-        ]
-        first = next(iter(self.affects.values()))
-        view.table(("image", "valence", "arousal", *(f"{stage} ms" for stage in first.milliseconds)), rows)
-        if len(rows) == 1:
-            view.line("gate weights: " + "  ".join(f"{weight:.3f}" for weight in first.gate))
-        for reason in self.refused.values():
-            view.line(f"no prediction: {reason}")
 
 
 def predict_images(phone: Phone, path: Path, aligned: bool = False, progress: Progress = SILENT) -> Gallery:

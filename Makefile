@@ -1,0 +1,32 @@
+# PEN Mobile: everything from a bare clone.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint clean
+
+help: ## Show this help
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(VENV)/installed ## Create .venv and install the package with its development tools
+
+$(VENV)/installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+demo: install ## Learn, export, verify and adapt on invented people; writes demo/report.html
+	$(BIN)/pen-mobile demo --out demo
+
+lint: install ## Style, types and import arrows
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint ## Everything that must hold: lint, then all tests
+	$(BIN)/python -m pytest
+
+clean: ## Remove what the other targets made
+	rm -rf $(VENV) demo runs dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
