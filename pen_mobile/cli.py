@@ -11,7 +11,7 @@ from typing import IO, Any, TypeVar
 import click
 
 from pen_mobile.errors import BadInput, PenMobileError
-from pen_mobile.output import Output
+from pen_mobile.output import Output, Table
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -50,7 +50,7 @@ def demo(out: Path, labels: int, seed: int, as_json: bool, quiet: bool) -> None:
 
     output = Output(as_json, quiet)
     outcome = run_demo(out, labels, seed, output.progress)
-    output.finish(outcome.as_json(), outcome.tell)
+    output.finish(outcome.as_json(), outcome.as_parts())
 
 
 @cli.command()
@@ -65,7 +65,7 @@ def doctor(as_json: bool, quiet: bool) -> None:
     rows = [(finding.name, finding.status, finding.detail) for finding in findings]
     output.finish(
         {"ok": not broken, "findings": [finding.as_json() for finding in findings]},
-        lambda out: out.table(("what", "status", "detail"), rows),
+        [Table(("what", "status", "detail"), rows)],
     )
     if broken:
         raise BadInput(f"broken here: {', '.join(broken)}; see the details above")
@@ -112,10 +112,10 @@ def train(
     rows = [(name, *_agreement_cells(values)) for name, values in record.validation.items()]
     output.finish(
         {"run": str(out), "validation": record.validation, "stages": record.stages, "synthetic": record.data["synthetic"]},
-        lambda view: (
-            view.table(("model", "CCC valence", "CCC arousal", "RMSE valence", "RMSE arousal"), rows),
-            view.line(f"{out}: held-out rows of {record.expert_count} source people{_invented(record.data['synthetic'])}"),
-        ),
+        [
+            Table(("model", "CCC valence", "CCC arousal", "RMSE valence", "RMSE arousal"), rows),
+            f"{out}: held-out rows of {record.expert_count} source people{_invented(record.data['synthetic'])}",
+        ],
     )
 
 
@@ -134,11 +134,11 @@ def export(run: Path, recipe: str, out: Path, as_json: bool, quiet: bool) -> Non
     exported = export_bundle(Run.open(run), load_recipe(recipe), out, output.progress)
     output.finish(
         {"bundle": str(out)} | exported.as_json(),
-        lambda view: (
-            view.table(("file", "bytes"), [(name, f"{size:,}") for name, size in exported.bytes.items()]),
-            view.table(_CHECK_HEAD, _check_rows(exported.verification)),
-            view.line(f"{out}: exported in {sum(exported.seconds.values()):.1f} s and verified"),
-        ),
+        [
+            Table(("file", "bytes"), [(name, f"{size:,}") for name, size in exported.bytes.items()]),
+            Table(_CHECK_HEAD, _check_rows(exported.verification)),
+            f"{out}: exported in {sum(exported.seconds.values()):.1f} s and verified",
+        ],
     )
 
 
@@ -154,10 +154,10 @@ def verify(bundle: Path, as_json: bool, quiet: bool) -> None:
     verification = verify_bundle(open_bundle(bundle))
     output.finish(
         {"bundle": str(bundle)} | verification.as_json(),
-        lambda view: (
-            view.table(_CHECK_HEAD, _check_rows(verification)),
-            view.line(f"{bundle}: every file is as exported; CCC to the float model {verification.agreement.ccc:.6f}"),
-        ),
+        [
+            Table(_CHECK_HEAD, _check_rows(verification)),
+            f"{bundle}: every file is as exported; CCC to the float model {verification.agreement.ccc:.6f}",
+        ],
     )
     failed = [check.name for check in verification.checks if not check.passed]
     if failed:
@@ -189,10 +189,11 @@ def predict(bundle: Path, image: Path, store: Path | None, aligned: bool, as_jso
     refusals = [f"no prediction: {reason}" for reason in gallery.refused.values()]
     output.finish(
         gallery.as_json(),
-        lambda view: (
-            view.table(("image", "valence", "arousal", *(f"{stage} ms" for stage in stages)), rows),
-            *(view.line(text) for text in (*gates, *refusals)),
-        ),
+        [
+            Table(("image", "valence", "arousal", *(f"{stage} ms" for stage in stages)), rows),
+            *gates,
+            *refusals,
+        ],
     )
 
 
@@ -223,12 +224,12 @@ def adapt(
     rows = [(name, *_agreement_cells(getattr(result, name)._asdict())) for name in ("before", "after", "own_mean")]
     output.finish(
         {"subject": subject, "store": str(store), "synthetic": table.synthetic} | result.as_json(),
-        lambda view: (
-            view.line(f"{'accepted' if result.adaptation.accepted else 'refused'}: {result.adaptation.reason}"),
-            view.line(f"{result.adaptation.steps} steps in {result.adaptation.seconds * 1e3:.0f} ms"),
-            view.table(("second half", "CCC valence", "CCC arousal", "RMSE valence", "RMSE arousal"), rows),
-            view.line(f"{subject}: the store is {store}{_invented(table.synthetic)}"),
-        ),
+        [
+            f"{'accepted' if result.adaptation.accepted else 'refused'}: {result.adaptation.reason}",
+            f"{result.adaptation.steps} steps in {result.adaptation.seconds * 1e3:.0f} ms",
+            Table(("second half", "CCC valence", "CCC arousal", "RMSE valence", "RMSE arousal"), rows),
+            f"{subject}: the store is {store}{_invented(table.synthetic)}",
+        ],
     )
 
 

@@ -15,13 +15,13 @@ from pen_mobile.bundle.recipe import load_recipe
 from pen_mobile.bundle.verify import Verification, verify_bundle
 from pen_mobile.contract.folder import open_bundle
 from pen_mobile.errors import BadInput
-from pen_mobile.evaluation.personalization import Personalization, personalize
+from pen_mobile.evaluation.personalization import Personalization, PersonResult, personalize
 from pen_mobile.evaluation.report import LearningStage, Story, sample_faces, write_report
 from pen_mobile.files import write_json
 from pen_mobile.learning.config import LearningConfig
 from pen_mobile.learning.run import Run
 from pen_mobile.learning.source import learn_source, make_fabric
-from pen_mobile.output import View
+from pen_mobile.output import Part, Table
 from pen_mobile.progress import SILENT, Progress
 from pen_mobile.subjects.synthetic import SyntheticConfig, synthetic_table
 from pen_mobile.subjects.table import SubjectTable
@@ -51,7 +51,7 @@ class DemoSettings:
             input_size=48,
             backbone_optimizer="adam",
             backbone_learning_rate=1e-3,
-            backbone_epochs=5,
+            backbone_epochs=2,
             optimizer="adam",
             head_epochs=20,
             joint_epochs=20,
@@ -84,18 +84,30 @@ class Demo:
             **self.result.as_json(),
         }
 
-    def tell(self, view: View) -> None:
-        """Print the before/after table and where the report is."""
-        people = [(person.subject, person, "accepted" if person.adaptation.accepted else "refused") for person in self.result.people]
+    def as_parts(self) -> list[Part]:
+        """Return the before/after table and where the report is, for people."""
+        result = self.result
         rows = [
-            (name, _cell(r.before.ccc), _cell(r.after.ccc), _cell(r.own_mean.ccc), _cell(r.before.rmse), _cell(r.after.rmse), _cell(r.own_mean.rmse), verdict)
-            for name, r, verdict in [*people, ("all, pooled", self.result, "")]
+            (person.subject, *_cells(person), "accepted" if person.adaptation.accepted else "refused")
+            for person in result.people
         ]
+        rows.append(("all, pooled", *_cells(result), ""))
         head = ("synthetic person", "CCC before", "after", "own mean", "RMSE before", "after", "own mean", "guard")
-        view.line("Second half of every recording, shipped head against the head adapted on the phone:")
-        view.table(head, rows)
-        view.line("own mean: always saying the mean of the person's own labels. Invented people: not comparable with real ones.")
-        view.line(f"report: {self.report}")
+        return [
+            "Second half of every recording, shipped head against the head adapted on the phone:",
+            Table(head, rows),
+            "Own mean: always saying the mean of the person's own labels.",
+            "These people are synthetic: no number here may be compared with real recordings.",
+            f"report: {self.report}",
+        ]
+
+
+def _cells(result: Personalization | PersonResult) -> list[str]:
+    three = (result.before, result.after, result.own_mean)
+    return [
+        *("-" if agreement.ccc is None else f"{agreement.ccc:.3f}" for agreement in three),
+        *(f"{agreement.rmse:.3f}" for agreement in three),
+    ]
 
 
 def run_demo(
@@ -163,10 +175,6 @@ def _story(demo: Demo, run: Run, table: SubjectTable, labels: int, seed: int) ->
         stages=stages,
         labels=labels,
     )
-
-
-def _cell(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
 
 
 class _Clock:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from typing import IO, Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import IO, Any, Union
 
 import click
 
@@ -14,31 +15,16 @@ from pen_mobile.progress import SILENT, Progress
 _WIDTH_WHEN_PIPED = 160
 
 
-class View:
-    """Lines and tables for people."""
+@dataclass(frozen=True)
+class Table:
+    """A table for people; columns of numbers are aligned to the right."""
 
-    def __init__(self, stream: IO[str]) -> None:
-        self._stream = stream
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
 
-    def line(self, text: str) -> None:
-        """Print one line."""
-        click.echo(text, file=self._stream)
 
-    def table(self, head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """Print a table; columns of numbers are aligned to the right."""
-        from rich import box
-        from rich.console import Console
-        from rich.table import Table
-
-        cells = [list(row) for row in rows]
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for column, title in enumerate(head):
-            numeric = bool(cells) and all(_is_number(row[column]) for row in cells)
-            table.add_column(title, justify="right" if numeric else "left", overflow="fold")
-        for row in cells:
-            table.add_row(*row)
-        width = None if self._stream.isatty() else _WIDTH_WHEN_PIPED
-        Console(file=self._stream, highlight=False, markup=False, width=width).print(table)
+Part = Union[str, Table]
+"""What a command says to people: a line or a table."""
 
 
 class Output:
@@ -57,12 +43,30 @@ class Output:
 
             self.progress = TerminalProgress(err)
 
-    def finish(self, document: dict[str, Any], tell: Callable[[View], Any]) -> None:
-        """Print the JSON document, or let ``tell`` print for people."""
+    def finish(self, document: dict[str, Any], parts: Iterable[Part]) -> None:
+        """Print the JSON document when it was asked for, else the parts for people."""
         if self._as_json:
             click.echo(to_json(document), nl=False, file=self._out)
         elif not self._quiet:
-            tell(View(self._out))
+            for part in parts:
+                self._print(part)
+
+    def _print(self, part: Part) -> None:
+        if isinstance(part, str):
+            click.echo(part, file=self._out)
+            return
+        from rich import box
+        from rich.console import Console
+        from rich.table import Table as Grid
+
+        grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False)
+        for column, title in enumerate(part.head):
+            numeric = bool(part.rows) and all(_is_number(row[column]) for row in part.rows)
+            grid.add_column(title, justify="right" if numeric else "left", overflow="fold")
+        for row in part.rows:
+            grid.add_row(*row)
+        width = None if self._out.isatty() else _WIDTH_WHEN_PIPED
+        Console(file=self._out, highlight=False, markup=False, width=width).print(grid)
 
     def _streams(self) -> tuple[IO[str], IO[str]]:
         """Claim the terminal when this process is the command line's own, and not a test's or an application's."""

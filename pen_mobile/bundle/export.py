@@ -35,7 +35,7 @@ from pen_mobile.files import new_folder, refuse_existing
 from pen_mobile.learning.run import Run
 from pen_mobile.network.backbone import Backbone
 from pen_mobile.network.optimizers import OPTIMIZERS
-from pen_mobile.progress import SILENT, Progress
+from pen_mobile.progress import SILENT, Progress, Task
 from pen_mobile.resources import contract_folder
 
 _BACKBONE = "backbone.pte"
@@ -80,19 +80,16 @@ def export_bundle(run: Run, recipe: Recipe, out: Path, progress: Progress = SILE
         PenMobileError: the programs differ from the float model by more than the recipe allows.
     """
     refuse_existing(out)
-    exporter = _Exporter(run, recipe, progress)
     with new_folder(out) as folder, progress.task("export", 4) as task:
-        exporter.advance = task.advance
-        return exporter.export(folder)
+        return _Exporter(run, recipe, task).export(folder)
 
 
 class _Exporter:
-    def __init__(self, run: Run, recipe: Recipe, progress: Progress) -> None:
-        self.run, self.recipe, self.progress = run, recipe, progress
+    def __init__(self, run: Run, recipe: Recipe, task: Task) -> None:
+        self.run, self.recipe, self.task = run, recipe, task
         self.backbone = run.backbone()
         self.seconds: dict[str, float] = {}
         self.undelegated: dict[str, list[str]] = {}
-        self.advance = lambda steps=1, note="": None
 
     def export(self, folder: Path) -> Exported:
         with self._stage("golden vectors"):
@@ -215,7 +212,7 @@ class _Exporter:
     @contextmanager
     def _stage(self, name: str) -> Iterator[None]:
         started = time.perf_counter()
-        self.advance(0, name)
+        self.task.advance(0, name)
         yield
         self.seconds[name] = round(time.perf_counter() - started, 3)
-        self.advance(1)
+        self.task.advance(1)

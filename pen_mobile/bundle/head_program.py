@@ -190,11 +190,10 @@ class TrainProgram(_HeadProgram):
 
     def state_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return name and shape of every state tensor, parameters first."""
-        packed = (1, 3 * self.expert_count, self.feature_size + 1)
-        scalar = self.optimizer.scalar_slots
-        return {"parameters": packed} | {
-            name: (1, 1, 1) if name in scalar else packed for name in self.optimizer.slot_names
-        }
+        packed: tuple[int, ...] = (1, 3 * self.expert_count, self.feature_size + 1)
+        scalars = self.optimizer.scalar_slots
+        slots = {name: (1, 1, 1) if name in scalars else packed for name in self.optimizer.slot_names}
+        return {"parameters": packed, **slots}
 
     def example_inputs(self) -> tuple[Tensor, ...]:
         """Return inputs of the right shapes."""

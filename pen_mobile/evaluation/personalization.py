@@ -90,8 +90,12 @@ def personalize(
     """Give every target person a phone with this bundle and an empty store, and see what a few labels change.
 
     Args:
+        bundle: folder of the bundle.
+        table: the target people's frames or features.
         labels: how many labelled moments each person gives, drawn from the first half of the recording.
+        seed: decides which moments, what is held out, and the batches.
         gap_s: seconds before the middle that are used for neither; the second half tests.
+        progress: who is told how far it is.
     """
     people = []
     subjects = table.subjects("target")
@@ -100,8 +104,8 @@ def personalize(
             with Phone.open(bundle) as phone:
                 people.append(adapt_one(phone, table, subject, labels, seed, gap_s))
             task.advance(1, subject)
-    pooled = (_pooled(people, which) for which in ("before", "after", "own_mean"))
-    return Personalization(people, *pooled, synthetic=table.synthetic)
+    before, after, own_mean = (_pooled(people, which) for which in ("before", "after", "own_mean"))
+    return Personalization(people, before, after, own_mean, table.synthetic)
 
 
 def adapt_one(
@@ -126,10 +130,12 @@ def adapt_one(
     return PersonResult(
         subject,
         adaptation,
-        *(agreement(estimate, affect) for estimate in (before, after, own_mean)),
-        gate_before.mean(axis=0),
-        gate_after.mean(axis=0),
-        Trace(table.time_s[test], affect, before, after, own_mean),
+        before=agreement(before, affect),
+        after=agreement(after, affect),
+        own_mean=agreement(own_mean, affect),
+        gate_before=gate_before.mean(axis=0),
+        gate_after=gate_after.mean(axis=0),
+        trace=Trace(table.time_s[test], affect, before, after, own_mean),
     )
 
 

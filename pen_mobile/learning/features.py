@@ -38,7 +38,7 @@ def cached_features(
 
 def _write(fabric: Fabric, backbone: Backbone, frames: Frames, path: Path, progress: Progress) -> None:
     shape = (len(frames), backbone.feature_size)
-    out = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)  # type: ignore[no-untyped-call]
+    out = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
     with progress.task("features", len(frames)) as task:
         for start in range(0, len(frames), _BATCH):
             rows = slice(start, min(start + _BATCH, len(frames)))

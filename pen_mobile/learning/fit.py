@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from lightning.fabric import Fabric
@@ -86,11 +86,14 @@ class _Loop:
         share = {"rank": fabric.global_rank, "world": fabric.world_size}
         self.order = EpochBatches(len(stage.training), stage.batch_size, stage.seed, shuffle=True, **share)
         held_out = EpochBatches(len(stage.validation), 256, stage.seed, shuffle=False, **share)
-        self.training, self.validation = (
-            fabric.setup_dataloaders(batch_loader(samples, order), use_distributed_sampler=False)
-            for samples, order in ((stage.training, self.order), (stage.validation, held_out))
-        )
+        self.training = self._loader(stage.training, self.order)
+        self.validation = self._loader(stage.validation, held_out)
         self.best: Weights = {}
+
+    def _loader(self, samples: Samples, batches: EpochBatches) -> Iterable[Batch]:
+        return cast("Iterable[Batch]", self.fabric.setup_dataloaders(
+            batch_loader(samples, batches), use_distributed_sampler=False
+        ))
 
     def resume(self, saved: Checkpoint | None) -> None:
         if saved is None:

@@ -52,7 +52,7 @@ class ExpertHead(nn.Module):
         """Return affect, gate weights, gate activations and single experts for features ``[B, D_z]``."""
         products = functional.linear(z, self.packed[:, :-1], self.packed[:, -1])
         logits = products[:, : self.expert_count]
-        experts = products[:, self.expert_count :].unflatten(1, (self.expert_count, 2))
+        experts = products[:, self.expert_count :].view(-1, self.expert_count, 2)
         gate = torch.softmax(logits, dim=1)
         affect = torch.einsum("bn,bnk->bk", gate, experts)
         return HeadOutput(affect, gate, logits, experts)
@@ -65,7 +65,7 @@ class ExpertHead(nn.Module):
     @property
     def expert_rows(self) -> Tensor:
         """View of the experts' weights and biases (W^e_i), ``[n_s, 2, D_z + 1]``."""
-        return self.packed[self.expert_count :].unflatten(0, (self.expert_count, 2))
+        return self.packed[self.expert_count :].view(self.expert_count, 2, -1)
 
     @torch.no_grad()
     def start_from_shared(self, shared: nn.Linear) -> None:

@@ -91,7 +91,7 @@ def read_image(path: Path) -> Image:
         encoded = np.fromfile(path, dtype=np.uint8)
     except OSError as error:
         raise BadInput(f"{path}: cannot be read: {error.strerror}") from None
-    pixels = cv2.imdecode(encoded, cv2.IMREAD_COLOR_RGB) if encoded.size else None
+    pixels: Image | None = cv2.imdecode(encoded, cv2.IMREAD_COLOR_RGB) if encoded.size else None
     if pixels is None:
         raise BadInput(f"{path}: not an image that can be decoded (PNG, JPEG, WebP and the like)")
     return pixels

@@ -75,7 +75,12 @@ def test_sgd_has_keras_like_momentum(learning_rate: float | None) -> None:
 
 @pytest.mark.parametrize("learning_rate", [None, 0.3])
 def test_adam_corrects_its_bias(learning_rate: float | None) -> None:
-    """m <- 0.9 m + 0.1 g; v <- 0.999 v + 0.001 g^2; p <- p - lr (m / (1 - 0.9^t)) / (sqrt(v / (1 - 0.999^t)) + 1e-8)."""
+    """Adam with its usual constants, at step t.
+
+    m <- 0.9 m + 0.1 g
+    v <- 0.999 v + 0.001 g^2
+    p <- p - lr (m / (1 - 0.9^t)) / (sqrt(v / (1 - 0.999^t)) + 1e-8)
+    """
     lr = 1e-3 if learning_rate is None else learning_rate
     place, first, second, expected = list(START), [0.0] * 3, [0.0] * 3, []
     for t, gradient in enumerate(GRADIENTS, start=1):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import cv2
 import numpy as np
 import pytest
@@ -49,12 +51,19 @@ def test_the_face_grows_with_the_photograph(detector: FaceDetector, photograph: 
 
 
 def test_the_face_moves_with_the_photograph(detector: FaceDetector, photograph: Image) -> None:
-    """Without its first 60 rows and 100 columns, everything lies 60 pixels higher and 100 further left."""
-    face = detector.largest_face(np.ascontiguousarray(photograph[60:, 100:]))
-    assert face is not None
-    x, y = middle(face)
-    assert abs(x + 100 - CENTRE[0]) < face.width / 4
-    assert abs(y + 60 - CENTRE[1]) < face.height / 4
+    """Without its first rows and columns everything lies as much higher and further left.
+
+    The cascade looks at every few pixels only and may miss a face; what it finds must be the face.
+    """
+    found = 0
+    for up, left in itertools.product((0, 30, 60), (0, 40, 80)):
+        face = detector.largest_face(np.ascontiguousarray(photograph[up:, left:]))
+        if face is not None:
+            found += 1
+            x, y = middle(face)
+            assert abs(x + left - CENTRE[0]) < face.width / 4
+            assert abs(y + up - CENTRE[1]) < face.height / 4
+    assert found >= 6
 
 
 @pytest.mark.parametrize("shape", [(256, 256, 3), (10, 10, 3), (1, 400, 3)], ids=str)

@@ -23,8 +23,11 @@ KINDS = {"subject": str, "role": str, "time_s": np.float64, "affect": np.float32
 
 def table(origin: str = "people.npz", **changed: Any) -> SubjectTable:
     """A small valid table, but for the columns given; None leaves a column of content out."""
-    columns = {name: np.array(values, KINDS[name]) for name, values in (COLUMNS | changed).items() if name in KINDS
-               and values is not None}
+    columns = {
+        name: np.array(values, KINDS[name])
+        for name, values in (COLUMNS | changed).items()
+        if name in KINDS and values is not None
+    }
     if "frames" in changed:
         columns["frames"] = changed["frames"]
     return SubjectTable(origin=origin, **columns)
@@ -110,7 +113,10 @@ def test_two_people_may_be_seen_at_the_same_time() -> None:
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"subject": [], "role": [], "time_s": [], "affect": np.empty((0, 2)), "features": np.empty((0, 2))}, "no rows"),
+        (
+            {"subject": [], "role": [], "time_s": [], "affect": np.zeros((0, 2)), "features": np.zeros((0, 1))},
+            "no rows",
+        ),
         ({"features": None}, "either frames or features"),
         ({"frames": frames()}, "either frames or features"),
         ({"features": [0, 1, 2, 3, 4]}, r"features must be \[N, D_z\], not \[5\]"),
@@ -121,7 +127,10 @@ def test_two_people_may_be_seen_at_the_same_time() -> None:
         ({"role": ["target"]}, "5 subjects but 1 values of role"),
         ({"role": ["target", "target", "source", "sauce", "source"]}, "row 4: role 'sauce' is not source or target"),
         ({"role": ["target", "source", "source", "source", "source"]}, "subject 'bea' is both source and target"),
-        ({"affect": [[0, 0], [1.5, 0], [0, 0], [0, 0], [0, 0]]}, r"row 2: valence is 1\.5; labels must lie in \[-1, 1\]"),
+        (
+            {"affect": [[0, 0], [1.5, 0], [0, 0], [0, 0], [0, 0]]},
+            r"row 2: valence is 1\.5; labels must lie in \[-1, 1\]",
+        ),
         ({"affect": [[0, 0], [0, 0], [0, np.nan], [0, 0], [0, 0]]}, "row 3: arousal is nan"),
         ({"affect": [[0, 0], [0, 0], [0, 0], [0, 0], [-np.inf, 0]]}, "row 5: valence is -inf"),
         ({"time_s": [0.0, 0.5, np.inf, 1.0, 0.0]}, "row 3: time_s is inf"),
