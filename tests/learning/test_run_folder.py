@@ -43,9 +43,7 @@ def test_an_empty_folder_may_become_a_run(tmp_path: Path) -> None:
 
 def test_other_settings_are_refused_by_name(tmp_path: Path) -> None:
     Run.begin(tmp_path, record())
-    message = (
-        r"holds a run with other config \(lambda_0 0\.001 there, 0\.5 here, seed 3 there, 4 here\)"
-    )
+    message = r"holds a run with other config \(lambda_0 0\.001 there, 0\.5 here, seed 3 there, 4 here\)"
     with pytest.raises(BadInput, match=message):
         Run.begin(tmp_path, record(seed=4, lambda_0=0.5))
     assert Run.read(tmp_path).record == record()
