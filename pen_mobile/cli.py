@@ -108,13 +108,18 @@ def train(
     resolved = LearningConfig.load(config, **settings)
     table = load_table(data, resolved.input_size, output.progress)
     run = learn_source(table, resolved, out, make_fabric(device, devices, precision), output.progress)
-    record = run.record
+    record, synthetic = run.record, run.record.data["synthetic"]
     rows = [(name, *_agreement_cells(values)) for name, values in record.validation.items()]
     output.finish(
-        {"run": str(out), "validation": record.validation, "stages": record.stages, "synthetic": record.data["synthetic"]},
+        {
+            "run": str(out),
+            "validation": record.validation,
+            "stages": record.stages,
+            "synthetic": record.data["synthetic"],
+        },
         [
             Table(("model", "CCC valence", "CCC arousal", "RMSE valence", "RMSE arousal"), rows),
-            f"{out}: held-out rows of {record.expert_count} source people{_invented(record.data['synthetic'])}",
+            f"{out}: held-out rows of {record.expert_count} source people{_invented(synthetic)}",
         ],
     )
 

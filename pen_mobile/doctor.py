@@ -73,13 +73,17 @@ def _runtime() -> Finding:
 
     names = [str(name) for name in Runtime.get().backend_registry.registered_backend_names]
     if "XnnpackBackend" not in names:
-        return Finding("executorch runtime", "broken", f"no XNNPACK in it, only {', '.join(names)}; reinstall executorch")
+        return Finding(
+            "executorch runtime", "broken", f"no XNNPACK in it, only {', '.join(names)}; reinstall executorch"
+        )
     program = PredictProgram(feature_size=4, expert_count=2, batch=1)
     inputs = (torch.ones(1, 6, 5), torch.ones(1, 1, 4))
     method = Runtime.get().load_program(lower({"predict": (program, inputs)}).buffer).load_method("predict")
     affect = method.execute(inputs)[0]
     if not torch.allclose(affect, torch.full((1, 1, 2), 5.0)):
-        return Finding("executorch runtime", "broken", f"a head of ones says {affect.tolist()}, not 5; reinstall executorch")
+        return Finding(
+            "executorch runtime", "broken", f"a head of ones says {affect.tolist()}, not 5; reinstall executorch"
+        )
     return Finding("executorch runtime", "ok", f"exports and runs a head; backends {', '.join(names)}")
 
 

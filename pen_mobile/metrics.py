@@ -39,7 +39,8 @@ def agreement(estimate: NDArray[np.float32], affect: NDArray[np.float32]) -> Agr
     """Compare estimates with labels, both ``[N, 2]`` (valence, arousal), N >= 1.
 
     ``CCC = 2 cov(x, y) / (var x + var y + (mean x - mean y)^2)`` (Lin 1989,
-    https://doi.org/10.2307/2532051); a constant estimate of varying labels has CCC 0.
+    https://doi.org/10.2307/2532051) with variances over N - 1, as torchmetrics computes it (Lin divides by
+    N, which differs for few samples only); a constant estimate of varying labels has CCC 0.
     """
     valence, arousal = (_ccc(estimate[:, column], affect[:, column]) for column in (0, 1))
     errors = np.sqrt(np.mean((estimate.astype(np.float64) - affect) ** 2, axis=0))

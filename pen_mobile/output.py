@@ -23,7 +23,7 @@ class Table:
     rows: Sequence[Sequence[str]]
 
 
-Part = Union[str, Table]
+Part = Union[str, Table]  # noqa: UP007  evaluated at run time, on Python 3.10 too
 """What a command says to people: a line or a table."""
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from pathlib import Path
+
+# One thread for each test process and its children: tests run side by side, and sums come out alike.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 import pytest
 

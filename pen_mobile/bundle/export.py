@@ -12,10 +12,11 @@ from typing import Any
 
 import torch
 
-from pen_mobile.bundle.golden import Golden, make_golden
+from pen_mobile.bundle.golden import Golden
 from pen_mobile.bundle.head_program import PredictProgram, TrainProgram
 from pen_mobile.bundle.lowering import Lowered, fold_batch_norm, lower
 from pen_mobile.bundle.recipe import Recipe
+from pen_mobile.bundle.reference import make_golden
 from pen_mobile.bundle.verify import Verification, verify_bundle
 from pen_mobile.contract.folder import describe_files, open_bundle, seal
 from pen_mobile.contract.manifest import (
@@ -205,8 +206,8 @@ class _Exporter:
         for check in verification.checks:
             if not check.passed:
                 raise PenMobileError(
-                    f"recipe {self.recipe.name}: {check.name} differ from the float model by {check.largest_error:.2g}, "
-                    f"more than the {check.tolerance:.2g} it allows; nothing was exported"
+                    f"recipe {self.recipe.name}: {check.name} differ from the float model by "
+                    f"{check.largest_error:.2g}, more than the {check.tolerance:.2g} it allows; nothing was exported"
                 )
 
     @contextmanager

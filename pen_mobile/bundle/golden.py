@@ -1,7 +1,4 @@
-"""Golden vectors: inputs with the float model's answers, by which any runtime can be judged.
-
-The frames are of invented people: no real face ships in a bundle.
-"""
+"""Golden vectors: inputs with the float model's answers, by which any runtime can be judged."""
 
 from __future__ import annotations
 
@@ -9,22 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
-
-from pen_mobile.bundle.recipe import HeadRecipe
-from pen_mobile.learning.features import extract_features
-from pen_mobile.learning.run import Run
-from pen_mobile.network.backbone import Backbone
-from pen_mobile.network.heads import ExpertHead
-from pen_mobile.network.losses import adaptation_loss
-from pen_mobile.network.optimizers import make_optimizer
-from pen_mobile.subjects.synthetic import SyntheticConfig, synthetic_table
-
-_STEPS = 20
-_SAMPLES = 16
-_SEED = 20181
 
 Floats = NDArray[np.float32]
 
@@ -66,60 +48,3 @@ class Golden:
         from safetensors.numpy import load_file
 
         return cls(**load_file(path))
-
-
-def make_golden(run: Run, backbone: Backbone | None, recipe: HeadRecipe) -> Golden:
-    """Let the float model answer: eager torch, autograd and ``torch.optim``, on unpadded batches."""
-    frames, features, labels = _examples(run, backbone)
-    head = run.expert_head()
-    with torch.no_grad():
-        answer = head(torch.from_numpy(features))
-    batches = _batches(len(features), recipe)
-    losses = _train(head, torch.from_numpy(features), torch.from_numpy(labels), batches, recipe)
-    return Golden(
-        frames,
-        features,
-        labels,
-        answer.affect.numpy(),
-        answer.gate.numpy(),
-        batches,
-        np.array(losses, np.float32),
-        head.packed.detach().unsqueeze(0).numpy(),
-    )
-
-
-def _examples(run: Run, backbone: Backbone | None) -> tuple[NDArray[np.uint8], Floats, Floats]:
-    table = synthetic_table(SyntheticConfig(sources=2, targets=2, seconds=_SAMPLES / 4, fps=1, seed=_SEED))
-    if backbone is None:
-        mean, std = run.feature_statistics()
-        noise = np.random.default_rng(_SEED).standard_normal((_SAMPLES, len(mean)), dtype=np.float32)
-        return np.empty((0, 1, 1, 3), np.uint8), mean + std * noise, table.affect
-    assert table.frames is not None
-    frames = table.frames.read(slice(None), backbone.input_size)
-    return frames, extract_features(backbone, frames), table.affect
-
-
-def _batches(count: int, recipe: HeadRecipe) -> NDArray[np.int32]:
-    """Draw the rows of every step; each third batch is short and padded with -1."""
-    rng = np.random.default_rng(_SEED)
-    steps = -(-_STEPS // recipe.steps_per_call) * recipe.steps_per_call
-    batches = rng.integers(0, count, (steps, recipe.batch), dtype=np.int32)
-    if recipe.batch > 1:
-        for step in range(2, steps, 3):
-            batches[step, int(rng.integers(1, recipe.batch)) :] = -1
-    return batches
-
-
-def _train(
-    head: ExpertHead, features: Tensor, labels: Tensor, batches: NDArray[np.int32], recipe: HeadRecipe
-) -> list[float]:
-    optimizer = make_optimizer(recipe.optimizer, head.parameters(), recipe.learning_rate)
-    losses = []
-    for rows in batches:
-        chosen = torch.from_numpy(rows[rows >= 0]).long()
-        optimizer.zero_grad()
-        loss = adaptation_loss(head(features[chosen]), labels[chosen], recipe.lambda_1)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        losses.append(float(loss.detach()))
-    return losses

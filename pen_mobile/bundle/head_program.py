@@ -220,9 +220,7 @@ class TrainProgram(_HeadProgram):
         total = functional.linear(weight.reshape(1, 1, self.batch), self.total_weight)
         return weight / torch.clamp(total, min=_TINY)
 
-    def _gradient(
-        self, packed: Tensor, z: Tensor, y: Tensor, share: Tensor, lambda_1: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def _gradient(self, packed: Tensor, z: Tensor, y: Tensor, share: Tensor, lambda_1: Tensor) -> tuple[Tensor, Tensor]:
         """Return dL/dP ``[1, 3 n_s, D_z + 1]`` and the loss ``[1, 1, 1]``."""
         logits, experts, gate, repeated, affect = self.evaluate(packed, z)
         residual = affect - y

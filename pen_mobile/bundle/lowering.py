@@ -73,12 +73,10 @@ def fold_batch_norm(module: nn.Module) -> nn.Module:
     module = copy.deepcopy(module).eval()
     try:
         folded: nn.Module = fuse(module)
-    except Exception:  # tracing fails in as many ways as networks are written
+    except Exception:  # noqa: BLE001  tracing fails in as many ways as networks are written
         return module
     return folded
 
 
 def _operators(graph: torch.fx.Graph) -> list[str]:
-    return [
-        getattr(node.target, "__name__", str(node.target)) for node in graph.nodes if node.op == "call_function"
-    ]
+    return [getattr(node.target, "__name__", str(node.target)) for node in graph.nodes if node.op == "call_function"]

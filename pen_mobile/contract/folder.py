@@ -57,7 +57,9 @@ def open_bundle(path: Path) -> BundleFolder:
     for name, part in manifest.files.items():
         file = path / name
         if file.stat().st_size != part.bytes:
-            raise BundleError(f"{file} has {file.stat().st_size} bytes, the manifest says {part.bytes}; export it again")
+            raise BundleError(
+                f"{file} has {file.stat().st_size} bytes, the manifest says {part.bytes}; export it again"
+            )
         if sha256_of_file(file) != part.sha256:
             raise BundleError(f"{file} was changed: its SHA-256 is not the manifest's; export it again")
     return BundleFolder(path, manifest)

@@ -31,7 +31,9 @@ def state_from_bytes(blob: bytes, head: HeadPart) -> State:
     shapes = [tensor.shape for tensor in head.state]
     expected = 4 * sum(math.prod(shape) for shape in shapes)
     if len(blob) != expected:
-        raise BadInput(f"a head state of {len(blob)} bytes does not belong to this bundle, whose states have {expected}")
+        raise BadInput(
+            f"a head state of {len(blob)} bytes does not belong to this bundle, whose states have {expected}"
+        )
     values = np.frombuffer(blob, dtype="<f4")
     state: State = []
     for shape in shapes:

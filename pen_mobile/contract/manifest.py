@@ -192,7 +192,9 @@ class Manifest(_Part):
         if self.backbone is not None:
             named.append(self.backbone.file)
             if self.backbone.feature_size != self.head.feature_size:
-                raise ValueError(f"backbone gives {self.backbone.feature_size} features, head takes {self.head.feature_size}")
+                raise ValueError(
+                    f"backbone gives {self.backbone.feature_size} features, head takes {self.head.feature_size}"
+                )
         for name in named:
             if name not in self.files:
                 raise ValueError(f"file {name} is used but not listed under files")

@@ -81,9 +81,10 @@ def load_checkpoint(path: Path) -> Checkpoint | None:
         return None
     try:
         with safe_open(path, framework="pt") as stream:
-            metadata = stream.metadata()
+            metadata = stream.metadata() or {}
             tensors = {key: stream.get_tensor(key) for key in stream.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
+        log, groups = StageLog(**json.loads(metadata["log"])), json.loads(metadata["param_groups"])
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise BadInput(f"{path}: damaged checkpoint ({error}); delete it to train this stage again") from None
     slots: dict[int, dict[str, Tensor]] = {}
     for key, value in _under(tensors, "slot.").items():
@@ -92,8 +93,8 @@ def load_checkpoint(path: Path) -> Checkpoint | None:
     return Checkpoint(
         best=_under(tensors, "best."),
         latest=_under(tensors, "latest."),
-        optimizer={"state": slots, "param_groups": json.loads(metadata["param_groups"])},
-        log=StageLog(**json.loads(metadata["log"])),
+        optimizer={"state": slots, "param_groups": groups},
+        log=log,
     )
 
 

@@ -91,9 +91,10 @@ class _Loop:
         self.best: Weights = {}
 
     def _loader(self, samples: Samples, batches: EpochBatches) -> Iterable[Batch]:
-        return cast("Iterable[Batch]", self.fabric.setup_dataloaders(
-            batch_loader(samples, batches), use_distributed_sampler=False
-        ))
+        return cast(
+            "Iterable[Batch]",
+            self.fabric.setup_dataloaders(batch_loader(samples, batches), use_distributed_sampler=False),
+        )
 
     def resume(self, saved: Checkpoint | None) -> None:
         if saved is None:

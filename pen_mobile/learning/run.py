@@ -74,10 +74,10 @@ class Run:
         elif not folder.is_dir() or any(folder.iterdir()):
             old = cls.read(folder).record
             for what in ("data", "config"):
-                if getattr(old, what) != getattr(record, what):
+                difference = _difference(getattr(old, what), getattr(record, what))
+                if difference:
                     raise BadInput(
-                        f"{folder} holds a run with other {what} ({_difference(getattr(old, what), getattr(record, what))}); "
-                        "choose another --out or remove it"
+                        f"{folder} holds a run with other {what} ({difference}); choose another --out or remove it"
                     )
             return cls(folder, old)
         run = cls(folder, record)
@@ -110,7 +110,9 @@ class Run:
         """
         run = cls.read(folder)
         if not run.record.complete:
-            raise BadInput(f"{folder}: training did not finish; give 'pen-mobile train' the same arguments to resume it")
+            raise BadInput(
+                f"{folder}: training did not finish; give 'pen-mobile train' the same arguments to resume it"
+            )
         return run
 
     def save(self) -> None:

@@ -27,7 +27,7 @@ from pen_mobile.network.optimizers import OptimizerName
 from pen_mobile.progress import SILENT, Progress
 from pen_mobile.subjects.frames import Frames
 from pen_mobile.subjects.splits import validation_split
-from pen_mobile.subjects.table import SubjectTable
+from pen_mobile.subjects.table import Rows, SubjectTable
 
 
 def make_fabric(device: str = "auto", devices: int = 1, precision: str = "32-true") -> Fabric:
@@ -66,10 +66,13 @@ def learn_source(
         raise BadInput(f"{table.origin}: {len(people)} source subjects; learning experts needs at least 2")
     fabric = fabric or Fabric(accelerator="cpu", devices=1)
     source = table.take(table.rows_with_role("source"))
-    learner = _Learner(fabric, source, config, Run.begin(folder, _record(source, config)), progress)
-    if not learner.run.record.complete:
-        learner.learn()
-    return learner.run
+    # Everything that bad input can stop comes before the folder is made.
+    halves = validation_split(source, config.validation_fraction, config.seed)
+    network = None if source.frames is None else _new_network(config)
+    run = Run.begin(folder, _record(source, config))
+    if not run.record.complete:
+        _Learner(fabric, source, config, run, progress, halves).learn(network)
+    return run
 
 
 def _record(source: SubjectTable, config: LearningConfig) -> RunRecord:
@@ -95,6 +98,12 @@ class _FrameToAffect(nn.Module):
         return affect
 
 
+def _new_network(config: LearningConfig) -> _FrameToAffect:
+    torch.manual_seed(config.seed)
+    backbone = make_backbone(config.backbone, config.weights, config.input_size)
+    return _FrameToAffect(backbone, SharedHead(backbone.feature_size))
+
+
 def _shared_loss(network: nn.Module, batch: Batch) -> Tensor:
     return affect_loss(network(batch.x), batch.affect)
 
@@ -112,17 +121,18 @@ class _Learner:
     config: LearningConfig
     run: Run
     progress: Progress
+    halves: tuple[Rows, Rows]
 
     def __post_init__(self) -> None:
         self.people = self.source.subjects("source")
         self.affect = torch.from_numpy(self.source.affect)
         self.subject = torch.from_numpy(np.searchsorted(self.people, self.source.subject))
-        self.training, self.held_out = validation_split(
-            self.source, self.config.validation_fraction, self.config.seed
-        )
+        self.training, self.held_out = self.halves
 
-    def learn(self) -> None:
-        learnt = self._learn_backbone()
+    def learn(self, learnt: _FrameToAffect | None) -> None:
+        """Run all stages; ``learnt`` is the new network, or None when the data are features."""
+        if learnt is not None:
+            self._learn_backbone(learnt)
         features = self._features(learnt)
         self.feature_size = features.shape[1]
         samples = self._feature_samples(features)
@@ -131,23 +141,18 @@ class _Learner:
         experts = self._learn_experts(samples, shared, gate)
         self._conclude(features, shared, experts, learnt.backbone.digest() if learnt else "")
 
-    def _learn_backbone(self) -> _FrameToAffect | None:
+    def _learn_backbone(self, network: _FrameToAffect) -> None:
         """Step 1 of Algorithm 1: backbone and shared head together, on frames."""
-        if self.source.frames is None:
-            return None
-        torch.manual_seed(self.config.seed)
-        backbone = make_backbone(self.config.backbone, self.config.weights, self.config.input_size)
-        network = _FrameToAffect(backbone, SharedHead(backbone.feature_size))
+        assert self.source.frames is not None
         self._fit(
             STAGES[0],
             network,
             _shared_loss,
-            self._frame_samples(backbone.input_size, self.source.frames),
+            self._frame_samples(network.backbone.input_size, self.source.frames),
             optimizer=self.config.backbone_optimizer,
             learning_rate=self.config.backbone_learning_rate,
             epochs=self.config.backbone_epochs,
         )
-        return network
 
     def _features(self, learnt: _FrameToAffect | None) -> NDArray[np.float32]:
         if learnt is None:

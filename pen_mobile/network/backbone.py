@@ -153,7 +153,7 @@ def _weights_in(path: Path) -> dict[str, Tensor]:
             return load_file(path)
         state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
         return dict(state)
-    except Exception as error:  # each format's parser raises its own family
+    except Exception as error:  # noqa: BLE001  each format's parser raises its own family
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise BadInput(f"--weights {path}: not a readable weights file: {reason}") from None
 

@@ -44,6 +44,4 @@ def make_optimizer(
         return torch.optim.Adadelta(parameters, lr=lr, rho=constants["rho"], eps=constants["eps"])
     if name == "sgd":
         return torch.optim.SGD(parameters, lr=lr, momentum=constants["momentum"])
-    return torch.optim.Adam(
-        parameters, lr=lr, betas=(constants["beta1"], constants["beta2"]), eps=constants["eps"]
-    )
+    return torch.optim.Adam(parameters, lr=lr, betas=(constants["beta1"], constants["beta2"]), eps=constants["eps"])

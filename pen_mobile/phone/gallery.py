@@ -50,5 +50,7 @@ def predict_images(phone: Phone, path: Path, aligned: bool = False, progress: Pr
                 gallery.refused[file.name] = str(error)
             task.advance(1)
     if not gallery.affects:
-        raise BadInput(f"{path}: no prediction for any of {len(files)} images; the first: {next(iter(gallery.refused.values()))}")
+        raise BadInput(
+            f"{path}: no prediction for any of {len(files)} images; the first: {next(iter(gallery.refused.values()))}"
+        )
     return gallery

@@ -157,7 +157,9 @@ class Phone:
     def _frame(self, pixels: Image, aligned: bool, name: str, clock: _Clock) -> tuple[FaceBox | None, Image]:
         backbone = self.manifest.backbone
         if backbone is None:
-            raise BadInput(f"{self.runtime.bundle.path} has no backbone: it was trained on features and takes no images")
+            raise BadInput(
+                f"{self.runtime.bundle.path} has no backbone: it was trained on features and takes no images"
+            )
         face = None
         if not aligned:
             face = self._detector.largest_face(pixels)

@@ -27,7 +27,8 @@ _WAIT_S = 10.0
 _KEEP_SAMPLE = """
     INSERT INTO sample (feature, sha256, valence, arousal, weight, captured_at) VALUES (?, ?, ?, ?, ?, ?)
     ON CONFLICT (sha256) DO UPDATE SET
-        valence = excluded.valence, arousal = excluded.arousal, weight = excluded.weight, captured_at = excluded.captured_at
+        valence = excluded.valence, arousal = excluded.arousal,
+        weight = excluded.weight, captured_at = excluded.captured_at
 """
 
 
@@ -88,7 +89,9 @@ class PersonalStore:
 
     def samples(self) -> Samples:
         """Return all samples."""
-        rows = self._db.execute("SELECT feature, valence, arousal, weight FROM sample ORDER BY captured_at, id").fetchall()
+        rows = self._db.execute(
+            "SELECT feature, valence, arousal, weight FROM sample ORDER BY captured_at, id"
+        ).fetchall()
         features = np.frombuffer(b"".join(row[0] for row in rows), dtype="<f4").astype(np.float32)
         numbers = np.array([row[1:] for row in rows], np.float32).reshape(-1, 3)
         return Samples(features.reshape(-1, self._head.feature_size), numbers[:, :2], numbers[:, 2])

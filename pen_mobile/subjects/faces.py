@@ -24,7 +24,7 @@ class FaceBox(NamedTuple):
 
 
 class FaceDetector:
-    """Frontal faces by local binary patterns (Ahonen et al. 2006), as trained for OpenCV and carried by scikit-image."""
+    """Frontal faces by a cascade of local binary patterns, trained for OpenCV and carried by scikit-image."""
 
     name = "lbp-frontal"
 
@@ -48,7 +48,7 @@ class FaceDetector:
         found: list[dict[str, Any]] = self._cascade.detect_multi_scale(
             small,
             scale_factor=_SCALE_STEP,
-            step_ratio=1.5,
+            step_ratio=1,
             min_size=(smallest, smallest),
             max_size=(shorter, shorter),
         )

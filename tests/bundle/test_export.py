@@ -68,11 +68,25 @@ def test_verify_notices_a_wrong_answer(bundle_folder: Path, tmp_path: Path) -> N
     assert failed[0].largest_error == pytest.approx(0.01, abs=1e-4)
 
 
-def test_a_recipe_that_cannot_be_met_leaves_nothing(run_folder: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def feature_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run on features: it exports in seconds, because it has no backbone."""
+    rng = np.random.default_rng(0)
+    table = SubjectTable(
+        np.repeat(["a", "b", "c"], 40),
+        np.full(120, "source"),
+        np.tile(np.arange(40.0), 3),
+        rng.uniform(-1, 1, (120, 2)).astype(np.float32),
+        features=rng.standard_normal((120, 16), dtype=np.float32),
+    )
+    return learn_source(table, LearningConfig(head_epochs=1, joint_epochs=1), tmp_path_factory.mktemp("f") / "run")
+
+
+def test_a_recipe_that_cannot_be_met_leaves_nothing(feature_run: Run, tmp_path: Path) -> None:
     recipe = load_recipe("android-fp32")
     strict = recipe.model_copy(update={"tolerance": recipe.tolerance.model_copy(update={"train": 1e-30})})
     with pytest.raises(PenMobileError, match=r"android-fp32.*more than the 1e-30 it allows; nothing was exported"):
-        export_bundle(Run.open(run_folder), strict, tmp_path / "bundle")
+        export_bundle(feature_run, strict, tmp_path / "bundle")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -83,30 +97,18 @@ def test_an_existing_folder_is_refused_before_any_work(run_folder: Path, tmp_pat
     assert (tmp_path / "precious").read_text() == "kept"
 
 
-def test_a_run_on_features_exports_a_head_without_backbone(tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    subject = np.repeat(["a", "b", "c"], 40)
-    table = SubjectTable(
-        subject,
-        np.full(120, "source"),
-        np.tile(np.arange(40.0), 3),
-        rng.uniform(-1, 1, (120, 2)).astype(np.float32),
-        features=rng.standard_normal((120, 16), dtype=np.float32),
-    )
-    run = learn_source(table, LearningConfig(head_epochs=1, joint_epochs=1), tmp_path / "run")
-    export_bundle(run, load_recipe("android-fp32"), tmp_path / "bundle")
-    bundle = open_bundle(tmp_path / "bundle")
+def test_a_run_on_features_exports_a_head_without_backbone_and_the_same_bytes_twice(
+    feature_run: Run, tmp_path: Path
+) -> None:
+    for name in ("one", "two"):
+        export_bundle(feature_run, load_recipe("android-fp32"), tmp_path / name)
+    for path in sorted((tmp_path / "one").iterdir()):
+        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes(), path.name
+    bundle = open_bundle(tmp_path / "one")
     assert bundle.manifest.backbone is None
     assert bundle.manifest.head.feature_size == 16
-    runtime = BundleRuntime(bundle)
     with pytest.raises(BadInput, match="no backbone"):
-        runtime.features(np.zeros((1, 8, 8, 3), np.uint8))
-
-
-def test_same_run_gives_the_same_bytes(bundle_folder: Path, run_folder: Path, tmp_path: Path) -> None:
-    export_bundle(Run.open(run_folder), load_recipe("android-fp32"), tmp_path / "again")
-    for path in sorted(bundle_folder.iterdir()):
-        assert path.read_bytes() == (tmp_path / "again" / path.name).read_bytes(), path.name
+        BundleRuntime(bundle).features(np.zeros((1, 8, 8, 3), np.uint8))
 
 
 @pytest.mark.parametrize("name", recipe_names())

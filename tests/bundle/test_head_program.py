@@ -75,7 +75,9 @@ def test_weights_are_shares_of_the_loss() -> None:
     program = TrainProgram(FEATURES, EXPERTS, "sgd", steps=1, batch=3)
     packed = _head().packed.detach()[None]
     hyper = torch.tensor([0.5, 0.01])
-    once = program(packed, torch.zeros_like(packed), z[None, [0, 1, 2]], y[None, [0, 1, 2]], torch.tensor([[1.0, 2, 0]]), hyper)
+    once = program(
+        packed, torch.zeros_like(packed), z[None, [0, 1, 2]], y[None, [0, 1, 2]], torch.tensor([[1.0, 2, 0]]), hyper
+    )
     twice = program(packed, torch.zeros_like(packed), z[None, [0, 1, 1]], y[None, [0, 1, 1]], torch.ones(1, 3), hyper)
     for left, right in zip(once, twice, strict=True):
         torch.testing.assert_close(left, right, rtol=0, atol=1e-6)

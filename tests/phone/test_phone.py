@@ -71,7 +71,7 @@ def test_gallery_reports_what_it_could_not_read(bundle_folder: Path, photo: Path
 
 
 def test_adapting_moves_the_head_and_nothing_else(bundle_folder: Path, people: SubjectTable, tmp_path: Path) -> None:
-    """Accepted: the head moved, predictions changed, a reopened phone has them, the bundle has not changed by a byte."""
+    """Accepted: the head moved, a reopened phone has it, the bundle has not changed by a byte."""
     before = {path.name: sha256_of_file(path) for path in bundle_folder.iterdir()}
     frames, affect = _frames(people, "target-01")
     store = tmp_path / "me.sqlite"
