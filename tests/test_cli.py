@@ -91,8 +91,8 @@ def test_train_then_the_same_command_again(tmp_path: Path) -> None:
 
 
 def test_quiet_is_silent(bundle_folder: Path) -> None:
-    result = CliRunner().invoke(cli, ["verify", str(bundle_folder), "-q"])
-    assert (result.exit_code, result.output) == (0, "")
+    done = run("verify", bundle_folder, "-q")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_debug_shows_what_libraries_say(bundle_folder: Path) -> None:

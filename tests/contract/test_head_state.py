@@ -40,5 +40,5 @@ def test_fresh_slots_are_zero() -> None:
 
 
 def test_other_lengths_are_refused() -> None:
-    with pytest.raises(BadInput, match="24 bytes are no head state of this bundle, whose states have 28"):
+    with pytest.raises(BadInput, match="a head state of 24 bytes does not belong to this bundle, whose states have 28"):
         state_from_bytes(bytes(24), HEAD)
