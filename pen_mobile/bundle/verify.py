@@ -19,7 +19,10 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Check:
-    """One comparison: the largest absolute difference and how large it may be."""
+    """One comparison: the largest difference and how large it may be.
+
+    The difference is relative to the largest expected value when that is above 1, absolute otherwise.
+    """
 
     name: str
     largest_error: float
@@ -66,8 +69,7 @@ def verify_bundle(bundle: BundleFolder) -> Verification:
     features, checks = golden.features, []
     if bundle.manifest.backbone is not None:
         features = runtime.features(golden.frames)
-        scale = max(1.0, float(np.abs(golden.features).max()))
-        checks.append(Check("features", _error(features, golden.features) / scale, part.feature_tolerance))
+        checks.append(Check("features", _error(features, golden.features), part.feature_tolerance))
     affect, gate = runtime.predict(parameters, features)
     trained, losses = _replay(runtime, golden, parameters)
     checks += [
@@ -92,4 +94,5 @@ def _replay(runtime: BundleRuntime, golden: Golden, parameters: Floats) -> tuple
 
 
 def _error(found: NDArray[Any], expected: NDArray[Any]) -> float:
-    return float(np.abs(found.astype(np.float64) - expected).max())
+    scale = max(1.0, float(np.abs(expected).max()))
+    return float(np.abs(found.astype(np.float64) - expected).max()) / scale

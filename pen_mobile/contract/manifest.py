@@ -141,7 +141,10 @@ class AdaptationPart(_Part):
 
 
 class GoldenPart(_Part):
-    """Inputs with the answers of the float model, and how far a runtime may be from them (largest difference)."""
+    """Inputs with the answers of the float model, and how far a runtime may be from them.
+
+    A tolerance bounds the largest difference, divided by the largest expected value when that is above 1.
+    """
 
     file: FileName
     feature_tolerance: Tolerance
