@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint clean
+.PHONY: help install demo test lint bench clean
 
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,11 @@ lint: install ## Style, types and import arrows
 
 test: lint ## Everything that must hold: lint, then all tests
 	$(BIN)/python -m pytest
+
+bench: install ## Measure on this machine; rewrites benchmarks/README.md
+	$(BIN)/python benchmarks/render.py
+	$(BIN)/python benchmarks/train_step.py
+	$(BIN)/python benchmarks/tables.py
 
 clean: ## Remove what the other targets made
 	rm -rf $(VENV) demo runs dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

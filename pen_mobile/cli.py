@@ -106,8 +106,11 @@ def train(
 
     output = Output(as_json, quiet)
     resolved = LearningConfig.load(config, **settings)
+    fabric = make_fabric(device, devices, precision)
+    if not fabric.is_global_zero:
+        output.mute()
     table = load_table(data, resolved.input_size, output.progress)
-    run = learn_source(table, resolved, out, make_fabric(device, devices, precision), output.progress)
+    run = learn_source(table, resolved, out, fabric, output.progress)
     record, synthetic = run.record, run.record.data["synthetic"]
     rows = [(name, *_agreement_cells(values)) for name, values in record.validation.items()]
     output.finish(
@@ -115,7 +118,7 @@ def train(
             "run": str(out),
             "validation": record.validation,
             "stages": record.stages,
-            "synthetic": record.data["synthetic"],
+            "synthetic": synthetic,
         },
         [
             Table(("model", "CCC valence", "CCC arousal", "RMSE valence", "RMSE arousal"), rows),
@@ -161,7 +164,7 @@ def verify(bundle: Path, as_json: bool, quiet: bool) -> None:
         {"bundle": str(bundle)} | verification.as_json(),
         [
             Table(_CHECK_HEAD, _check_rows(verification)),
-            f"{bundle}: every file is as exported; CCC to the float model {verification.agreement.ccc:.6f}",
+            f"{bundle}: every file is as exported; CCC to the float model {_cell(verification.agreement.ccc)}",
         ],
     )
     failed = [check.name for check in verification.checks if not check.passed]
@@ -253,7 +256,11 @@ def _weights(gate: list[float]) -> str:
 
 
 def _agreement_cells(values: dict[str, float | None]) -> list[str]:
-    return ["-" if value is None else f"{value:.3f}" for value in values.values()]
+    return [_cell(value) for value in values.values()]
+
+
+def _cell(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
 
 
 def _invented(synthetic: bool) -> str:

@@ -43,6 +43,10 @@ class Output:
 
             self.progress = TerminalProgress(err)
 
+    def mute(self) -> None:
+        """Say nothing from now on: another process of the same command does."""
+        self._as_json, self._quiet, self.progress = False, True, SILENT
+
     def finish(self, document: dict[str, Any], parts: Iterable[Part]) -> None:
         """Print the JSON document when it was asked for, else the parts for people."""
         if self._as_json:

@@ -69,7 +69,8 @@ def learn_source(
     # Everything that bad input can stop comes before the folder is made.
     halves = validation_split(source, config.validation_fraction, config.seed)
     network = None if source.frames is None else _new_network(config)
-    run = Run.begin(folder, _record(source, config))
+    with fabric.rank_zero_first():
+        run = Run.begin(folder, _record(source, config))
     if not run.record.complete:
         _Learner(fabric, source, config, run, progress, halves).learn(network)
     return run
