@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pen_mobile.errors import BadInput
 from pen_mobile.metrics import Agreement, agreement
 from pen_mobile.phone.phone import Phone
 from pen_mobile.phone.session import Adaptation
 from pen_mobile.progress import SILENT, Progress
-from pen_mobile.subjects.splits import draw, halves_in_time
 from pen_mobile.subjects.table import Rows, SubjectTable
+from pen_mobile.subjects.target_splits import target_split
 
 Floats = NDArray[np.float32]
 
@@ -85,7 +84,7 @@ class Personalization:
 
 
 def personalize(
-    bundle: Path, table: SubjectTable, labels: int, seed: int = 0, gap_s: float = 2.0, progress: Progress = SILENT
+    bundle: Path, table: SubjectTable, labels: int, seed: int = 0, progress: Progress = SILENT
 ) -> Personalization:
     """Give every target person a phone with this bundle and an empty store, and see what a few labels change.
 
@@ -94,7 +93,6 @@ def personalize(
         table: the target people's frames or features.
         labels: how many labelled moments each person gives, drawn from the first half of the recording.
         seed: decides which moments, what is held out, and the batches.
-        gap_s: seconds before the middle that are used for neither; the second half tests.
         progress: who is told how far it is.
     """
     people = []
@@ -102,24 +100,20 @@ def personalize(
     with progress.task("adapting on the phone", len(subjects)) as task:
         for subject in subjects:
             with Phone.open(bundle) as phone:
-                people.append(adapt_one(phone, table, subject, labels, seed, gap_s))
+                people.append(adapt_one(phone, table, subject, labels, seed))
             task.advance(1, subject)
     before, after, own_mean = (_pooled(people, which) for which in ("before", "after", "own_mean"))
     return Personalization(people, before, after, own_mean, table.synthetic)
 
 
-def adapt_one(
-    phone: Phone, table: SubjectTable, subject: str, labels: int, seed: int = 0, gap_s: float = 2.0
-) -> PersonResult:
+def adapt_one(phone: Phone, table: SubjectTable, subject: str, labels: int, seed: int = 0) -> PersonResult:
     """Adapt one phone to one person with labels from the first half in time, and test on the second half.
 
     Raises:
         BadInput: nobody of that name, or a recording too short to have two halves.
     """
-    teach, test = halves_in_time(table, subject, gap_s)
-    if not len(teach):
-        raise BadInput(f"{table.origin}: {subject!r} has no row {gap_s:g} s before the middle of the recording")
-    taught = draw(teach, labels, seed, subject)
+    split = target_split(table, subject, "halves", seed)
+    taught, test = split.pool[:labels], split.test
     z = features_of(phone, table, test)
     before, gate_before = phone.predict_features(z)
     phone.remember(features_of(phone, table, taught), table.affect[taught])

@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from pen_mobile.errors import BadInput
-from pen_mobile.subjects.splits import draw, halves_in_time, validation_split
+from pen_mobile.subjects.splits import validation_split
 from pen_mobile.subjects.table import SubjectTable
 
 SIZES = st.dictionaries(st.text("abcdeXYZ-0129", min_size=1, max_size=6), st.integers(1, 40), min_size=1, max_size=6)
@@ -90,45 +90,3 @@ def test_validation_split_of_too_few_rows_is_refused() -> None:
     """0.2 x 2 = 0.4 rounds to no row at all, so there would be nothing to validate on."""
     with pytest.raises(BadInput, match="no subject has rows enough to hold 20% of them out"):
         validation_split(recording({"ann": 2, "ben": 2}), 0.2, seed=0)
-
-
-def test_halves_leave_out_what_is_near_the_cut() -> None:
-    """Ten rows at 0 .. 9 s are cut at row 10 // 2, that is 5 s; a gap of 2 s leaves out 3 s and 4 s."""
-    table = recording({"ann": 10, "ben": 10})
-    first, second = halves_in_time(table, "ann", gap_s=2.0)
-    assert table.time_s[first].tolist() == [0, 1, 2]
-    assert table.time_s[second].tolist() == [5, 6, 7, 8, 9]
-
-
-@quick
-@given(
-    times=st.lists(st.integers(0, 4000), min_size=1, max_size=60, unique=True),
-    gap_s=st.sampled_from([0.0, 0.25, 1.0, 2.0, 30.0]),
-)
-def test_halves_are_disjoint_and_respect_the_gap(times: list[int], gap_s: float) -> None:
-    """Times are quarters of a second, in any order of rows, with another person's rows between them."""
-    mine = np.array(times, dtype=np.float64) / 4
-    subject = np.tile(["ann", "ben"], len(times))
-    table = at(subject, np.repeat(mine, 2))
-    first, second = halves_in_time(table, "ann", gap_s)
-    assert set(table.subject[[*first, *second]]) == {"ann"}
-    assert not set(first) & set(second)
-    cut = sorted(mine)[len(mine) // 2]
-    assert sorted(table.time_s[second]) == sorted(time for time in mine if time >= cut)
-    assert sorted(table.time_s[first]) == sorted(time for time in mine if cut - time > gap_s)
-
-
-@quick
-@given(count=st.integers(1, 50), some=st.integers(0, 60), more=st.integers(0, 60), seed=SEEDS)
-def test_draws_are_nested(count: int, some: int, more: int, seed: int) -> None:
-    rows = np.arange(100, 100 + count)
-    few, many = (draw(rows, wanted, seed, "ann").tolist() for wanted in sorted((some, more)))
-    assert many[: len(few)] == few
-    assert len(set(many)) == len(many) == min(count, max(some, more))
-    assert set(many) <= set(rows.tolist())
-
-
-def test_draws_depend_on_seed_and_person() -> None:
-    rows = np.arange(30)
-    draws = {tuple(draw(rows, 30, seed, subject)) for seed in (0, 1) for subject in ("ann", "ben")}
-    assert len(draws) == 4
