@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,14 +47,19 @@ def claim_streams(debug: bool) -> Streams:
 
 
 class TerminalProgress:
-    """Progress bars on a terminal; only the lines that stay elsewhere."""
+    """Progress bars on a terminal; elsewhere one line for each task when it is done."""
 
     def __init__(self, stream: IO[str]) -> None:
         self._console = Console(file=stream, highlight=False)
 
     @contextmanager
     def task(self, name: str, total: int | None = None) -> Iterator[Task]:
-        """Show a bar for as long as the block runs, then leave one line."""
+        """Show a bar for as long as the block runs."""
+        if not self._console.is_terminal:
+            line = _Line()
+            yield line
+            self.say(f"{name}: {line.summary()}")
+            return
         bars = Bars(
             TextColumn("{task.description:<24}"),
             BarColumn(),
@@ -61,7 +67,6 @@ class TerminalProgress:
             TimeRemainingColumn(elapsed_when_finished=True),
             TextColumn("{task.fields[note]}", style="dim"),
             console=self._console,
-            disable=not self._console.is_terminal,
             redirect_stdout=False,
             redirect_stderr=False,
         )
@@ -71,6 +76,20 @@ class TerminalProgress:
     def say(self, message: str) -> None:
         """Print one line that stays."""
         self._console.print(message, markup=False)
+
+
+class _Line:
+    """What is left to say about a task when nobody watched it."""
+
+    def __init__(self) -> None:
+        self._started, self._note = time.perf_counter(), ""
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        self._note = note or self._note
+
+    def summary(self) -> str:
+        seconds = f"{time.perf_counter() - self._started:.1f} s"
+        return f"{seconds}, {self._note}" if self._note else seconds
 
 
 class _Bar:
