@@ -6,8 +6,10 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import cv2
 import numpy as np
 import pytest
@@ -121,7 +123,13 @@ def test_interrupting_ends_with_130_and_leaves_a_run_to_resume(tmp_path: Path) -
     names = np.repeat(["a", "b"], 300)
     np.savez(table, z=rng.standard_normal((600, 8), np.float32), y=y, subject=names, role=np.full(600, "source"))
     command = [str(PROGRAM), "train", str(table), "--config", str(config), "--out", str(tmp_path / "run")]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background shell would have it ignored
+    )
     started = tmp_path / "run" / "2-shared.safetensors"
     deadline = time.monotonic() + 120
     while not started.exists() and time.monotonic() < deadline and process.poll() is None:
@@ -192,9 +200,18 @@ class TestBadInput:
         assert (tmp_path / "thesis.tex").read_text() == "years of work"
 
 
-@pytest.mark.parametrize("command", sorted(cli.commands))
-def test_every_command_has_help_json_and_quiet(command: str) -> None:
-    result = CliRunner().invoke(cli, [command, "--help"])
+def commands_of(group: click.Group, *path: str) -> Iterator[list[str]]:
+    """Yield the words of every command, those of groups included."""
+    for name, command in sorted(group.commands.items()):
+        if isinstance(command, click.Group):
+            yield from commands_of(command, *path, name)
+        else:
+            yield [*path, name]
+
+
+@pytest.mark.parametrize("command", commands_of(cli), ids=" ".join)
+def test_every_command_has_help_json_and_quiet(command: list[str]) -> None:
+    result = CliRunner().invoke(cli, [*command, "--help"])
     assert result.exit_code == 0
     for option in ("--json", "--quiet"):
         assert option in result.output

@@ -156,7 +156,8 @@ class _Exporter:
         backbone = self.backbone
         if backbone is None:
             return None
-        crop = CropPart(size=backbone.input_size, margin=self.recipe.crop.margin, detector="lbp-frontal")
+        margin = self.run.record.data.get("crop_margin") or self.recipe.crop.margin
+        crop = CropPart(size=backbone.input_size, margin=margin, detector="lbp-frontal")
         return BackbonePart(
             file=_BACKBONE,
             method="forward",

@@ -28,7 +28,7 @@ class HeadRecipe(_Table):
 
 
 class CropRecipeTable(_Table):
-    """How the phone cuts a face out."""
+    """How the phone cuts a face out, when the training data do not say how theirs were."""
 
     margin: Annotated[float, Field(gt=0, le=8)]
 

@@ -81,6 +81,7 @@ def _record(source: SubjectTable, config: LearningConfig) -> RunRecord:
         "digest": source.digest,
         "origin": source.origin,
         "synthetic": source.synthetic,
+        "crop_margin": None if source.crop is None else source.crop.margin,
         "rows": len(source),
         "source_subjects": source.subjects("source"),
     }

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 
+from pen_mobile.errors import BadInput
 from pen_mobile.subjects.frames import Image
 
 _WORKING_SIDE = 256
@@ -35,7 +37,11 @@ class FaceDetector:
         self._cascade: Any = Cascade(lbp_frontal_face_cascade_filename())
 
     def largest_face(self, pixels: Image) -> FaceBox | None:
-        """Return the largest face in a uint8 RGB image ``[H, W, 3]``, or None.
+        """Return the largest face in a uint8 RGB image ``[H, W, 3]``, or None."""
+        return follow(None, self.faces(pixels))
+
+    def faces(self, pixels: Image) -> list[FaceBox]:
+        """Return all faces in a uint8 RGB image ``[H, W, 3]``.
 
         The image is first brought down to a working size, so that large photographs cost no more;
         faces below about an eighth of the shorter side are not looked for.
@@ -52,10 +58,45 @@ class FaceDetector:
             min_size=(smallest, smallest),
             max_size=(shorter, shorter),
         )
-        if not found:
-            return None
-        face = max(found, key=lambda box: box["width"])
-        return FaceBox(*(round(face[key] / scale) for key in ("c", "r", "width", "height")))
+        return [FaceBox(*(round(box[key] / scale) for key in ("c", "r", "width", "height"))) for box in found]
+
+
+@dataclass(frozen=True)
+class CropRecipe:
+    """How faces are cut out; a phone must do the same.
+
+    Attributes:
+        detector: finds the face.
+        margin: side of the square as a multiple of the detected box's longer side.
+        size: side of the stored crop, pixels.
+    """
+
+    detector: str = FaceDetector.name
+    margin: float = 1.3
+    size: int = 224
+
+    def __post_init__(self) -> None:
+        if not 0.5 <= self.margin <= 8:
+            raise BadInput(f"the crop margin is {self.margin:g}; give 0.5 to 8")
+        if not 16 <= self.size <= 2048:
+            raise BadInput(f"the crop size is {self.size}; give 16 to 2048 pixels")
+
+
+def follow(previous: FaceBox | None, faces: list[FaceBox]) -> FaceBox | None:
+    """Return the face that overlaps the previous one most, or the largest when none does; None when there is none."""
+    if previous is not None:
+        nearest = max(faces, key=lambda face: overlap(previous, face), default=None)
+        if nearest is not None and overlap(previous, nearest) > 0:
+            return nearest
+    return max(faces, key=lambda face: face.width * face.height, default=None)
+
+
+def overlap(one: FaceBox, other: FaceBox) -> float:
+    """Return intersection over union of two boxes, 0 to 1."""
+    width = min(one.x + one.width, other.x + other.width) - max(one.x, other.x)
+    height = min(one.y + one.height, other.y + other.height) - max(one.y, other.y)
+    common = max(0, width) * max(0, height)
+    return common / (one.width * one.height + other.width * other.height - common)
 
 
 def crop_face(pixels: Image, face: FaceBox, margin: float) -> Image:

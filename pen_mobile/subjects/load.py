@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pen_mobile.errors import BadInput
+from pen_mobile.files import read_json
 from pen_mobile.progress import SILENT, Progress
+from pen_mobile.subjects.faces import CropRecipe
 from pen_mobile.subjects.frames import FileFrames
+from pen_mobile.subjects.prepare import PREPARED, TABLE
 from pen_mobile.subjects.synthetic import SyntheticConfig, synthetic_table
 from pen_mobile.subjects.table import SubjectTable
 
@@ -24,10 +28,13 @@ def load_table(data: str, frame_size: int = 224, progress: Progress = SILENT) ->
     """Read DATA.
 
     Args:
-        data: ``synthetic`` or ``synthetic:key=value,...`` with keys of :class:`SyntheticConfig`; a ``.csv``
-            or ``.parquet`` file with columns subject, role, valence, arousal, image (paths, relative to
-            the file) or feature (Parquet, a list of numbers), and optionally time_s; or a ``.npz`` file
-            with arrays z ``[N, D_z]``, y ``[N, 2]``, subject, role and optionally time_s.
+        data: one of
+
+            - a folder made by ``pen-mobile data prepare``;
+            - ``synthetic`` or ``synthetic:key=value,...`` with keys of :class:`SyntheticConfig`;
+            - a ``.csv`` or ``.parquet`` file with columns subject, role, valence, arousal, image (paths,
+              relative to the file) or feature (Parquet, a list of numbers), and optionally time_s;
+            - a ``.npz`` file with arrays z ``[N, D_z]``, y ``[N, 2]``, subject, role and optionally time_s.
         frame_size: side to which images are brought, pixels; invented faces are drawn at this size.
 
     Raises:
@@ -37,13 +44,24 @@ def load_table(data: str, frame_size: int = 224, progress: Progress = SILENT) ->
     if name == SYNTHETIC:
         return synthetic_table(_synthetic_config(settings, frame_size), progress)
     path = Path(data)
+    if path.is_dir():
+        return _prepared(path, frame_size)
     readers = {".csv": _read_csv, ".parquet": _read_parquet, ".npz": _read_npz}
     if path.suffix not in readers:
-        raise BadInput(f"{data}: give 'synthetic' or a .csv, .parquet or .npz file")
+        raise BadInput(f"{data}: give 'synthetic', a prepared folder, or a .csv, .parquet or .npz file")
     if not path.is_file():
         raise BadInput(f"{path} does not exist")
     columns = readers[path.suffix](path)
     return _table(columns, path, frame_size)
+
+
+def _prepared(folder: Path, frame_size: int) -> SubjectTable:
+    """Read what ``pen-mobile data prepare`` made."""
+    if not (folder / PREPARED).is_file():
+        raise BadInput(f"{folder} is not a prepared folder: it has no {PREPARED}; 'pen-mobile data prepare' makes one")
+    crop = read_json(folder / PREPARED)["crop"]
+    table = _table(_read_parquet(folder / TABLE), folder / TABLE, frame_size)
+    return replace(table, crop=CropRecipe(**crop))
 
 
 def _synthetic_config(settings: str, frame_size: int) -> SyntheticConfig:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pen_mobile.errors import BadInput
+from pen_mobile.subjects.faces import CropRecipe
 from pen_mobile.subjects.frames import Frames
 
 Role = Literal["source", "target"]
@@ -32,6 +33,7 @@ class SubjectTable:
         features: backbone outputs z, float32 ``[N, D_z]``, or None for a table of frames.
         origin: the file or generator the rows came from; errors name it.
         synthetic: True for invented people; results must say so.
+        crop: how the frames were cut out, when known; it travels into bundles, whose phones must do the same.
     """
 
     subject: NDArray[np.str_]
@@ -42,6 +44,7 @@ class SubjectTable:
     features: NDArray[np.float32] | None = None
     origin: str = "table"
     synthetic: bool = False
+    crop: CropRecipe | None = None
 
     def __post_init__(self) -> None:
         self._check_shapes()

@@ -276,7 +276,7 @@ def test_missing_files_are_refused(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["people.xlsx", "people", "synthetics"])
 def test_other_kinds_of_data_are_refused(name: str) -> None:
-    with pytest.raises(BadInput, match=rf"{name}: give 'synthetic' or a \.csv, \.parquet or \.npz file"):
+    with pytest.raises(BadInput, match=rf"{name}: give 'synthetic', a prepared folder, or a \.csv"):
         load_table(name)
 
 
