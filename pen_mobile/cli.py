@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any
 
 import click
 
+from pen_mobile.data_cli import data
 from pen_mobile.errors import BadInput, PenMobileError
-from pen_mobile.output import Output, Table
-
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-_EXISTING = click.Path(path_type=Path)
-
-
-def output_options(command: Command) -> Command:
-    """Add ``--json`` and ``-q`` and hand the command an :class:`Output`."""
-    as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on standard output.")
-    quiet = click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors (and JSON when asked for).")
-    return as_json(quiet(command))
+from pen_mobile.output import PATH, Output, Table, invented, output_options
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -40,7 +29,7 @@ def cli(context: click.Context, debug: bool) -> None:
 
 
 @cli.command()
-@click.option("--out", default="demo", show_default=True, type=_EXISTING, help="Folder to make.")
+@click.option("--out", default="demo", show_default=True, type=PATH, help="Folder to make.")
 @click.option("--labels", default=60, show_default=True, help="Labelled moments that each target person gives.")
 @click.option("--seed", default=0, show_default=True, help="Decides the people, the weights and every draw.")
 @output_options
@@ -73,8 +62,8 @@ def doctor(as_json: bool, quiet: bool) -> None:
 
 @cli.command()
 @click.argument("data")
-@click.option("--out", required=True, type=_EXISTING, help="Run folder to make, or to resume.")
-@click.option("--config", type=_EXISTING, help="TOML file with any of the settings (see docs/training.md).")
+@click.option("--out", required=True, type=PATH, help="Run folder to make, or to resume.")
+@click.option("--config", type=PATH, help="TOML file with any of the settings (see docs/training.md).")
 @click.option("--backbone", help="torchvision network, such as resnet50 or mobilenet_v3_small.")
 @click.option("--weights", help="'none', 'imagenet' or the path of a weights file.")
 @click.option("--input-size", type=int, help="Side of the backbone's square input, pixels.")
@@ -122,15 +111,15 @@ def train(
         },
         [
             Table(("model", "CCC valence", "CCC arousal", "RMSE valence", "RMSE arousal"), rows),
-            f"{out}: held-out rows of {record.expert_count} source people{_invented(synthetic)}",
+            f"{out}: held-out rows of {record.expert_count} source people{invented(synthetic)}",
         ],
     )
 
 
 @cli.command()
-@click.argument("run", type=_EXISTING)
+@click.argument("run", type=PATH)
 @click.option("--recipe", default="android-fp32", show_default=True, help="Built-in name, or a recipe file.")
-@click.option("--out", required=True, type=_EXISTING, help="Bundle folder to make.")
+@click.option("--out", required=True, type=PATH, help="Bundle folder to make.")
 @output_options
 def export(run: Path, recipe: str, out: Path, as_json: bool, quiet: bool) -> None:
     """Turn the trained RUN into a verified bundle for phones."""
@@ -151,7 +140,7 @@ def export(run: Path, recipe: str, out: Path, as_json: bool, quiet: bool) -> Non
 
 
 @cli.command()
-@click.argument("bundle", type=_EXISTING)
+@click.argument("bundle", type=PATH)
 @output_options
 def verify(bundle: Path, as_json: bool, quiet: bool) -> None:
     """Check every byte of BUNDLE and run its golden vectors in the real runtime."""
@@ -173,9 +162,9 @@ def verify(bundle: Path, as_json: bool, quiet: bool) -> None:
 
 
 @cli.command()
-@click.argument("bundle", type=_EXISTING)
-@click.argument("image", type=_EXISTING)
-@click.option("--store", type=_EXISTING, help="Personal store, for the owner's adapted head.")
+@click.argument("bundle", type=PATH)
+@click.argument("image", type=PATH)
+@click.option("--store", type=PATH, help="Personal store, for the owner's adapted head.")
 @click.option("--aligned", is_flag=True, help="The images are square face crops already; detect nothing.")
 @output_options
 def predict(bundle: Path, image: Path, store: Path | None, aligned: bool, as_json: bool, quiet: bool) -> None:
@@ -206,10 +195,10 @@ def predict(bundle: Path, image: Path, store: Path | None, aligned: bool, as_jso
 
 
 @cli.command()
-@click.argument("bundle", type=_EXISTING)
+@click.argument("bundle", type=PATH)
 @click.option("--data", required=True, help="As for train: 'synthetic...', a table or features.")
 @click.option("--subject", required=True, help="Whose phone it is.")
-@click.option("--store", required=True, type=_EXISTING, help="The owner's personal store; made when it is not there.")
+@click.option("--store", required=True, type=PATH, help="The owner's personal store; made when it is not there.")
 @click.option("--labels", default=60, show_default=True, help="Labelled moments to draw from the first half in time.")
 @click.option("--seed", default=0, show_default=True, help="Decides which moments, what is held out, and the batches.")
 @output_options
@@ -236,9 +225,12 @@ def adapt(
             f"{'accepted' if result.adaptation.accepted else 'refused'}: {result.adaptation.reason}",
             f"{result.adaptation.steps} steps in {result.adaptation.seconds * 1e3:.0f} ms",
             Table(("second half", "CCC valence", "CCC arousal", "RMSE valence", "RMSE arousal"), rows),
-            f"{subject}: the store is {store}{_invented(table.synthetic)}",
+            f"{subject}: the store is {store}{invented(table.synthetic)}",
         ],
     )
+
+
+cli.add_command(data)
 
 
 _CHECK_HEAD = ("check", "largest error", "allowed", "")
@@ -261,10 +253,6 @@ def _agreement_cells(values: dict[str, float | None]) -> list[str]:
 
 def _cell(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
-
-
-def _invented(synthetic: bool) -> str:
-    return " (synthetic people: not comparable with real recordings)" if synthetic else ""
 
 
 @dataclass

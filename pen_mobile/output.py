@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import IO, Any, Union
+from pathlib import Path
+from typing import IO, Any, TypeVar, Union
 
 import click
 
@@ -25,6 +26,24 @@ class Table:
 
 Part = Union[str, Table]  # noqa: UP007  evaluated at run time, on Python 3.10 too
 """What a command says to people: a line or a table."""
+
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+PATH = click.Path(path_type=Path)
+"""A path on the command line."""
+
+
+def output_options(command: Command) -> Command:
+    """Add ``--json`` and ``-q``; the command passes both to :class:`Output`."""
+    as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on standard output.")
+    quiet = click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors (and JSON when asked for).")
+    return as_json(quiet(command))
+
+
+def invented(synthetic: bool) -> str:
+    """Return what must stand beside every number about invented people."""
+    return " (synthetic people: not comparable with real recordings)" if synthetic else ""
 
 
 class Output:

@@ -1,0 +1,149 @@
+"""Figures of a table of recordings as inline SVG, in the colours and type of the report's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
+
+from pen_mobile.evaluation.figures import (
+    _STYLE,
+    _WIDTH,
+    AFTER,
+    BEFORE,
+    INK,
+    MUTED,
+    _affect_axis,
+    _axes,
+    _dot,
+    _figure,
+    _inline_svg,
+    _legend,
+    _short,
+    _title,
+)
+from pen_mobile.subjects.inspection import DIMENSIONS, EDGES, Inspection, PersonInspection, covered_spans
+from pen_mobile.subjects.table import ROLES, Role
+
+Shares = NDArray[np.float64]
+
+COLOURS: dict[Role, str] = {"source": AFTER, "target": BEFORE}
+_SHORTEST = 0.004  # part of the axis that even a single row takes
+_WIDE = 800  # CSS pixels of a figure that has the page for itself
+
+
+def joint_figure(inspection: Inspection) -> str:
+    """Draw where on the valence-arousal plane the rows of source and of target people lie, side by side."""
+    side, top = 176, 24
+    shares = {role: _shares(labels.joint) for role, labels in inspection.labels.items()}
+    most = max(float(share.max()) for share in shares.values())
+    with rc_context(_STYLE):
+        figure = _figure(top + side + 74)
+        for role, left in zip(ROLES, (46, _WIDTH - side - 4), strict=True):
+            axes = _axes(figure, left, top, side, side)
+            _affect_axis(axes, "x")
+            _affect_axis(axes, "y")
+            axes.spines[["top", "right"]].set_visible(True)
+            axes.set_xlabel("valence", labelpad=2)
+            _title(axes, role, COLOURS[role])
+            if role in shares:
+                _draw_cells(axes, shares[role], most, COLOURS[role])
+            else:
+                axes.text(0, 0, "nobody", ha="center", va="center", color=MUTED, backgroundcolor="none")
+        figure.axes[0].set_ylabel("arousal", labelpad=0)
+        figure.axes[1].tick_params(labelleft=False)
+        _scale(_axes(figure, 46, top + side + 50, side, 9), most)
+        return _inline_svg(figure, "Joint distribution of valence and arousal, source people and target people")
+
+
+def label_figure(inspection: Inspection) -> str:
+    """Draw how often each value of valence and of arousal occurs, source and target on top of each other."""
+    height, each = 274, 88
+    with rc_context(_STYLE):
+        figure = _figure(height)
+        for place, name in enumerate(DIMENSIONS):
+            axes = _axes(figure, 46, 30 + place * (each + 22), _WIDTH - 46 - 8, each)
+            for role, labels in inspection.labels.items():
+                share = _shares(getattr(labels, name)) * 100
+                axes.stairs(share, EDGES, fill=True, color=COLOURS[role], alpha=0.22, linewidth=0)
+                axes.stairs(share, EDGES, color=COLOURS[role], linewidth=1.6)
+            _affect_axis(axes, "x")
+            axes.set_ylim(bottom=0)
+            axes.locator_params(axis="y", nbins=3, min_n_ticks=2)
+            axes.set_ylabel(name)
+            axes.yaxis.set_label_coords(-0.085, 0.5)
+            axes.tick_params(labelbottom=place == 1)
+        figure.axes[1].set_xlabel("label; heights are % of a role's rows", labelpad=2)
+        _legend(figure, [_dot(role, COLOURS[role]) for role in inspection.labels], 46)
+        return _inline_svg(figure, "Histograms of valence and arousal, source people and target people")
+
+
+def coverage_figure(people: Sequence[PersonInspection], times: Mapping[str, NDArray[np.float64]]) -> str:
+    """Draw when there are rows of each person.
+
+    Args:
+        people: whom to draw, from top to bottom.
+        times: everybody's times, sorted.
+    """
+    left, right, top, each = 112, 74, 30, 24
+    first, last = min(person.first_s for person in people), max(person.last_s for person in people)
+    unit, name = (60.0, "minutes") if last - first > 600 else (1.0, "seconds")
+    width = ((last - first) or 1.0) / unit
+    with rc_context(_STYLE):
+        figure = _figure(top + each * len(people) + 46, _WIDE)
+        axes = _axes(figure, left, top, _WIDE - left - right, each * len(people))
+        for place, person in enumerate(people):
+            for start, end in covered_spans(times[person.subject] / unit):
+                corner, length = (start, place - 0.3), max(end - start, width * _SHORTEST)
+                axes.add_patch(Rectangle(corner, length, 0.6, facecolor=COLOURS[person.role], linewidth=0))
+            rows = f"{person.rows:,}"
+            axes.text(1.015, place, rows, transform=axes.get_yaxis_transform(), va="center", color=MUTED, fontsize=11)
+        axes.set_ylim(len(people) - 0.5, -0.5)
+        axes.set_xlim(first / unit, first / unit + width * (1 + _SHORTEST))
+        axes.set_yticks(range(len(people)), [_short(person.subject) for person in people], color=INK)
+        axes.tick_params(length=0)
+        axes.grid(axis="x")
+        axes.spines["left"].set_visible(False)
+        axes.set_xlabel(f"{name} into the recording; on the right, rows")
+        roles = [role for role in ROLES if any(person.role == role for person in people)]
+        _legend(figure, [_dot(role, COLOURS[role]) for role in roles], left)
+        return _inline_svg(figure, "When there are rows of each person")
+
+
+def _shares(counts: Sequence[int] | Sequence[Sequence[int]]) -> Shares:
+    values: Shares = np.asarray(counts, dtype=np.float64)
+    values /= values.sum()
+    return values
+
+
+def _draw_cells(axes: Axes, shares: Shares, most: float, colour: str) -> None:
+    """Draw one square per bin that is not empty, the darker the fuller."""
+    side = EDGES[1] - EDGES[0]
+    for (valence, arousal), share in np.ndenumerate(shares):
+        if share:
+            corner, alpha = (EDGES[valence], EDGES[arousal]), _strength(share, most)
+            axes.add_patch(Rectangle(corner, side, side, facecolor=colour, alpha=alpha, linewidth=0))
+
+
+def _strength(share: float, most: float) -> float:
+    """Return how dark a share is; the square root keeps rare labels visible."""
+    return round(float(np.sqrt(share / most)), 2)
+
+
+def _scale(axes: Axes, most: float) -> None:
+    """Draw the key to :func:`_draw_cells`: from no rows to the fullest bin."""
+    steps = 12
+    for step in range(steps):
+        strength = _strength(step + 0.5, steps)
+        axes.add_patch(Rectangle((step, 0), 1, 1, facecolor=INK, alpha=strength, linewidth=0))
+    axes.set_xlim(0, steps)
+    axes.set_axis_off()
+    for place, text, side in ((0, "0", "right"), (1, f"{100 * most:.1f} % of a role's rows", "left")):
+        offset = (-5 if side == "right" else 5, 0)
+        axes.annotate(
+            text, (place, 0.5), offset, "axes fraction", "offset points", ha=side, va="center", color=MUTED, fontsize=11
+        )
