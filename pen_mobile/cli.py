@@ -216,7 +216,7 @@ def adapt(
 
     output = Output(as_json, quiet)
     with Phone.open(bundle, store) as phone:
-        table = load_table(data, phone.frame_size or 224, output.progress)
+        table = load_table(data, phone.frame_size, output.progress)
         result = adapt_one(phone, table, subject, labels, seed)
     rows = [(name, *_agreement_cells(getattr(result, name)._asdict())) for name in ("before", "after", "own_mean")]
     output.finish(

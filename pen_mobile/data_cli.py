@@ -68,9 +68,9 @@ def prepare(
 @data.command("inspect")
 @click.argument("source", metavar="DATA")
 @click.option("--html", type=PATH, help="Also write a page with figures and faces, one file, here.")
-@click.option("--frame-size", type=click.IntRange(1), default=224, show_default=True, help="Side of images, pixels.")
+@click.option("--frame-size", type=click.IntRange(1), help="Side to which images are brought, pixels.")
 @output_options
-def inspect_data(source: str, html: Path | None, frame_size: int, as_json: bool, quiet: bool) -> None:
+def inspect_data(source: str, html: Path | None, frame_size: int | None, as_json: bool, quiet: bool) -> None:
     """Say who is in DATA, for how long, what they felt, and what looks wrong.
 
     DATA is as for train. Nothing is changed.

@@ -15,8 +15,9 @@ from pen_mobile.bundle.recipe import load_recipe
 from pen_mobile.bundle.verify import Verification, verify_bundle
 from pen_mobile.contract.folder import open_bundle
 from pen_mobile.errors import BadInput
+from pen_mobile.evaluation.page import sample_faces
 from pen_mobile.evaluation.personalization import Personalization, PersonResult, personalize
-from pen_mobile.evaluation.report import LearningStage, Story, sample_faces, write_report
+from pen_mobile.evaluation.report import LearningStage, Story, write_report
 from pen_mobile.files import write_json
 from pen_mobile.learning.config import LearningConfig
 from pen_mobile.learning.run import Run

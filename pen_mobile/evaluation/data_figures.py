@@ -10,21 +10,21 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from pen_mobile.evaluation.figures import (
-    _STYLE,
-    _WIDTH,
+from pen_mobile.evaluation.canvas import (
     AFTER,
     BEFORE,
     INK,
     MUTED,
-    _affect_axis,
-    _axes,
-    _dot,
-    _figure,
-    _inline_svg,
-    _legend,
-    _short,
-    _title,
+    STYLE,
+    WIDTH,
+    add_axes,
+    add_legend,
+    add_title,
+    affect_axis,
+    dot_handle,
+    inline_svg,
+    new_figure,
+    short_name,
 )
 from pen_mobile.subjects.inspection import DIMENSIONS, EDGES, Inspection, PersonInspection, covered_spans
 from pen_mobile.subjects.table import ROLES, Role
@@ -41,45 +41,45 @@ def joint_figure(inspection: Inspection) -> str:
     side, top = 176, 24
     shares = {role: _shares(labels.joint) for role, labels in inspection.labels.items()}
     most = max(float(share.max()) for share in shares.values())
-    with rc_context(_STYLE):
-        figure = _figure(top + side + 74)
-        for role, left in zip(ROLES, (46, _WIDTH - side - 4), strict=True):
-            axes = _axes(figure, left, top, side, side)
-            _affect_axis(axes, "x")
-            _affect_axis(axes, "y")
+    with rc_context(STYLE):
+        figure = new_figure(top + side + 74)
+        for role, left in zip(ROLES, (46, WIDTH - side - 4), strict=True):
+            axes = add_axes(figure, left, top, side, side)
+            affect_axis(axes, "x")
+            affect_axis(axes, "y")
             axes.spines[["top", "right"]].set_visible(True)
             axes.set_xlabel("valence", labelpad=2)
-            _title(axes, role, COLOURS[role])
+            add_title(axes, role, COLOURS[role])
             if role in shares:
                 _draw_cells(axes, shares[role], most, COLOURS[role])
             else:
                 axes.text(0, 0, "nobody", ha="center", va="center", color=MUTED, backgroundcolor="none")
         figure.axes[0].set_ylabel("arousal", labelpad=0)
         figure.axes[1].tick_params(labelleft=False)
-        _scale(_axes(figure, 46, top + side + 50, side, 9), most)
-        return _inline_svg(figure, "Joint distribution of valence and arousal, source people and target people")
+        _scale(add_axes(figure, 46, top + side + 50, side, 9), most)
+        return inline_svg(figure, "Joint distribution of valence and arousal, source people and target people")
 
 
 def label_figure(inspection: Inspection) -> str:
     """Draw how often each value of valence and of arousal occurs, source and target on top of each other."""
     height, each = 274, 88
-    with rc_context(_STYLE):
-        figure = _figure(height)
+    with rc_context(STYLE):
+        figure = new_figure(height)
         for place, name in enumerate(DIMENSIONS):
-            axes = _axes(figure, 46, 30 + place * (each + 22), _WIDTH - 46 - 8, each)
+            axes = add_axes(figure, 46, 30 + place * (each + 22), WIDTH - 46 - 8, each)
             for role, labels in inspection.labels.items():
                 share = _shares(getattr(labels, name)) * 100
                 axes.stairs(share, EDGES, fill=True, color=COLOURS[role], alpha=0.22, linewidth=0)
                 axes.stairs(share, EDGES, color=COLOURS[role], linewidth=1.6)
-            _affect_axis(axes, "x")
+            affect_axis(axes, "x")
             axes.set_ylim(bottom=0)
             axes.locator_params(axis="y", nbins=3, min_n_ticks=2)
             axes.set_ylabel(name)
             axes.yaxis.set_label_coords(-0.085, 0.5)
             axes.tick_params(labelbottom=place == 1)
         figure.axes[1].set_xlabel("label; heights are % of a role's rows", labelpad=2)
-        _legend(figure, [_dot(role, COLOURS[role]) for role in inspection.labels], 46)
-        return _inline_svg(figure, "Histograms of valence and arousal, source people and target people")
+        add_legend(figure, [dot_handle(role, COLOURS[role]) for role in inspection.labels], 46)
+        return inline_svg(figure, "Histograms of valence and arousal, source people and target people")
 
 
 def coverage_figure(people: Sequence[PersonInspection], times: Mapping[str, NDArray[np.float64]]) -> str:
@@ -93,9 +93,9 @@ def coverage_figure(people: Sequence[PersonInspection], times: Mapping[str, NDAr
     first, last = min(person.first_s for person in people), max(person.last_s for person in people)
     unit, name = (60.0, "minutes") if last - first > 600 else (1.0, "seconds")
     width = ((last - first) or 1.0) / unit
-    with rc_context(_STYLE):
-        figure = _figure(top + each * len(people) + 46, _WIDE)
-        axes = _axes(figure, left, top, _WIDE - left - right, each * len(people))
+    with rc_context(STYLE):
+        figure = new_figure(top + each * len(people) + 46, _WIDE)
+        axes = add_axes(figure, left, top, _WIDE - left - right, each * len(people))
         for place, person in enumerate(people):
             for start, end in covered_spans(times[person.subject] / unit):
                 corner, length = (start, place - 0.3), max(end - start, width * _SHORTEST)
@@ -104,14 +104,14 @@ def coverage_figure(people: Sequence[PersonInspection], times: Mapping[str, NDAr
             axes.text(1.015, place, rows, transform=axes.get_yaxis_transform(), va="center", color=MUTED, fontsize=11)
         axes.set_ylim(len(people) - 0.5, -0.5)
         axes.set_xlim(first / unit, first / unit + width * (1 + _SHORTEST))
-        axes.set_yticks(range(len(people)), [_short(person.subject) for person in people], color=INK)
+        axes.set_yticks(range(len(people)), [short_name(person.subject) for person in people], color=INK)
         axes.tick_params(length=0)
         axes.grid(axis="x")
         axes.spines["left"].set_visible(False)
         axes.set_xlabel(f"{name} into the recording; on the right, rows")
         roles = [role for role in ROLES if any(person.role == role for person in people)]
-        _legend(figure, [_dot(role, COLOURS[role]) for role in roles], left)
-        return _inline_svg(figure, "When there are rows of each person")
+        add_legend(figure, [dot_handle(role, COLOURS[role]) for role in roles], left)
+        return inline_svg(figure, "When there are rows of each person")
 
 
 def _shares(counts: Sequence[int] | Sequence[Sequence[int]]) -> Shares:

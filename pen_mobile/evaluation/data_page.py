@@ -10,7 +10,7 @@ import numpy as np
 from markupsafe import Markup
 
 from pen_mobile.evaluation.data_figures import coverage_figure, joint_figure, label_figure
-from pen_mobile.evaluation.report import _counted, _data_uri, _environment, sample_faces
+from pen_mobile.evaluation.page import counted, data_uri, environment, sample_faces
 from pen_mobile.files import replacing
 from pen_mobile.subjects.inspection import Inspection, PersonInspection, duration
 from pen_mobile.subjects.table import SubjectTable
@@ -23,7 +23,7 @@ _OPEN_WARNINGS = 12  # warnings shown without a click
 
 def write_data_page(path: Path, table: SubjectTable, inspection: Inspection) -> None:
     """Write the page; an older one at ``path`` stays until the new one is complete."""
-    page = _environment().get_template("data.html.j2").render(_page(table, inspection))
+    page = environment().get_template("data.html.j2").render(_page(table, inspection))
     with replacing(path) as temporary:
         temporary.write_text(page, encoding="utf-8", newline="\n")
 
@@ -32,8 +32,8 @@ def headline(inspection: Inspection) -> str:
     """Say in one sentence how much there is, and how far apart source and target labels are."""
     sources, targets = (len(inspection.people_with_role(role)) for role in ("source", "target"))
     rows = f"{inspection.rows:,} {'row' if inspection.rows == 1 else 'rows'}"
-    people = _counted(len(inspection.people), "person", "people")
-    start = f"{rows} of {people}, {_counted(sources, 'source')} and {_counted(targets, 'target')}"
+    people = counted(len(inspection.people), "person", "people")
+    start = f"{rows} of {people}, {counted(sources, 'source')} and {counted(targets, 'target')}"
     if inspection.distance is None:
         return start + "."
     apart = " and ".join(f"{distance:.2f} in {name}" for name, distance in inspection.distance.items())
@@ -70,7 +70,7 @@ def _sheet(table: SubjectTable, person: PersonInspection, reach: float) -> dict[
     faces = [
         {
             "felt": face,
-            "image": _data_uri(face.image),
+            "image": data_uri(face.image),
             "left": 50 + 50 * face.valence / reach,
             "top": 50 - 50 * face.arousal / reach,
         }

@@ -2,38 +2,24 @@
 
 from __future__ import annotations
 
-import base64
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import cv2
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from pen_mobile.bundle.verify import Verification
 from pen_mobile.contract.manifest import Manifest
 from pen_mobile.evaluation.figures import affect_plane_figure, before_after_figure, gate_figure, trace_figure
+from pen_mobile.evaluation.page import SampleFace, counted, data_uri, environment, number, rounded
 from pen_mobile.evaluation.personalization import Personalization, PersonResult
 from pen_mobile.files import replacing
-from pen_mobile.subjects.frames import Image, resize
-from pen_mobile.subjects.table import SubjectTable
 
 Outcome = Literal["better", "worse", "unchanged", "refused"]
-DASH = "\N{EN DASH}"
-_FACE_SIZE = 96  # pixels; larger sample faces are shrunk to keep the page small
 _OPEN = 2  # people whose figures are shown without a click
-
-
-class SampleFace(NamedTuple):
-    """A frame, uint8 RGB ``[S, S, 3]``, and what was felt in it."""
-
-    valence: float
-    arousal: float
-    image: Image
 
 
 class LearningStage(NamedTuple):
@@ -76,32 +62,9 @@ class Story:
     faces: Mapping[str, Sequence[SampleFace]] = field(default_factory=dict)
 
 
-def sample_faces(table: SubjectTable, subject: str, count: int = 5) -> list[SampleFace]:
-    """Pick frames of one person that lie far apart on the affect plane, from negative to positive valence.
-
-    The first is the calmest; each further one is the frame farthest from all picked so far. A table of
-    features has no faces and gives an empty list.
-    """
-    if table.frames is None:
-        return []
-    rows = table.rows_of(subject)
-    affect = table.affect[rows]
-    picked = [int(np.argmin(np.linalg.norm(affect, axis=1)))]
-    while len(picked) < min(count, len(rows)):
-        distance = np.linalg.norm(affect[:, None] - affect[picked], axis=2).min(axis=1)
-        picked.append(int(np.argmax(distance)))
-    chosen = rows[sorted(picked, key=lambda row: (affect[row, 0], row))]
-    images = table.frames.read(chosen)
-    images = resize(images, min(images.shape[1], _FACE_SIZE))
-    return [
-        SampleFace(float(valence), float(arousal), image)
-        for (valence, arousal), image in zip(table.affect[chosen], images, strict=True)
-    ]
-
-
 def write_report(path: Path, result: Personalization, story: Story) -> None:
     """Write the page; an older one at ``path`` stays until the new one is complete."""
-    page = _environment().get_template("report.html.j2").render(_page(result, story))
+    page = environment().get_template("report.html.j2").render(_page(result, story))
     with replacing(path) as temporary:
         temporary.write_text(page, encoding="utf-8", newline="\n")
 
@@ -132,7 +95,7 @@ def _person(place: int, person: PersonResult, story: Story) -> dict[str, Any]:
     return {
         "result": person,
         "outcome": _outcome(person),
-        "faces": [(face, _data_uri(face.image)) for face in story.faces.get(person.subject, ())],
+        "faces": [(face, data_uri(face.image)) for face in story.faces.get(person.subject, ())],
         "plane": Markup(affect_plane_figure(person)),
         "trace": Markup(trace_figure(person)),
         "open": place < _OPEN,
@@ -145,14 +108,14 @@ def headline(result: Personalization, labels: int) -> str:
     changes = _movement("RMSE", before.rmse, after.rmse)
     if before.ccc is not None and after.ccc is not None:
         changes = f"{_movement('CCC', before.ccc, after.ccc)} and {changes}"
-    return f"With {_counted(labels, 'label')} each, {_verdict(result)}: over all people, {changes}; {_tally(result)}."
+    return f"With {counted(labels, 'label')} each, {_verdict(result)}: over all people, {changes}; {_tally(result)}."
 
 
 def _verdict(result: Personalization) -> str:
     """Say whether CCC and RMSE, rounded as they are shown, got better, worse, or one of each."""
-    gains = [_rounded(result.before.rmse) - _rounded(result.after.rmse)]
+    gains = [rounded(result.before.rmse) - rounded(result.after.rmse)]
     if result.before.ccc is not None and result.after.ccc is not None:
-        gains.append(_rounded(result.after.ccc) - _rounded(result.before.ccc))
+        gains.append(rounded(result.after.ccc) - rounded(result.before.ccc))
     better, worse = any(gain > 0 for gain in gains), any(gain < 0 for gain in gains)
     return {
         (True, False): "the phones came closer to what people felt",
@@ -163,7 +126,7 @@ def _verdict(result: Personalization) -> str:
 
 
 def _movement(name: str, before: float, after: float) -> str:
-    change = _rounded(after) - _rounded(before)
+    change = rounded(after) - rounded(before)
     if change == 0:
         return f"{name} stayed at {number(after)}"
     return f"{name} {'rose' if change > 0 else 'fell'} from {number(before)} to {number(after)}"
@@ -175,10 +138,10 @@ def _tally(result: Personalization) -> str:
     better, worse, unchanged, refused = (
         outcomes.count(outcome) for outcome in ("better", "worse", "unchanged", "refused")
     )
-    parts = [f"{better} of {_counted(len(outcomes), 'person', 'people')} got better", f"{worse} got worse"]
+    parts = [f"{better} of {counted(len(outcomes), 'person', 'people')} got better", f"{worse} got worse"]
     if unchanged:
         parts.append(f"{unchanged} stayed the same")
-    parts.append(f"{_counted(refused, 'phone')} refused to change")
+    parts.append(f"{counted(refused, 'phone')} refused to change")
     return ", ".join(parts[:-1]) + " and " + parts[-1]
 
 
@@ -221,47 +184,3 @@ def _roles(manifest: Manifest) -> dict[str, str]:
     if manifest.backbone is not None:
         roles[manifest.backbone.file] = f"{manifest.backbone.name}: a face becomes {head.feature_size} features"
     return roles
-
-
-def _data_uri(image: Image) -> str:
-    """Return an RGB image as a PNG inside a URI."""
-    done, encoded = cv2.imencode(".png", np.ascontiguousarray(image[:, :, ::-1]))
-    if not done:
-        raise ValueError(f"an image of shape {list(image.shape)} cannot be written as PNG")
-    return "data:image/png;base64," + base64.b64encode(encoded.tobytes()).decode("ascii")
-
-
-def number(value: float | None, digits: int = 2) -> str:
-    """Format a number for people; None, which is an undefined CCC, becomes a dash."""
-    if value is None:
-        return DASH
-    text = f"{value:.{digits}f}"
-    return (text[1:] if float(text) == 0 and text[0] == "-" else text).replace("-", "\N{MINUS SIGN}")
-
-
-def _rounded(value: float) -> float:
-    return round(value, 2)
-
-
-def _size(count: int) -> str:
-    """Format a number of bytes."""
-    for unit, bytes_each in (("MB", 10**6), ("kB", 10**3)):
-        if count >= bytes_each:
-            return f"{count / bytes_each:.1f} {unit}"
-    return f"{count} bytes"
-
-
-def _counted(count: int, one: str, many: str = "") -> str:
-    return f"{count} {one if count == 1 else many or one + 's'}"
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(number=number, size=_size, counted=_counted)
-    return environment

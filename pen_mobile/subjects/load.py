@@ -21,10 +21,11 @@ from pen_mobile.subjects.synthetic import SyntheticConfig, synthetic_table
 from pen_mobile.subjects.table import SubjectTable
 
 SYNTHETIC = "synthetic"
+_FRAME_SIZE = 224
 _COLUMNS = ("subject", "role", "valence", "arousal")
 
 
-def load_table(data: str, frame_size: int = 224, progress: Progress = SILENT) -> SubjectTable:
+def load_table(data: str, frame_size: int | None = None, progress: Progress = SILENT) -> SubjectTable:
     """Read DATA.
 
     Args:
@@ -35,14 +36,15 @@ def load_table(data: str, frame_size: int = 224, progress: Progress = SILENT) ->
             - a ``.csv`` or ``.parquet`` file with columns subject, role, valence, arousal, image (paths,
               relative to the file) or feature (Parquet, a list of numbers), and optionally time_s;
             - a ``.npz`` file with arrays z ``[N, D_z]``, y ``[N, 2]``, subject, role and optionally time_s.
-        frame_size: side to which images are brought, pixels; invented faces are drawn at this size.
+        frame_size: side to which images are brought, pixels; invented faces are drawn at this size. None is
+            the size of a prepared folder, 224 otherwise.
 
     Raises:
         BadInput: the file is missing, has other columns, or holds a value that cannot be.
     """
     name, _, settings = data.partition(":")
     if name == SYNTHETIC:
-        return synthetic_table(_synthetic_config(settings, frame_size), progress)
+        return synthetic_table(_synthetic_config(settings, frame_size or _FRAME_SIZE), progress)
     path = Path(data)
     if path.is_dir():
         return _prepared(path, frame_size)
@@ -52,16 +54,16 @@ def load_table(data: str, frame_size: int = 224, progress: Progress = SILENT) ->
     if not path.is_file():
         raise BadInput(f"{path} does not exist")
     columns = readers[path.suffix](path)
-    return _table(columns, path, frame_size)
+    return _table(columns, path, frame_size or _FRAME_SIZE)
 
 
-def _prepared(folder: Path, frame_size: int) -> SubjectTable:
+def _prepared(folder: Path, frame_size: int | None) -> SubjectTable:
     """Read what ``pen-mobile data prepare`` made."""
     if not (folder / PREPARED).is_file():
         raise BadInput(f"{folder} is not a prepared folder: it has no {PREPARED}; 'pen-mobile data prepare' makes one")
-    crop = read_json(folder / PREPARED)["crop"]
-    table = _table(_read_parquet(folder / TABLE), folder / TABLE, frame_size)
-    return replace(table, crop=CropRecipe(**crop))
+    crop = CropRecipe(**read_json(folder / PREPARED)["crop"])
+    table = _table(_read_parquet(folder / TABLE), folder / TABLE, frame_size or crop.size)
+    return replace(table, crop=crop)
 
 
 def _synthetic_config(settings: str, frame_size: int) -> SyntheticConfig:

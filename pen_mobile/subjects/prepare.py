@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import re
 import time
@@ -124,7 +125,9 @@ def _in_parallel(todo: dict[str, Recording], out: Path, recipe: CropRecipe, jobs
         for name, recording in todo.items():
             yield _prepare_one(name, recording, out, recipe)
         return
-    with ProcessPoolExecutor(min(jobs, len(todo)), initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+    # Spawned, not forked: a fork inherits the locks of threads that other libraries run.
+    fresh = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(jobs, len(todo)), fresh, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
         futures: list[Future[Part]] = [
             pool.submit(_prepare_one, name, recording, out, recipe) for name, recording in todo.items()
         ]

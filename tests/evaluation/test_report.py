@@ -15,8 +15,9 @@ import pytest
 from pen_mobile import files
 from pen_mobile.bundle.verify import Check, Verification
 from pen_mobile.contract.manifest import Manifest
+from pen_mobile.evaluation.page import SampleFace, sample_faces
 from pen_mobile.evaluation.personalization import Personalization, PersonResult, Trace
-from pen_mobile.evaluation.report import LearningStage, SampleFace, Story, headline, sample_faces, write_report
+from pen_mobile.evaluation.report import LearningStage, Story, headline, write_report
 from pen_mobile.metrics import Agreement
 from pen_mobile.phone.session import Adaptation
 from pen_mobile.subjects.frames import ArrayFrames
