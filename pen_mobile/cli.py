@@ -30,7 +30,13 @@ def cli(context: click.Context, debug: bool) -> None:
 
 @cli.command()
 @click.option("--out", default="demo", show_default=True, type=PATH, help="Folder to make.")
-@click.option("--labels", default=60, show_default=True, help="Labelled moments that each target person gives.")
+@click.option(
+    "--labels",
+    type=click.IntRange(1),
+    default=60,
+    show_default=True,
+    help="Labelled moments that each target person gives.",
+)
 @click.option("--seed", default=0, show_default=True, help="Decides the people, the weights and every draw.")
 @output_options
 def demo(out: Path, labels: int, seed: int, as_json: bool, quiet: bool) -> None:
@@ -199,7 +205,13 @@ def predict(bundle: Path, image: Path, store: Path | None, aligned: bool, as_jso
 @click.option("--data", required=True, help="As for train: 'synthetic...', a table or features.")
 @click.option("--subject", required=True, help="Whose phone it is.")
 @click.option("--store", required=True, type=PATH, help="The owner's personal store; made when it is not there.")
-@click.option("--labels", default=60, show_default=True, help="Labelled moments to draw from the first half in time.")
+@click.option(
+    "--labels",
+    type=click.IntRange(1),
+    default=60,
+    show_default=True,
+    help="Labelled moments to draw from the first half in time.",
+)
 @click.option("--seed", default=0, show_default=True, help="Decides which moments, what is held out, and the batches.")
 @output_options
 def adapt(
@@ -210,13 +222,15 @@ def adapt(
     Labels come from the first half of the person's recording and are kept in the store; the second
     half tests what changed. The old head stays when held-out labels say that the new one is worse.
     """
+    from pen_mobile.contract.folder import open_bundle
     from pen_mobile.evaluation.personalization import adapt_one
     from pen_mobile.phone.phone import Phone
     from pen_mobile.subjects.load import load_table
 
     output = Output(as_json, quiet)
+    table = load_table(data, open_bundle(bundle).manifest.frame_size, output.progress)
+    table.rows_of(subject)  # a wrong name is refused before a store is made
     with Phone.open(bundle, store) as phone:
-        table = load_table(data, phone.frame_size, output.progress)
         result = adapt_one(phone, table, subject, labels, seed)
     rows = [(name, *_agreement_cells(getattr(result, name)._asdict())) for name in ("before", "after", "own_mean")]
     output.finish(

@@ -193,6 +193,10 @@ class TestBadInput:
         store = tmp_path / "me.sqlite"
         message = refused("adapt", bundle_folder, "--data", spec, "--subject", "nobody", "--store", store)
         assert "no subject 'nobody'" in message
+        assert not store.exists()
+        none = CliRunner().invoke(cli, ["adapt", str(bundle_folder), "--labels", "0"])
+        assert none.exit_code == 2
+        assert "0 is not in the range" in none.output
 
     def test_demo_in_a_folder_that_is_something_else(self, tmp_path: Path) -> None:
         (tmp_path / "thesis.tex").write_text("years of work")

@@ -189,6 +189,11 @@ class Manifest(_Part):
     source: SourcePart
     files: dict[FileName, FilePart]
 
+    @property
+    def frame_size(self) -> int | None:
+        """Side of the frames that the backbone takes, pixels; None when there is no backbone."""
+        return None if self.backbone is None else self.backbone.crop.size
+
     @model_validator(mode="after")
     def _parts_agree(self) -> Manifest:
         named = [self.head.file, self.head.initial_parameters, self.golden.file, self.store_schema]

@@ -138,7 +138,7 @@ def features_of(phone: Phone, table: SubjectTable, rows: Rows) -> Floats:
     if table.features is not None:
         return table.features[rows]
     assert table.frames is not None
-    return phone.runtime.features(table.frames.read(rows, phone.frame_size))
+    return phone.runtime.features(table.frames.read(rows, phone.manifest.frame_size))
 
 
 def _pooled(people: list[PersonResult], which: str) -> Agreement:

@@ -87,11 +87,6 @@ class Phone:
         """The head in use, ``[1, 3 n_s, D_z + 1]``."""
         return self._parameters
 
-    @property
-    def frame_size(self) -> int | None:
-        """Side of the frames that the backbone takes, pixels; None when the bundle has no backbone."""
-        return None if self.manifest.backbone is None else self.manifest.backbone.crop.size
-
     def predict(self, image: str | Path | Image, aligned: bool = False) -> Affect:
         """Estimate the affect of the largest face in an image.
 

@@ -78,6 +78,16 @@ def prepare(
             was prepared before stays; the same call goes on.
     """
     recipe = recipe or CropRecipe()
+    try:
+        return _prepare(recordings, out, recipe, jobs or provenance.core_count(), progress)
+    except OSError as error:
+        reason = os.strerror(error.errno or 0)
+        raise BadInput(f"{error.filename or out}: cannot be written: {reason}; mend that and go on") from None
+
+
+def _prepare(
+    recordings: Sequence[Recording], out: Path, recipe: CropRecipe, jobs: int, progress: Progress
+) -> dict[str, Any]:
     settings = {"format": _FORMAT, "crop": asdict(recipe), "recordings": [_identity(one) for one in recordings]}
     _begin(out, settings)
     names = _names(recordings)
@@ -85,7 +95,7 @@ def prepare(
     with progress.task("preparing faces", len(recordings)) as task:
         task.advance(len(recordings) - len(todo))
         started, frames = time.perf_counter(), 0
-        for part in _in_parallel(todo, out, recipe, jobs or provenance.core_count()):
+        for part in _in_parallel(todo, out, recipe, jobs):
             frames += part.rated
             task.advance(1, f"{frames / (time.perf_counter() - started):.0f} frames/s")
     return _conclude(out, names, recordings, recipe)
@@ -180,10 +190,7 @@ def _write_crop(path: Path, crop: Image) -> None:
         ".jpg", cv2.cvtColor(crop, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
     )
     assert done
-    try:
-        path.write_bytes(encoded.tobytes())
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be written: {os.strerror(error.errno or 0)}; free room and go on") from None
+    path.write_bytes(encoded.tobytes())
 
 
 def _part_file(out: Path, name: str) -> Path:

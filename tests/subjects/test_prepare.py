@@ -116,7 +116,7 @@ def test_a_full_disk_is_said_and_the_run_goes_on(
 
     with monkeypatch.context() as patched:
         patched.setattr(Path, "write_bytes", limited)
-        with pytest.raises(BadInput, match="cannot be written: No space left on device; free room and go on"):
+        with pytest.raises(BadInput, match="cannot be written: No space left on device; mend that and go on"):
             prepare(two, tmp_path / "out", SMALL, jobs=1)
     assert [path.name for path in (tmp_path / "out" / "parts").iterdir()] == ["ann.json"]
     assert prepare(two, tmp_path / "out", SMALL, jobs=1)["rows"] == 14
