@@ -11,8 +11,8 @@ HERE = Path(__file__).parent
 INTRODUCTION = """# Benchmarks
 
 One file for each question; `make bench` runs them all and rewrites this page from `results/*.json`. Everything is
-measured on one core, variants interleaved in one run; a cell is the median with its quartiles. Machines differ: trust
-the ratios.
+measured on one core unless the question says otherwise, variants interleaved in one run; a cell is the median with its
+quartiles. Machines differ: trust the ratios.
 """
 
 

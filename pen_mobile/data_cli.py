@@ -18,11 +18,23 @@ def data() -> None:
 @data.command()
 @click.argument("source", type=PATH)
 @click.option(
-    "--format", "kind", required=True, type=click.Choice(["recola", "afew-va", "aff-wild2"]), help="What it is."
+    "--format",
+    "kind",
+    required=True,
+    type=click.Choice(["recola", "afew-va", "aff-wild2", "table"]),
+    help="What it is; a table is a .csv or .parquet file of pictures, the others are folders.",
 )
 @click.option("--out", required=True, type=PATH, help="Folder to make, or to go on with.")
 @click.option("--size", default=224, show_default=True, help="Side of the face crops, pixels.")
-@click.option("--margin", default=1.3, show_default=True, help="Side of the crop as a multiple of the detected face.")
+@click.option("--margin", default=3.0, show_default=True, help="Side of a crop as a multiple of the eye distance.")
+@click.option(
+    "--detector",
+    default="auto",
+    show_default=True,
+    type=click.Choice(["auto", "blazeface", "lbp-frontal"]),
+    help="What finds faces; auto is BlazeFace when its weights can be had.",
+)
+@click.option("--face-model", type=PATH, help="BlazeFace's weights; fetched once when not given.")
 @click.option(
     "--lag", type=(float, float), default=(0.0, 0.0), help="Seconds raters of valence and arousal are behind."
 )
@@ -35,6 +47,8 @@ def prepare(
     out: Path,
     size: int,
     margin: float,
+    detector: str,
+    face_model: Path | None,
     lag: tuple[float, float],
     jobs: int | None,
     seed: int,
@@ -43,15 +57,20 @@ def prepare(
 ) -> None:
     """Cut the faces out of the recordings below SOURCE; every moment left out is counted.
 
-    SOURCE is the folder as the data set is handed out. The same command goes on after an interruption.
+    SOURCE is the folder as the data set is handed out, or for table a .csv or .parquet file that names the pictures.
+    The same command goes on after an interruption.
     """
+    from pen_mobile.subjects.detectors.choice import best_detector
     from pen_mobile.subjects.faces import CropRecipe
     from pen_mobile.subjects.prepare import prepare as prepare_recordings
     from pen_mobile.subjects.readers.formats import read_recordings
 
     output = Output(as_json, quiet)
     recordings = read_recordings(source, kind, lag, seed, output.progress)
-    record = prepare_recordings(recordings, out, CropRecipe(margin=margin, size=size), jobs, output.progress)
+    if detector == "auto":
+        detector, face_model = best_detector(face_model, output.progress)
+    recipe = CropRecipe(detector, margin, size=size)
+    record = prepare_recordings(recordings, out, recipe, jobs, face_model, output.progress)
     rows = [
         (one["name"], one["role"], f"{one['rated']:,}", f"{one['kept']:,}", _reasons(one["dropped"]))
         for one in record["recordings"]

@@ -11,9 +11,17 @@ from typing import Any
 
 from pen_mobile.provenance import core_count
 
-_REQUIRED = ("torch", "torchvision", "executorch", "lightning", "torchmetrics", "numpy", "opencv-contrib-python")
+_REQUIRED = (
+    "torch",
+    "torchvision",
+    "executorch",
+    "lightning",
+    "torchmetrics",
+    "numpy",
+    "opencv-contrib-python",
+    "mediapipe",
+)
 _OPTIONAL = {
-    "mediapipe": "BlazeFace detection; faces are found with scikit-image's cascade meanwhile",
     "coremltools": "Core ML programs; ExecuTorch programs run on iOS without it",
 }
 _OLDEST_SQLITE = (3, 37, 0)

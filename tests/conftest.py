@@ -24,6 +24,18 @@ def people() -> SubjectTable:
 
 
 @pytest.fixture(scope="session")
+def blazeface_model() -> Path:
+    """BlazeFace's weights, from the cache or fetched into it; where none can be had, what needs them is skipped."""
+    from pen_mobile.errors import BadInput
+    from pen_mobile.subjects.detectors.model_file import resolve_model
+
+    try:
+        return resolve_model()
+    except BadInput as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
 def run_folder(people: SubjectTable, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A complete run of a small backbone on ``people``; tests must not change it."""
     from pen_mobile.learning.config import LearningConfig

@@ -5,43 +5,22 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import av
-import cv2
-import numpy as np
 import pytest
 from click.testing import CliRunner
-from skimage import data
+from skimage import data, io
 
 from pen_mobile.cli import cli
 from pen_mobile.errors import BadInput
+from pen_mobile.subjects.load import load_table
+from tests.recordings import FRAMES, NAMES, write_recola
 
-FRAMES = 12
-NAMES = ("train_1", "train_2", "dev_1")
+LBP = ("--detector", "lbp-frontal")
 
 
 @pytest.fixture
 def recola(tmp_path: Path) -> Path:
-    """Three recordings of half a second: 12 frames of a photograph that moves, 12 ratings in each dimension."""
-    root = tmp_path / "recola"
-    for folder in ("recordings_video", "ratings_gold_standard/valence", "ratings_gold_standard/arousal"):
-        (root / folder).mkdir(parents=True)
-    face = np.ascontiguousarray(cv2.resize(data.astronaut()[:360, :480], (320, 240), interpolation=cv2.INTER_AREA))
-    for number, name in enumerate(NAMES):
-        with av.open(str(root / "recordings_video" / f"{name}.mp4"), "w") as container:
-            stream = container.add_stream("mpeg4", rate=25)
-            stream.width, stream.height, stream.pix_fmt, stream.bit_rate = 320, 240, "yuv420p", 4_000_000
-            for shift in range(FRAMES):
-                picture = av.VideoFrame.from_ndarray(np.roll(face, shift + number, axis=1), format="rgb24")
-                for packet in stream.encode(picture):
-                    container.mux(packet)
-            for packet in stream.encode():
-                container.mux(packet)
-        for dimension, value in (("valence", 0.01), ("arousal", -0.02)):
-            rows = "".join(f"{name},{row * 0.04:g},{value * (row + number):.4f}\r\n" for row in range(FRAMES))
-            head = "@relation GOLDSTANDARD\r\n\r\n@attribute Instance_name string\r\n@attribute frameTime numeric\r\n"
-            text = f"{head}@attribute GoldStandard numeric\r\n\r\n@data\r\n\r\n{rows}"
-            (root / "ratings_gold_standard" / dimension / f"{name}.arff").write_bytes(text.encode())
-    return root
+    write_recola(tmp_path / "recola")
+    return tmp_path / "recola"
 
 
 def run(*arguments: object) -> dict[str, object]:
@@ -53,7 +32,7 @@ def run(*arguments: object) -> dict[str, object]:
 
 def test_prepare_inspect_train(recola: Path, tmp_path: Path) -> None:
     people = tmp_path / "people"
-    made = run("data", "prepare", recola, "--format", "recola", "--out", people, "--size", 32, "--jobs", 1)
+    made = run("data", "prepare", recola, "--format", "recola", "--out", people, "--size", 32, "--jobs", 1, *LBP)
     assert made["rows"] == len(NAMES) * FRAMES
     page = tmp_path / "people.html"
     seen = run("data", "inspect", people, "--html", page)
@@ -63,7 +42,21 @@ def test_prepare_inspect_train(recola: Path, tmp_path: Path) -> None:
     run("train", people, "--out", tmp_path / "run", *small)
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     assert record["data"]["source_subjects"] == ["train_1", "train_2"]
-    assert record["data"]["crop_margin"] == 1.3
+    assert record["data"]["crop"] == {"detector": "lbp-frontal", "margin": 3.0, "eye_height": 0.4, "size": 32}
+
+
+def test_a_table_of_pictures_is_prepared(tmp_path: Path) -> None:
+    """Two pictures of one person, named by a table; times are given in seconds."""
+    for name in ("a.png", "b.png"):
+        io.imsave(tmp_path / name, data.astronaut())
+    (tmp_path / "people.csv").write_text(
+        "subject,role,time_s,valence,arousal,image\nann,source,1,0.5,-0.5,b.png\nann,source,0,0.25,0,a.png\n"
+    )
+    made = run("data", "prepare", tmp_path / "people.csv", "--format", "table", "--out", tmp_path / "people", *LBP)
+    assert made["rows"] == 2
+    table = load_table(str(tmp_path / "people"))
+    assert table.time_s.tolist() == [0, 1]
+    assert table.affect.tolist() == [[0.25, 0], [0.5, -0.5]]
 
 
 def test_what_is_not_of_the_format_is_refused(tmp_path: Path) -> None:

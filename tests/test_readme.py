@@ -2,34 +2,73 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from skimage import io
+
+from tests.recordings import write_recola
+from tests.subjects.detectors.photographs import EYES, photograph
 
 REPOSITORY = Path(__file__).parent.parent
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 
 
+def run_block(name: str, folder: Path) -> str:
+    """Run the commands under ``<!-- name -->`` in a folder and return what they print."""
+    (block,) = re.findall(rf"<!-- {name} -->\n```bash\n(.*?)```", README, flags=re.DOTALL)
+    return run_script(block, folder)
+
+
+def run_script(script: str, folder: Path) -> str:
+    """Run shell commands in a folder, with this environment's programs, and return what they print."""
+    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = os.environ | {"PATH": programs, "OMP_NUM_THREADS": "2"}
+    command = ["bash", "-c", f"set -e\n{script}"]
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=900
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 @pytest.mark.slow
 def test_the_tour_from_people_to_a_phone(tmp_path: Path) -> None:
     """Every command of the tested block in an empty folder: full-size ResNet-50, nine experts."""
-    blocks = re.findall(r"<!-- tested -->\n```bash\n(.*?)```", README, flags=re.DOTALL)
-    assert len(blocks) == 1
-    script = "set -e\n" + "\n".join(blocks)
-    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = os.environ | {"PATH": programs, "OMP_NUM_THREADS": "2"}
-    done = subprocess.run(
-        ["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=900
-    )
-    assert done.returncode == 0, done.stderr
+    output = run_block("tested", tmp_path)
     assert (tmp_path / "bundle" / "backbone.pte").stat().st_size > 90_000_000
     assert (tmp_path / "bundle" / "head-parameters.f32").stat().st_size == 4 * 27 * 2049  # 55,323 parameters
     assert (tmp_path / "me.sqlite").exists()
-    assert '"valence"' in done.stdout
+    assert '"valence"' in output
+
+
+@pytest.mark.slow
+def test_the_tour_from_recordings(tmp_path: Path, blazeface_model: Path) -> None:
+    """Recordings made in RECOLA's format, a real face in them, and a table of features."""
+    write_recola(tmp_path / "RECOLA")
+    rng = np.random.default_rng(0)
+    subject = np.repeat(["ann", "ben", "eve"], 20)
+    role = np.repeat(["source", "source", "target"], 20)
+    np.savez(
+        tmp_path / "features.npz", z=rng.normal(size=(60, 8)), y=rng.uniform(-1, 1, (60, 2)), subject=subject, role=role
+    )
+    output = run_block("tested on recordings", tmp_path)
+    assert "people: 36 rows of 3 recordings" in output  # 3 x 12 moments, none left out
+    assert "features.npz: 60 rows" in output
+    assert '"detector": "blazeface"' in (tmp_path / "people" / "prepared.json").read_text()
+    # The phone cuts faces out as the recordings' were.
+    io.imsave(tmp_path / "photo.png", photograph())
+    run_script("pen-mobile export run --recipe android-fp32 --out bundle -q", tmp_path)
+    found = json.loads(run_script("pen-mobile predict bundle photo.png --json", tmp_path))["images"]["photo.png"]
+    crop = json.loads((tmp_path / "bundle" / "manifest.json").read_text())["backbone"]["crop"]
+    assert crop == {"detector": "blazeface", "margin": 3.0, "eye_height": 0.4, "size": 224}
+    np.testing.assert_allclose([found["face"]["right_eye"], found["face"]["left_eye"]], EYES, atol=3)
 
 
 def test_every_file_that_the_documents_name_exists() -> None:

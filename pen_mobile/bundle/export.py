@@ -6,7 +6,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,7 @@ from pen_mobile.network.backbone import Backbone
 from pen_mobile.network.optimizers import OPTIMIZERS
 from pen_mobile.progress import SILENT, Progress, Task
 from pen_mobile.resources import contract_folder
+from pen_mobile.subjects.faces import CropRecipe
 
 _BACKBONE = "backbone.pte"
 _HEAD = "head.pte"
@@ -156,14 +157,13 @@ class _Exporter:
         backbone = self.backbone
         if backbone is None:
             return None
-        margin = self.run.record.data.get("crop_margin") or self.recipe.crop.margin
-        crop = CropPart(size=backbone.input_size, margin=margin, detector="lbp-frontal")
+        crop = asdict(CropRecipe()) | (self.run.record.data["crop"] or {}) | {"size": backbone.input_size}
         return BackbonePart(
             file=_BACKBONE,
             method="forward",
             name=backbone.name,
             feature_size=backbone.feature_size,
-            crop=crop,
+            crop=CropPart(**crop),
             mean=backbone.mean,
             std=backbone.std,
         )

@@ -27,12 +27,6 @@ class HeadRecipe(_Table):
     steps_per_call: Annotated[int, Field(ge=1, le=64)]
 
 
-class CropRecipeTable(_Table):
-    """How the phone cuts a face out, when the training data do not say how theirs were."""
-
-    margin: Annotated[float, Field(gt=0, le=8)]
-
-
 class Tolerance(_Table):
     """Largest differences from the float model that export accepts."""
 
@@ -48,7 +42,6 @@ class Recipe(_Table):
     precision: Literal["fp32"]
     head: HeadRecipe
     adaptation: AdaptationPart
-    crop: CropRecipeTable
     tolerance: Tolerance
 
 

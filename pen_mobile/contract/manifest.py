@@ -29,15 +29,20 @@ class FilePart(_Part):
 class CropPart(_Part):
     """How a face becomes a frame; the phone must do the same.
 
+    A similarity transform brings the eyes to ``eye_height``, level, and as far apart as ``1 / margin`` of
+    the side, around the middle of the frame.
+
     Attributes:
+        detector: what finds the eyes.
+        margin: side of the frame as a multiple of the distance between the eyes.
+        eye_height: where the eyes are, as a share of the side, from the top.
         size: side of the frame, pixels.
-        margin: side of the square crop as a multiple of the detected box's longer side.
-        detector: the detector that the margin belongs to.
     """
 
-    size: Count
-    margin: Annotated[float, Field(gt=0, le=8)]
-    detector: Literal["lbp-frontal"]
+    detector: Literal["blazeface", "lbp-frontal"]
+    margin: Annotated[float, Field(ge=1, le=16)]
+    eye_height: Annotated[float, Field(gt=0, lt=1)]
+    size: Annotated[int, Field(ge=16, le=2048)]
 
 
 class BackbonePart(_Part):

@@ -7,8 +7,9 @@ from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
+from pen_mobile.learning.ahead import ahead, reading_threads
+from pen_mobile.learning.augmentation import Augmentation
 from pen_mobile.subjects.frames import Frames
 from pen_mobile.subjects.table import Rows
 
@@ -28,16 +29,24 @@ class Batch(NamedTuple):
 
 
 class Samples(Protocol):
-    """A data set that hands out whole batches."""
+    """A data set that hands out whole batches.
+
+    Attributes:
+        threads: how many threads may read batches ahead; 0 where reading takes no time worth hiding.
+    """
+
+    threads: int
 
     def __len__(self) -> int: ...
 
-    def __getitems__(self, rows: Sequence[int]) -> Batch:
-        """Return the batch of these rows."""
+    def batch(self, rows: Sequence[int], epoch: int = 0) -> Batch:
+        """Return the batch of these rows as the given epoch shows them; called from several threads at once."""
 
 
-class FeatureSamples(Dataset[Batch]):
+class FeatureSamples:
     """Features with labels, all in memory or memory-mapped."""
+
+    threads = 0
 
     def __init__(self, features: Tensor, affect: Tensor, subject: Tensor) -> None:
         self.features, self.affect, self.subject = features, affect, subject
@@ -45,24 +54,36 @@ class FeatureSamples(Dataset[Batch]):
     def __len__(self) -> int:
         return len(self.features)
 
-    def __getitems__(self, rows: Sequence[int]) -> Batch:
+    def batch(self, rows: Sequence[int], epoch: int = 0) -> Batch:
         chosen = torch.as_tensor(rows)
         return Batch(self.features[chosen], self.affect[chosen], self.subject[chosen])
 
 
-class FrameSamples(Dataset[Batch]):
-    """Frames with labels, read when asked for."""
+class FrameSamples:
+    """Frames with labels, read (and augmented, if told) when asked for."""
 
-    def __init__(self, frames: Frames, size: int, rows: Rows, affect: Tensor, subject: Tensor) -> None:
+    def __init__(
+        self,
+        frames: Frames,
+        size: int,
+        rows: Rows,
+        affect: Tensor,
+        subject: Tensor,
+        augment: Augmentation | None = None,
+    ) -> None:
         self.frames, self.size, self.rows = frames, size, rows
-        self.affect, self.subject = affect, subject
+        self.affect, self.subject, self.augment = affect, subject, augment
+        self.threads = reading_threads()
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitems__(self, rows: Sequence[int]) -> Batch:
+    def batch(self, rows: Sequence[int], epoch: int = 0) -> Batch:
         chosen = torch.as_tensor(rows)
-        pixels = self.frames.read(self.rows[chosen.numpy()], self.size)
+        places = self.rows[chosen.numpy()]
+        pixels = self.frames.read(places, self.size)
+        if self.augment:
+            pixels = self.augment(pixels, places, epoch)
         return Batch(torch.from_numpy(pixels).permute(0, 3, 1, 2), self.affect[chosen], self.subject[chosen])
 
 
@@ -95,10 +116,10 @@ class EpochBatches:
         return (order + order[:short])[self.rank :: self.world]
 
 
-def batch_loader(samples: Samples, batches: EpochBatches) -> DataLoader[Batch]:
-    """Return a loader that yields :class:`Batch` objects in the sampler's order."""
-    return DataLoader(samples, batch_sampler=batches, collate_fn=_as_is)  # type: ignore[arg-type]
+def batch_loader(samples: Samples, batches: EpochBatches) -> Iterator[Batch]:
+    """Yield one epoch of batches in the sampler's order, read by threads while the step before runs.
 
-
-def _as_is(batch: Batch) -> Batch:
-    return batch
+    The order and all chance come from ``batches``, so the number of threads changes nothing but the time.
+    """
+    epoch = batches.epoch
+    return ahead(lambda rows: samples.batch(rows, epoch), batches, samples.threads)

@@ -32,6 +32,9 @@ class LearningConfig:
         lambda_0: weight of the selector loss (Eq. 4).
         lambda_1: weight of the gate's sparsity (Eqs. 4 and 8).
         validation_fraction: share of every source person's rows held out.
+        augment: show the backbone its training frames mirrored, shifted, scaled, turned and lit a little
+            differently at every pass (see :mod:`pen_mobile.learning.augmentation`); the paper does not.
+        frame_cache_gb: decoded frames of image files may take this much disk while the run is made, GiB.
         max_steps: stop every stage after this many steps; for trying things out.
         seed: decides initial weights, splits and the order of batches.
     """
@@ -51,13 +54,15 @@ class LearningConfig:
     lambda_0: float = 1e-3
     lambda_1: float = 1e-3
     validation_fraction: float = 0.2
+    augment: bool = False
+    frame_cache_gb: float = 8.0
     max_steps: int | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
         for name in ("input_size", "backbone_epochs", "head_epochs", "joint_epochs", "patience", "batch_size"):
             _require(getattr(self, name) >= 1, name, "at least 1")
-        for name in ("lambda_0", "lambda_1", "seed"):
+        for name in ("lambda_0", "lambda_1", "seed", "frame_cache_gb"):
             _require(getattr(self, name) >= 0, name, "0 or more")
         for name in ("backbone_learning_rate", "learning_rate", "max_steps"):
             _require(getattr(self, name) is None or getattr(self, name) > 0, name, "greater than 0")
@@ -77,7 +82,7 @@ class LearningConfig:
         for key, value in values.items():
             if key not in known:
                 raise BadInput(f"{path}: unknown key {key!r}; known are {', '.join(known)}")
-            if not isinstance(value, _accepted(known[key].type)) or isinstance(value, bool):
+            if type(value) not in _accepted(known[key].type):
                 raise BadInput(f"{path}: {key} = {value!r} is not of type {known[key].type}")
         values.update({key: value for key, value in overrides.items() if value is not None})
         return cls(**values)
@@ -85,7 +90,8 @@ class LearningConfig:
 
 def _accepted(annotation: Any) -> tuple[type, ...]:
     text = str(annotation)
-    return (int, float) if "float" in text else (int,) if "int" in text else (str,)
+    kinds: dict[str, tuple[type, ...]] = {"float": (int, float), "int": (int,), "bool": (bool,)}
+    return next((types for name, types in kinds.items() if name in text), (str,))
 
 
 def _require(holds: bool, name: str, what: str) -> None:

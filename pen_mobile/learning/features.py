@@ -11,11 +11,10 @@ from lightning.fabric import Fabric
 from numpy.typing import NDArray
 
 from pen_mobile.files import replacing
+from pen_mobile.learning.frame_cache import all_frames
 from pen_mobile.network.backbone import Backbone
 from pen_mobile.progress import SILENT, Progress
 from pen_mobile.subjects.frames import Frames
-
-_BATCH = 64
 
 
 def cached_features(
@@ -40,10 +39,11 @@ def _write(fabric: Fabric, backbone: Backbone, frames: Frames, path: Path, progr
     shape = (len(frames), backbone.feature_size)
     out = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
     with progress.task("features", len(frames)) as task:
-        for start in range(0, len(frames), _BATCH):
-            rows = slice(start, min(start + _BATCH, len(frames)))
-            out[rows] = extract_features(backbone, frames.read(rows, backbone.input_size), fabric.device)
-            task.advance(rows.stop - rows.start)
+        start = 0
+        for pixels in all_frames(frames, backbone.input_size):
+            out[start : start + len(pixels)] = extract_features(backbone, pixels, fabric.device)
+            start += len(pixels)
+            task.advance(len(pixels))
     out.flush()
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from lightning.fabric import Fabric
@@ -85,16 +85,12 @@ class _Loop:
         self.module, self.optimizer = fabric.setup(stage.module, optimizer)
         share = {"rank": fabric.global_rank, "world": fabric.world_size}
         self.order = EpochBatches(len(stage.training), stage.batch_size, stage.seed, shuffle=True, **share)
-        held_out = EpochBatches(len(stage.validation), 256, stage.seed, shuffle=False, **share)
-        self.training = self._loader(stage.training, self.order)
-        self.validation = self._loader(stage.validation, held_out)
+        self.held_out = EpochBatches(len(stage.validation), 256, stage.seed, shuffle=False, **share)
         self.best: Weights = {}
 
-    def _loader(self, samples: Samples, batches: EpochBatches) -> Iterable[Batch]:
-        return cast(
-            "Iterable[Batch]",
-            self.fabric.setup_dataloaders(batch_loader(samples, batches), use_distributed_sampler=False),
-        )
+    def _batches(self, samples: Samples, order: EpochBatches) -> Iterator[Batch]:
+        for batch in batch_loader(samples, order):
+            yield self.fabric.to_device(batch)
 
     def resume(self, saved: Checkpoint | None) -> None:
         if saved is None:
@@ -116,7 +112,7 @@ class _Loop:
         self.order.epoch = len(self.log.epochs)
         torch.manual_seed(self.stage.seed + self.order.epoch)
         losses: list[Tensor] = []
-        for batch in self.training:
+        for batch in self._batches(self.stage.training, self.order):
             if self._steps_left() == 0:
                 break
             self.optimizer.zero_grad()
@@ -133,7 +129,7 @@ class _Loop:
     def validate(self) -> None:
         self.module.eval()
         total = torch.zeros(2, dtype=torch.float64)
-        for batch in self.validation:
+        for batch in self._batches(self.stage.validation, self.held_out):
             count = len(batch.affect)
             total += torch.tensor([float(self.stage.loss(self.module, batch)) * count, count], dtype=torch.float64)
         reduced: Any = self.fabric.all_reduce(total, reduce_op="sum")

@@ -1,7 +1,8 @@
 """A run folder: what source learning leaves behind, and all that export needs.
 
 ``run.json`` says what was done; ``1-backbone``, ``2-shared``, ``3-gate`` and ``4-experts``
-``.safetensors`` are the stages of Algorithm 1; ``features/`` is a cache that may be deleted.
+``.safetensors`` are the stages of Algorithm 1; ``features/`` is a cache that may be deleted, and ``frames/``
+is one that a complete run no longer has.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from pen_mobile.network.heads import ExpertHead, SharedHead
 STAGES = ("1-backbone", "2-shared", "3-gate", "4-experts")
 _RECORD = "run.json"
 _FORMAT = 1
+_FREE = {"frame_cache_gb"}
+"""Settings that change how fast a run is, not what comes out: they may differ when it goes on."""
 
 
 @dataclass
@@ -73,8 +76,10 @@ class Run:
             folder.mkdir(parents=True)
         elif not folder.is_dir() or any(folder.iterdir()):
             old = cls.read(folder).record
-            for what in ("data", "config"):
-                difference = _difference(getattr(old, what), getattr(record, what))
+            # What an older version did not know yet, it did as the defaults do.
+            settings = asdict(LearningConfig()) | old.config
+            for what, there, here in (("data", old.data, record.data), ("config", settings, record.config)):
+                difference = _difference(there, here)
                 if difference:
                     raise BadInput(
                         f"{folder} holds a run with other {what} ({difference}); choose another --out or remove it"
@@ -122,6 +127,11 @@ class Run:
     def stage_file(self, stage: str) -> Path:
         """Return the file of one of :data:`STAGES`."""
         return self.folder / f"{stage}.safetensors"
+
+    @property
+    def frame_folder(self) -> Path:
+        """Where decoded frames lie while the run is made."""
+        return self.folder / "frames"
 
     @property
     def config(self) -> LearningConfig:
@@ -175,5 +185,5 @@ class Run:
 
 
 def _difference(old: dict[str, Any], new: dict[str, Any]) -> str:
-    keys = [key for key in new if old.get(key) != new[key]]
+    keys = [key for key in new if key not in _FREE and old.get(key) != new[key]]
     return ", ".join(f"{key} {old.get(key)!r} there, {new[key]!r} here" for key in keys[:3])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import shutil
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,12 @@ from torch import Tensor, nn
 
 from pen_mobile import provenance
 from pen_mobile.errors import BadInput
+from pen_mobile.learning.augmentation import Augmentation
 from pen_mobile.learning.batches import Batch, FeatureSamples, FrameSamples, Samples
 from pen_mobile.learning.config import LearningConfig
 from pen_mobile.learning.features import cached_features
 from pen_mobile.learning.fit import Loss, Stage, fit
+from pen_mobile.learning.frame_cache import cached_frames
 from pen_mobile.learning.run import STAGES, Run, RunRecord
 from pen_mobile.metrics import agreement
 from pen_mobile.network.backbone import Backbone, make_backbone
@@ -81,7 +84,7 @@ def _record(source: SubjectTable, config: LearningConfig) -> RunRecord:
         "digest": source.digest,
         "origin": source.origin,
         "synthetic": source.synthetic,
-        "crop_margin": None if source.crop is None else source.crop.margin,
+        "crop": None if source.crop is None else asdict(source.crop),
         "rows": len(source),
         "source_subjects": source.subjects("source"),
     }
@@ -134,6 +137,7 @@ class _Learner:
     def learn(self, learnt: _FrameToAffect | None) -> None:
         """Run all stages; ``learnt`` is the new network, or None when the data are features."""
         if learnt is not None:
+            self._decode_once(learnt.backbone.input_size)
             self._learn_backbone(learnt)
         features = self._features(learnt)
         self.feature_size = features.shape[1]
@@ -142,6 +146,12 @@ class _Learner:
         gate = self._learn_gate(samples)
         experts = self._learn_experts(samples, shared, gate)
         self._conclude(features, shared, experts, learnt.backbone.digest() if learnt else "")
+
+    def _decode_once(self, size: int) -> None:
+        assert self.source.frames is not None
+        limit = self.config.frame_cache_gb
+        frames = cached_frames(self.fabric, self.source.frames, size, self.run.frame_folder, limit, self.progress)
+        self.source = replace(self.source, frames=frames)
 
     def _learn_backbone(self, network: _FrameToAffect) -> None:
         """Step 1 of Algorithm 1: backbone and shared head together, on frames."""
@@ -228,9 +238,10 @@ class _Learner:
         self.run.record.stages[name] = asdict(log)
 
     def _frame_samples(self, size: int, frames: Frames) -> _Halves:
+        augment = Augmentation(self.config.seed) if self.config.augment else None
         training, held_out = (
-            FrameSamples(frames, size, rows, self.affect[rows], self.subject[rows])
-            for rows in (self.training, self.held_out)
+            FrameSamples(frames, size, rows, self.affect[rows], self.subject[rows], change)
+            for rows, change in ((self.training, augment), (self.held_out, None))
         )
         return training, held_out
 
@@ -252,6 +263,7 @@ class _Learner:
             record.validation[name] = agreement(estimate.numpy(), self.source.affect[self.held_out])._asdict()
         if self.fabric.is_global_zero:
             self.run.save_feature_statistics(features)
+            shutil.rmtree(self.run.frame_folder, ignore_errors=True)  # gigabytes, of use to stage 1 and features only
             record.complete = True
             self.run.save()
         self.fabric.barrier()

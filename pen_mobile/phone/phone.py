@@ -16,7 +16,8 @@ from pen_mobile.errors import BadInput
 from pen_mobile.phone.runtime import BundleRuntime
 from pen_mobile.phone.session import Adaptation, adapt
 from pen_mobile.phone.store import IN_MEMORY, PersonalStore
-from pen_mobile.subjects.faces import FaceBox, FaceDetector, crop_face
+from pen_mobile.subjects.detectors.choice import open_detector
+from pen_mobile.subjects.faces import CropRecipe, Face, FaceDetector, crop_face
 from pen_mobile.subjects.frames import Image, read_image, resize
 
 Floats = NDArray[np.float32]
@@ -29,14 +30,14 @@ class Affect:
     Attributes:
         valence, arousal: the estimate; labels lie in [-1, 1], estimates may leave it slightly.
         gate: weight of each expert, sums to 1.
-        face: where the face was found, or None for an aligned frame.
+        face: where the eyes were found, pixels, or None for an aligned frame.
         milliseconds: wall time of every stage.
     """
 
     valence: float
     arousal: float
     gate: list[float]
-    face: FaceBox | None
+    face: Face | None
     milliseconds: dict[str, float]
 
     def as_json(self) -> dict[str, Any]:
@@ -57,7 +58,7 @@ class Phone:
     def __init__(self, runtime: BundleRuntime, store: PersonalStore) -> None:
         self.runtime, self.store = runtime, store
         self.manifest = runtime.bundle.manifest
-        self._detector = FaceDetector()
+        self._detector: FaceDetector | None = None
         state = store.active_state()
         self._parameters = runtime.initial_parameters() if state is None else state[0]
 
@@ -79,7 +80,9 @@ class Phone:
         self.close()
 
     def close(self) -> None:
-        """Close the store."""
+        """Close the store and the face detector."""
+        if self._detector is not None:
+            self._detector.close()
         self.store.close()
 
     @property
@@ -149,24 +152,33 @@ class Phone:
             self._parameters = state[0]
         return result
 
-    def _frame(self, pixels: Image, aligned: bool, name: str, clock: _Clock) -> tuple[FaceBox | None, Image]:
+    def _frame(self, pixels: Image, aligned: bool, name: str, clock: _Clock) -> tuple[Face | None, Image]:
         backbone = self.manifest.backbone
         if backbone is None:
             raise BadInput(
                 f"{self.runtime.bundle.path} has no backbone: it was trained on features and takes no images"
             )
-        face = None
+        recipe = CropRecipe(**backbone.crop.model_dump())
         if not aligned:
-            face = self._detector.largest_face(pixels)
-            if face is None:
-                raise BadInput(f"{name}: no face found; use a frontal, well-lit face, or --aligned for a face crop")
+            face = self._find(pixels, recipe.detector, name, clock)
             clock.lap("detect")
-            pixels = crop_face(pixels, face, backbone.crop.margin)
-        elif pixels.shape[0] != pixels.shape[1]:
+            frame = crop_face(pixels, face, recipe)
+            clock.lap("crop")
+            return face, frame
+        if pixels.shape[0] != pixels.shape[1]:
             raise BadInput(f"{name}: an aligned frame is square, this is {pixels.shape[1]} x {pixels.shape[0]}")
-        frame = resize(pixels[None], backbone.crop.size)[0]
+        frame = resize(pixels[None], recipe.size)[0]
         clock.lap("crop")
-        return face, frame
+        return None, frame
+
+    def _find(self, pixels: Image, detector: str, name: str, clock: _Clock) -> Face:
+        if self._detector is None:
+            self._detector = open_detector(detector)
+            clock.restart()
+        face = self._detector.find(pixels)
+        if face is None:
+            raise BadInput(f"{name}: no face found; use a frontal, well-lit face, or --aligned for a face crop")
+        return face
 
 
 class _Clock:
@@ -174,6 +186,9 @@ class _Clock:
 
     def __init__(self) -> None:
         self.milliseconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def restart(self) -> None:
         self._last = time.perf_counter()
 
     def lap(self, name: str) -> None:

@@ -1,109 +1,137 @@
-"""Finding a face in a photograph with the cascade that scikit-image carries: no download."""
+"""A face is two eyes; the crop recipe says where they come to lie in a frame."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple, Protocol
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from pen_mobile.errors import BadInput
 from pen_mobile.subjects.frames import Image
 
-_WORKING_SIDE = 256
-_SMALLEST_FACE = 0.12
-_SCALE_STEP = 1.2
+_REACH = 2.0
+_BILINEAR_SEES_ALL = 0.5
 
 
-class FaceBox(NamedTuple):
-    """A face in an image: top left corner and sides, pixels."""
+class Point(NamedTuple):
+    """A place in an image, pixels: 0, 0 is the centre of the top left pixel."""
 
-    x: int
-    y: int
-    width: int
-    height: int
+    x: float
+    y: float
 
 
-class FaceDetector:
-    """Frontal faces by a cascade of local binary patterns, trained for OpenCV and carried by scikit-image."""
+class Face(NamedTuple):
+    """The centres of a person's eyes; the right eye is the one further left in an upright image."""
 
-    name = "lbp-frontal"
+    right_eye: Point
+    left_eye: Point
 
-    def __init__(self) -> None:
-        from skimage.data import lbp_frontal_face_cascade_filename
-        from skimage.feature import Cascade
+    @property
+    def eye_distance(self) -> float:
+        """Pixels between the eyes."""
+        return math.dist(self.right_eye, self.left_eye)
 
-        self._cascade: Any = Cascade(lbp_frontal_face_cascade_filename())
+    @property
+    def middle(self) -> Point:
+        """The place half-way between the eyes."""
+        return Point((self.right_eye.x + self.left_eye.x) / 2, (self.right_eye.y + self.left_eye.y) / 2)
 
-    def largest_face(self, pixels: Image) -> FaceBox | None:
-        """Return the largest face in a uint8 RGB image ``[H, W, 3]``, or None."""
-        return follow(None, self.faces(pixels))
 
-    def faces(self, pixels: Image) -> list[FaceBox]:
-        """Return all faces in a uint8 RGB image ``[H, W, 3]``.
+class FaceDetector(Protocol):
+    """Finds the face of one person, in a picture or from picture to picture."""
 
-        The image is first brought down to a working size, so that large photographs cost no more;
-        faces below about an eighth of the shorter side are not looked for.
+    @property
+    def name(self) -> str:
+        """What a crop recipe calls it."""
+
+    def find(self, pixels: Image, previous: Face | None = None) -> Face | None:
+        """Return the face in uint8 RGB pixels ``[H, W, 3]``, or None.
+
+        Among several it is the one where ``previous`` was (in the picture before), else the largest.
         """
-        height, width = pixels.shape[:2]
-        scale = min(1.0, _WORKING_SIDE / min(height, width))
-        small = cv2.resize(pixels, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_AREA)
-        shorter = min(small.shape[:2])
-        smallest = max(24, round(shorter * _SMALLEST_FACE))
-        found: list[dict[str, Any]] = self._cascade.detect_multi_scale(
-            small,
-            scale_factor=_SCALE_STEP,
-            step_ratio=1,
-            min_size=(smallest, smallest),
-            max_size=(shorter, shorter),
-        )
-        return [FaceBox(*(round(box[key] / scale) for key in ("c", "r", "width", "height"))) for box in found]
+
+    def close(self) -> None:
+        """Let go of what the detector holds; it finds nothing afterwards."""
 
 
 @dataclass(frozen=True)
 class CropRecipe:
-    """How faces are cut out; a phone must do the same.
+    """How a face becomes a frame; a phone must do the same.
+
+    A similarity transform (shift, turn, one scale) brings the eyes to ``eye_height``, level, and as far
+    apart as ``1 / margin`` of the side, around the middle of the frame.
 
     Attributes:
-        detector: finds the face.
-        margin: side of the square as a multiple of the detected box's longer side.
-        size: side of the stored crop, pixels.
+        detector: finds the eyes.
+        margin: side of the frame as a multiple of the distance between the eyes.
+        eye_height: where the eyes are, as a share of the side, from the top.
+        size: side of the frame, pixels.
     """
 
-    detector: str = FaceDetector.name
-    margin: float = 1.3
+    detector: str = "lbp-frontal"
+    margin: float = 3.0
+    eye_height: float = 0.4
     size: int = 224
 
     def __post_init__(self) -> None:
-        if not 0.5 <= self.margin <= 8:
-            raise BadInput(f"the crop margin is {self.margin:g}; give 0.5 to 8")
+        if not 1 <= self.margin <= 16:
+            raise BadInput(f"the crop margin is {self.margin:g}; give 1 to 16 times the distance between the eyes")
+        if not 0 < self.eye_height < 1:
+            raise BadInput(f"the crop's eye height is {self.eye_height:g}; give a share of its side, such as 0.4")
         if not 16 <= self.size <= 2048:
             raise BadInput(f"the crop size is {self.size}; give 16 to 2048 pixels")
 
 
-def follow(previous: FaceBox | None, faces: list[FaceBox]) -> FaceBox | None:
-    """Return the face that overlaps the previous one most, or the largest when none does; None when there is none."""
+def eyes_to_recipe(face: Face, recipe: CropRecipe) -> NDArray[np.float64]:
+    """Return the similarity transform ``[2, 3]`` that takes places in the image to places in the frame."""
+    scale = recipe.size / (recipe.margin * face.eye_distance)
+    turn = math.atan2(face.left_eye.y - face.right_eye.y, face.left_eye.x - face.right_eye.x)
+    cosine, sine = scale * math.cos(turn), scale * math.sin(turn)
+    rotation = np.array([[cosine, sine], [-sine, cosine]])
+    middle = np.array([recipe.size / 2, recipe.size * recipe.eye_height]) - 0.5
+    return np.column_stack([rotation, middle - rotation @ face.middle])
+
+
+def crop_face(pixels: Image, face: Face, recipe: CropRecipe) -> Image:
+    """Return the frame ``[size, size, 3]`` of a face: bilinear, edge pixels repeated outside the image.
+
+    An image more than twice as fine as the frame is first brought down to the frame's scale by area
+    averaging, for a bilinear look-up would pass over pixels.
+    """
+    scale = recipe.size / (recipe.margin * face.eye_distance)
+    if scale < _BILINEAR_SEES_ALL:
+        pixels, face = _shrunk(pixels, face, scale)
+    side = (recipe.size, recipe.size)
+    warped = cv2.warpAffine(pixels, eyes_to_recipe(face, recipe), side, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(warped, dtype=np.uint8)
+
+
+def moved(face: Face, transform: NDArray[np.float64]) -> Face:
+    """Return the face where an affine transform ``[2, 3]`` puts it."""
+    places = np.array(face) @ transform[:, :2].T + transform[:, 2]
+    return Face(*(Point(float(x), float(y)) for x, y in places))
+
+
+def follow(previous: Face | None, faces: Sequence[Face]) -> Face | None:
+    """Return the face nearest to the previous one, or the largest when none is within reach; None when there is none.
+
+    Reach is two eye distances of the previous face: further no face gets from one frame to the next.
+    """
     if previous is not None:
-        nearest = max(faces, key=lambda face: overlap(previous, face), default=None)
-        if nearest is not None and overlap(previous, nearest) > 0:
+        nearest = min(faces, key=lambda face: math.dist(face.middle, previous.middle), default=None)
+        if nearest and math.dist(nearest.middle, previous.middle) <= _REACH * previous.eye_distance:
             return nearest
-    return max(faces, key=lambda face: face.width * face.height, default=None)
+    return max(faces, key=lambda face: face.eye_distance, default=None)
 
 
-def overlap(one: FaceBox, other: FaceBox) -> float:
-    """Return intersection over union of two boxes, 0 to 1."""
-    width = min(one.x + one.width, other.x + other.width) - max(one.x, other.x)
-    height = min(one.y + one.height, other.y + other.height) - max(one.y, other.y)
-    common = max(0, width) * max(0, height)
-    return common / (one.width * one.height + other.width * other.height - common)
-
-
-def crop_face(pixels: Image, face: FaceBox, margin: float) -> Image:
-    """Return the square around a face, ``margin`` times its longer side; edge pixels fill what lies outside."""
-    side = max(1, round(max(face.width, face.height) * margin))
-    left = round(face.x + face.width / 2 - side / 2)
-    top = round(face.y + face.height / 2 - side / 2)
-    rows = np.clip(np.arange(top, top + side), 0, pixels.shape[0] - 1)
-    columns = np.clip(np.arange(left, left + side), 0, pixels.shape[1] - 1)
-    return np.ascontiguousarray(pixels[np.ix_(rows, columns)])
+def _shrunk(pixels: Image, face: Face, scale: float) -> tuple[Image, Face]:
+    height, width = (max(1, round(side * scale)) for side in pixels.shape[:2])
+    small = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
+    across, down = width / pixels.shape[1], height / pixels.shape[0]
+    # Pixel centres lie half a pixel inside: x becomes (x + 1/2) scale - 1/2.
+    return small, moved(face, np.array([[across, 0, (across - 1) / 2], [0, down, (down - 1) / 2]]))

@@ -36,10 +36,13 @@ class Frames(Protocol):
 class ArrayFrames:
     """Frames held as one uint8 array ``[N, S, S, 3]`` (in memory or memory-mapped)."""
 
-    def __init__(self, pixels: Image) -> None:
+    def __init__(self, pixels: Image, digest: str | None = None) -> None:
+        """Hold ``pixels``; ``digest`` is given when these frames were hashed before, in another form."""
         if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1] != pixels.shape[2] or pixels.shape[3] != 3:
             raise BadInput(f"frames must be uint8 [N, S, S, 3], not {pixels.dtype} {list(pixels.shape)}")
         self.pixels = pixels
+        if digest is not None:
+            self.digest = digest
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -74,11 +77,15 @@ class FileFrames:
 
     def read(self, rows: Any, size: int | None = None) -> Image:
         wanted = size or self.size
-        chosen = np.asarray(self.paths, dtype=object)[rows]
-        return np.concatenate([resize(read_image(path)[None], wanted) for path in chosen])
+        return np.concatenate([resize(read_image(path)[None], wanted) for path in self._path_array[rows]])
 
     def take(self, rows: Any) -> FileFrames:
-        return FileFrames([self.paths[row] for row in np.arange(len(self))[rows]], self.size)
+        return FileFrames(self._path_array[rows].tolist(), self.size)
+
+    @cached_property
+    def _path_array(self) -> NDArray[np.object_]:
+        """The paths once more, so that any rows can be picked at once."""
+        return np.array(self.paths, dtype=object)
 
 
 def read_image(path: Path) -> Image:

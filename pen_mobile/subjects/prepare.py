@@ -13,6 +13,7 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,13 @@ import numpy as np
 
 from pen_mobile import provenance
 from pen_mobile.errors import BadInput
-from pen_mobile.files import read_json, replacing, write_json
+from pen_mobile.files import read_json, replacing, sha256_of_file, write_json
 from pen_mobile.progress import SILENT, Progress
-from pen_mobile.subjects.faces import CropRecipe, FaceBox, FaceDetector, crop_face, follow
-from pen_mobile.subjects.frames import Image, read_image, resize
+from pen_mobile.subjects.detectors.blazeface import BLAZEFACE
+from pen_mobile.subjects.detectors.choice import open_detector
+from pen_mobile.subjects.detectors.model_file import resolve_model
+from pen_mobile.subjects.faces import CropRecipe, Face, FaceDetector, crop_face
+from pen_mobile.subjects.frames import Image, read_image
 from pen_mobile.subjects.readers.ratings import Recording
 
 PREPARED = "prepared.json"
@@ -61,6 +65,7 @@ def prepare(
     out: Path,
     recipe: CropRecipe | None = None,
     jobs: int | None = None,
+    model: Path | None = None,
     progress: Progress = SILENT,
 ) -> dict[str, Any]:
     """Cut the faces out of recordings, in parallel, into a folder that ``load_table`` reads.
@@ -68,7 +73,9 @@ def prepare(
     The same input gives the same bytes, whatever the number of jobs.
 
     Args:
+        recipe: which detector finds the eyes, and where they come to lie in a frame.
         jobs: processes; None takes one for each processor.
+        model: weights of the detector; None looks for them when it needs any.
 
     Returns:
         The contents of ``prepared.json``.
@@ -78,27 +85,40 @@ def prepare(
             was prepared before stays; the same call goes on.
     """
     recipe = recipe or CropRecipe()
+    faces = _Faces(recipe, resolve_model(model, progress) if recipe.detector == BLAZEFACE else None)
     try:
-        return _prepare(recordings, out, recipe, jobs or provenance.core_count(), progress)
+        return _prepare(recordings, out, faces, jobs or provenance.core_count(), progress)
     except OSError as error:
         reason = os.strerror(error.errno or 0)
         raise BadInput(f"{error.filename or out}: cannot be written: {reason}; mend that and go on") from None
 
 
+@dataclass(frozen=True)
+class _Faces:
+    """How faces are found and cut out."""
+
+    recipe: CropRecipe
+    model: Path | None
+
+    def settings(self) -> dict[str, Any]:
+        """Return what the crops depend on."""
+        return {"crop": asdict(self.recipe), "detector_sha256": self.model and sha256_of_file(self.model)}
+
+
 def _prepare(
-    recordings: Sequence[Recording], out: Path, recipe: CropRecipe, jobs: int, progress: Progress
+    recordings: Sequence[Recording], out: Path, faces: _Faces, jobs: int, progress: Progress
 ) -> dict[str, Any]:
-    settings = {"format": _FORMAT, "crop": asdict(recipe), "recordings": [_identity(one) for one in recordings]}
+    settings = {"format": _FORMAT, **faces.settings(), "recordings": [_identity(one) for one in recordings]}
     _begin(out, settings)
     names = _names(recordings)
     todo = {name: one for name, one in zip(names, recordings, strict=True) if not _part_file(out, name).exists()}
     with progress.task("preparing faces", len(recordings)) as task:
         task.advance(len(recordings) - len(todo))
         started, frames = time.perf_counter(), 0
-        for part in _in_parallel(todo, out, recipe, jobs):
+        for part in _in_parallel(todo, out, faces, jobs):
             frames += part.rated
             task.advance(1, f"{frames / (time.perf_counter() - started):.0f} frames/s")
-    return _conclude(out, names, recordings, recipe)
+    return _conclude(out, names, recordings, faces)
 
 
 def _begin(out: Path, settings: dict[str, Any]) -> None:
@@ -130,16 +150,16 @@ def _names(recordings: Sequence[Recording]) -> list[str]:
     return names
 
 
-def _in_parallel(todo: dict[str, Recording], out: Path, recipe: CropRecipe, jobs: int) -> Iterator[Part]:
+def _in_parallel(todo: dict[str, Recording], out: Path, faces: _Faces, jobs: int) -> Iterator[Part]:
     if jobs == 1 or len(todo) < 2:
         for name, recording in todo.items():
-            yield _prepare_one(name, recording, out, recipe)
+            yield _prepare_one(name, recording, out, faces)
         return
     # Spawned, not forked: a fork inherits the locks of threads that other libraries run.
     fresh = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(min(jobs, len(todo)), fresh, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
         futures: list[Future[Part]] = [
-            pool.submit(_prepare_one, name, recording, out, recipe) for name, recording in todo.items()
+            pool.submit(_prepare_one, name, recording, out, faces) for name, recording in todo.items()
         ]
         try:
             for future in as_completed(futures):
@@ -149,22 +169,12 @@ def _in_parallel(todo: dict[str, Recording], out: Path, recipe: CropRecipe, jobs
             raise
 
 
-def _prepare_one(name: str, recording: Recording, out: Path, recipe: CropRecipe) -> Part:
+def _prepare_one(name: str, recording: Recording, out: Path, faces: _Faces) -> Part:
     """Write one recording's crops, then its part: a part on disk means that all its crops are."""
-    detector = FaceDetector()
     folder = out / "crops" / name
     folder.mkdir(exist_ok=True)
-    kept: list[int] = []
-    seen = 0
-    previous: FaceBox | None = None
-    for row, pixels in _pictures(recording):
-        seen += 1
-        face = follow(previous, detector.faces(pixels))
-        if face is None:
-            continue
-        previous = face
-        _write_crop(folder / f"{row:06d}.jpg", resize(crop_face(pixels, face, recipe.margin)[None], recipe.size)[0])
-        kept.append(row)
+    with closing(open_detector(faces.recipe.detector, faces.model)) as detector:
+        seen, kept = _write_crops(recording, folder, detector, faces.recipe)
     rated = len(recording)
     dropped = {NO_FRAME: rated - seen, NO_FACE: seen - len(kept)}
     if not kept:
@@ -172,6 +182,22 @@ def _prepare_one(name: str, recording: Recording, out: Path, recipe: CropRecipe)
     part = Part(name, recording.subject, recording.role, rated, kept, dropped | dict(recording.dropped))
     write_json(_part_file(out, name), asdict(part))
     return part
+
+
+def _write_crops(
+    recording: Recording, folder: Path, detector: FaceDetector, recipe: CropRecipe
+) -> tuple[int, list[int]]:
+    """Return how many moments had a picture, and the rows whose face became a crop."""
+    seen, kept = 0, []
+    face: Face | None = None
+    for row, pixels in _pictures(recording):
+        seen += 1
+        found = detector.find(pixels, face)
+        if found is not None:
+            face = found
+            _write_crop(folder / f"{row:06d}.jpg", crop_face(pixels, found, recipe))
+            kept.append(row)
+    return seen, kept
 
 
 def _pictures(recording: Recording) -> Iterator[tuple[int, Image]]:
@@ -197,12 +223,12 @@ def _part_file(out: Path, name: str) -> Path:
     return out / "parts" / f"{name}.json"
 
 
-def _conclude(out: Path, names: list[str], recordings: Sequence[Recording], recipe: CropRecipe) -> dict[str, Any]:
+def _conclude(out: Path, names: list[str], recordings: Sequence[Recording], faces: _Faces) -> dict[str, Any]:
     parts = [Part(**read_json(_part_file(out, name))) for name in names]
     _write_table(out / TABLE, parts, recordings)
     record = {
         "format": _FORMAT,
-        "crop": asdict(recipe),
+        **faces.settings(),
         "rows": sum(len(part.kept) for part in parts),
         "recordings": [
             {key: value for key, value in asdict(part).items() if key != "kept"} | {"kept": len(part.kept)}

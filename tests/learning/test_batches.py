@@ -7,7 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pen_mobile.learning.batches import EpochBatches, FeatureSamples, FrameSamples, batch_loader
+from pen_mobile.learning.augmentation import Augmentation
+from pen_mobile.learning.batches import Batch, EpochBatches, FeatureSamples, FrameSamples, batch_loader
 from pen_mobile.subjects.frames import ArrayFrames, resize
 
 quick = settings(deadline=None, max_examples=60)
@@ -68,8 +69,45 @@ def test_frame_batches_are_resized_and_channels_first() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 3), dtype=np.uint8)
     chosen = np.array([5, 0, 3])
     samples = FrameSamples(ArrayFrames(pixels), 4, chosen, torch.zeros(3, 2), torch.tensor([2, 0, 1]))
-    batch = samples.__getitems__([2, 0])
+    batch = samples.batch([2, 0])
     assert batch.x.dtype == torch.uint8
     np.testing.assert_array_equal(batch.x.numpy(), resize(pixels[[3, 5]], 4).transpose(0, 3, 1, 2))
     assert batch.subject.tolist() == [1, 2]
     assert len(samples) == 3
+
+
+def two_epochs(threads: int, augment: Augmentation | None) -> list[Batch]:
+    pixels = np.random.default_rng(0).integers(0, 256, (30, 12, 12, 3), dtype=np.uint8)
+    rows = np.arange(5, 28)
+    samples = FrameSamples(ArrayFrames(pixels), 8, rows, torch.rand(23, 2), torch.arange(23), augment)
+    samples.threads = threads
+    order = EpochBatches(23, 4, seed=7, shuffle=True)
+    batches = []
+    for order.epoch in (1, 2):
+        batches += list(batch_loader(samples, order))
+    return batches
+
+
+def test_threads_change_nothing_but_the_time() -> None:
+    """Two epochs of 23 rows in batches of 4 are 12 batches, augmented alike whoever read them."""
+    alone, *others = ([*two_epochs(threads, Augmentation(seed=7))] for threads in (0, 1, 2, 5))
+    assert len(alone) == 12
+    for batches in others:
+        for one, other in zip(alone, batches, strict=True):
+            assert torch.equal(one.x, other.x)
+            assert torch.equal(one.subject, other.subject)
+
+
+def test_augmentation_changes_pixels_and_not_who_is_seen() -> None:
+    plain, changed = two_epochs(2, None), two_epochs(2, Augmentation(seed=7))
+    for one, other in zip(plain, changed, strict=True):
+        assert torch.equal(one.subject, other.subject)
+        assert not torch.equal(one.x, other.x)
+    first = {int(who): x for batch in changed[:6] for who, x in zip(batch.subject, batch.x, strict=True)}
+    second = {int(who): x for batch in changed[6:] for who, x in zip(batch.subject, batch.x, strict=True)}
+    assert first.keys() == second.keys()
+    assert not any(torch.equal(first[who], second[who]) for who in first)
+
+
+def test_features_need_no_threads() -> None:
+    assert FeatureSamples(torch.zeros(1, 2), torch.zeros(1, 2), torch.zeros(1)).threads == 0

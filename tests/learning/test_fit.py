@@ -91,7 +91,7 @@ def test_validation_loss_is_the_mean_over_samples() -> None:
     """Entry 0 is before training: all 6 held-out samples at the first weights."""
     first = stage()
     with torch.no_grad():
-        expected = squared_error(first.module, first.validation.__getitems__(range(6)))
+        expected = squared_error(first.module, first.validation.batch(range(6)))
     assert fit(FABRIC, first).epochs[0]["validation_loss"] == pytest.approx(expected.item(), rel=1e-6)
 
 
@@ -101,7 +101,7 @@ def test_validation_weighs_samples_not_batches() -> None:
     held_out.affect[256:] += 3.0
     first = stage(validation=held_out, epochs=1)
     with torch.no_grad():
-        expected = squared_error(first.module, held_out.__getitems__(range(300)))
+        expected = squared_error(first.module, held_out.batch(range(300)))
     assert fit(FABRIC, first).epochs[0]["validation_loss"] == pytest.approx(expected.item(), rel=1e-5)
 
 
@@ -139,7 +139,7 @@ def test_the_best_weights_are_kept_not_the_last() -> None:
     assert log.best_loss == min(validation_losses(log)) < 0.5 * log.epochs[-1]["validation_loss"]
     late.module.eval()
     with torch.no_grad():
-        now = squared_error(late.module, late.validation.__getitems__(range(6)))
+        now = squared_error(late.module, late.validation.batch(range(6)))
     assert now.item() == pytest.approx(log.best_loss, rel=1e-6)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ def test_defaults_are_the_papers() -> None:
     assert (config.backbone_optimizer, config.optimizer) == ("adadelta", "adadelta")
     assert (config.backbone_learning_rate, config.learning_rate) == (None, None)
     assert (config.lambda_0, config.lambda_1, config.validation_fraction) == (1e-3, 1e-3, 0.2)
+    assert not config.augment  # the paper tells of none
 
 
 @pytest.mark.parametrize(
@@ -30,7 +32,7 @@ def test_defaults_are_the_papers() -> None:
             (name, 0, "at least 1")
             for name in ("input_size", "backbone_epochs", "head_epochs", "joint_epochs", "patience", "batch_size")
         ],
-        *[(name, -1, "0 or more") for name in ("lambda_0", "lambda_1", "seed")],
+        *[(name, -1, "0 or more") for name in ("lambda_0", "lambda_1", "seed", "frame_cache_gb")],
         ("lambda_0", float("nan"), "0 or more"),
         ("backbone_learning_rate", 0.0, "greater than 0"),
         ("learning_rate", float("nan"), "greater than 0"),
@@ -68,12 +70,14 @@ def test_every_field_can_stand_in_a_file(tmp_path: Path) -> None:
         "lambda_0": 0,
         "lambda_1": 0.5,
         "validation_fraction": 0.25,
+        "augment": True,
+        "frame_cache_gb": 0.5,
         "max_steps": 7,
         "seed": 8,
     }
     assert set(values) == {field.name for field in dataclasses.fields(LearningConfig)}
     path = tmp_path / "train.toml"
-    path.write_text("\n".join(f'{k} = "{v}"' if isinstance(v, str) else f"{k} = {v}" for k, v in values.items()))
+    path.write_text("\n".join(f"{key} = {json.dumps(value)}" for key, value in values.items()))
     assert dataclasses.asdict(LearningConfig.load(path)) == values
 
 
@@ -97,6 +101,7 @@ def test_no_file_means_defaults_and_overrides() -> None:
         ('seed = "three"', r"train\.toml: seed = 'three' is not of type int"),
         ("batch_size = 2.5", r"train\.toml: batch_size = 2\.5 is not of type int"),
         ("batch_size = true", r"train\.toml: batch_size = True is not of type int"),
+        ("augment = 1", r"train\.toml: augment = 1 is not of type bool"),
         ("lambda_0 = true", r"train\.toml: lambda_0 = True is not of type float"),
         ("backbone = 50", r"train\.toml: backbone = 50 is not of type str"),
         ('learning_rate = "fast"', r"train\.toml: learning_rate = 'fast' is not of type float \| None"),

@@ -49,6 +49,21 @@ def test_other_settings_are_refused_by_name(tmp_path: Path) -> None:
     assert Run.read(tmp_path).record == record()
 
 
+def test_a_setting_that_changes_only_the_speed_may_change(tmp_path: Path) -> None:
+    Run.begin(tmp_path, record())
+    assert Run.begin(tmp_path, record(frame_cache_gb=0.5)).record == record()
+
+
+def test_a_run_of_an_older_version_goes_on(tmp_path: Path) -> None:
+    """A setting that did not exist then had the value that is the default now."""
+    older = record()
+    del older.config["augment"]
+    Run.begin(tmp_path, older)
+    assert not Run.begin(tmp_path, record()).config.augment
+    with pytest.raises(BadInput, match="augment False there, True here"):
+        Run.begin(tmp_path, record(augment=True))
+
+
 def test_other_data_are_refused_by_name(tmp_path: Path) -> None:
     Run.begin(tmp_path, record())
     other = record()

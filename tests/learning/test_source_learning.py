@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -24,6 +25,7 @@ from pen_mobile.learning.source import learn_source, make_fabric
 from pen_mobile.network.heads import ExpertHead
 from pen_mobile.network.losses import source_loss
 from pen_mobile.progress import SILENT, Task
+from pen_mobile.subjects.frames import FileFrames
 from pen_mobile.subjects.load import load_table
 from pen_mobile.subjects.splits import validation_split
 from pen_mobile.subjects.table import SubjectTable
@@ -71,6 +73,7 @@ class Listener:
 
     def __init__(self, interrupted_in: str = "", after: int = 0) -> None:
         self.tasks: list[str] = []
+        self.said: list[str] = []
         self.interrupted_in, self.left = interrupted_in, after
 
     @contextmanager
@@ -85,7 +88,7 @@ class Listener:
                 raise KeyboardInterrupt
 
     def say(self, message: str) -> None:
-        raise AssertionError(message)
+        self.said.append(message)
 
 
 def weights_of(run: Run) -> dict[str, torch.Tensor]:
@@ -293,6 +296,74 @@ def test_frames_run_through_every_stage(people: SubjectTable, tmp_path: Path) ->
     assert run.record.feature_size == 512
     (cache,) = (run.folder / "features").iterdir()
     assert np.load(cache).shape == (240, 512)  # 3 source people x 40 s x 2 frames a second
+
+
+ON_FRAMES = LearningConfig(
+    backbone="squeezenet1_1", weights="none", input_size=32, backbone_optimizer="adam", max_steps=9, augment=True
+)
+
+
+@pytest.fixture(scope="module")
+def files(people: SubjectTable, tmp_path_factory: pytest.TempPathFactory) -> SubjectTable:
+    """The invented people as a table of image files."""
+    folder = tmp_path_factory.mktemp("files")
+    paths = [folder / f"{row}.png" for row in range(len(people))]
+    assert people.frames is not None
+    pixels = people.frames.read(slice(None))
+    for path, frame in zip(paths, pixels, strict=True):
+        cv2.imwrite(str(path), cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+    return replace(people, frames=FileFrames(paths, pixels.shape[1]))
+
+
+@pytest.fixture(scope="module")
+def learnt_from_files(files: SubjectTable, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A complete run on ``files``, augmented; tests must not change it."""
+    listener = Listener()
+    run = learn_source(files, ON_FRAMES, tmp_path_factory.mktemp("files-run") / "run", progress=listener)
+    assert listener.tasks == ["frames", "1-backbone", "features", "2-shared", "3-gate", "4-experts"]
+    assert listener.said == []
+    return run
+
+
+def losses_of_backbone(run: Run) -> list[tuple[float, float]]:
+    """Loss of training and of validation after every epoch: they tell any two ways of learning apart."""
+    epochs = run.record.stages["1-backbone"]["epochs"][1:]
+    return [(epoch["training_loss"], epoch["validation_loss"]) for epoch in epochs]
+
+
+def test_frames_decoded_every_time_teach_the_same(
+    files: SubjectTable, learnt_from_files: Run, people: SubjectTable, tmp_path: Path
+) -> None:
+    listener = Listener()
+    again = learn_source(files, replace(ON_FRAMES, frame_cache_gb=0), tmp_path / "run", progress=listener)
+    assert "frames" not in listener.tasks
+    assert "every epoch decodes them again" in listener.said[0]
+    in_memory = learn_source(people, ON_FRAMES, tmp_path / "memory")
+    for run in (again, in_memory):
+        assert losses_of_backbone(run) == losses_of_backbone(learnt_from_files)
+        assert run.record.validation == learnt_from_files.record.validation
+
+
+def test_decoded_frames_do_not_outlive_the_training(learnt_from_files: Run) -> None:
+    assert not learnt_from_files.frame_folder.exists()
+
+
+def test_augmentation_teaches_something_else(files: SubjectTable, learnt_from_files: Run, tmp_path: Path) -> None:
+    plain = learn_source(files, replace(ON_FRAMES, augment=False), tmp_path / "run")
+    pairs = zip(losses_of_backbone(plain), losses_of_backbone(learnt_from_files), strict=True)
+    assert all(one != other for one, other in pairs)
+
+
+def test_a_resumed_run_finds_its_frames_decoded(files: SubjectTable, learnt_from_files: Run, tmp_path: Path) -> None:
+    """192 rows learn in 6 steps an epoch: the interruption after 7 comes in epoch 2; the end is the same."""
+    with pytest.raises(KeyboardInterrupt):
+        learn_source(files, ON_FRAMES, tmp_path / "run", progress=Listener("1-backbone", after=7))
+    assert len(list((tmp_path / "run" / "frames").iterdir())) == 1
+    listener = Listener()
+    resumed = learn_source(files, ON_FRAMES, tmp_path / "run", progress=listener)
+    assert "frames" not in listener.tasks
+    assert losses_of_backbone(resumed) == losses_of_backbone(learnt_from_files)
+    assert resumed.record.validation == learnt_from_files.record.validation
 
 
 @pytest.mark.parametrize(

@@ -1,75 +1,23 @@
-"""Faces: the detector on a real photograph, and the arithmetic of the crop."""
+"""The arithmetic of a crop: where the eyes come to lie, which face is followed."""
 
 from __future__ import annotations
 
-import itertools
+import math
 
 import cv2
 import numpy as np
 import pytest
-from skimage import data
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pen_mobile.subjects.faces import FaceBox, FaceDetector, crop_face
+from pen_mobile.errors import BadInput
+from pen_mobile.subjects.faces import CropRecipe, Face, Point, crop_face, eyes_to_recipe, follow, moved
 from pen_mobile.subjects.frames import Image
 
-CENTRE = (223, 119)  # x, y: the middle of the face in scikit-image's photograph, between the eyes and the mouth
 
-
-@pytest.fixture(scope="module")
-def detector() -> FaceDetector:
-    return FaceDetector()
-
-
-@pytest.fixture(scope="module")
-def photograph() -> Image:
-    """Eileen Collins, 512 x 512, with a helmet, a flag and a model of a shuttle beside her face."""
-    return data.astronaut()
-
-
-def middle(face: FaceBox) -> tuple[float, float]:
-    return face.x + face.width / 2, face.y + face.height / 2
-
-
-def test_the_face_of_a_photograph_is_found(detector: FaceDetector, photograph: Image) -> None:
-    face = detector.largest_face(photograph)
-    assert face is not None
-    x, y = middle(face)
-    assert abs(x - CENTRE[0]) < face.width / 4
-    assert abs(y - CENTRE[1]) < face.height / 4
-    assert 70 < face.width < 170  # chin to hair line is about 120 pixels
-
-
-@pytest.mark.parametrize("scale", [0.5, 2.0])
-def test_the_face_grows_with_the_photograph(detector: FaceDetector, photograph: Image, scale: float) -> None:
-    scaled = cv2.resize(photograph, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    face, original = detector.largest_face(scaled), detector.largest_face(photograph)
-    assert face is not None
-    assert original is not None
-    tolerance = 0.15 * original.width * scale
-    for got, expected in zip((*middle(face), face.width, face.height), (*middle(original), *original[2:]), strict=True):
-        assert got == pytest.approx(expected * scale, abs=tolerance)
-
-
-def test_the_face_moves_with_the_photograph(detector: FaceDetector, photograph: Image) -> None:
-    """Without its first rows and columns everything lies as much higher and further left.
-
-    The cascade looks at every few pixels only and may miss a face; what it finds must be the face.
-    """
-    found = 0
-    for up, left in itertools.product((0, 30, 60), (0, 40, 80)):
-        face = detector.largest_face(np.ascontiguousarray(photograph[up:, left:]))
-        if face is not None:
-            found += 1
-            x, y = middle(face)
-            assert abs(x + left - CENTRE[0]) < face.width / 4
-            assert abs(y + up - CENTRE[1]) < face.height / 4
-    assert found == 9
-
-
-@pytest.mark.parametrize("shape", [(256, 256, 3), (10, 10, 3), (1, 400, 3)], ids=str)
-def test_no_face_where_there_is_none(detector: FaceDetector, shape: tuple[int, int, int]) -> None:
-    gradient = np.broadcast_to(np.linspace(0, 255, shape[1]).astype(np.uint8)[None, :, None], shape)
-    assert detector.largest_face(np.ascontiguousarray(gradient)) is None
+def level(x: float, y: float, distance: float) -> Face:
+    """A face whose eyes are level, ``distance`` apart around (x, y)."""
+    return Face(Point(x - distance / 2, y), Point(x + distance / 2, y))
 
 
 def numbered(height: int = 40, width: int = 60) -> Image:
@@ -78,42 +26,86 @@ def numbered(height: int = 40, width: int = 60) -> Image:
     return np.stack([rows, columns, np.zeros_like(rows)], axis=-1).astype(np.uint8)
 
 
-def test_crop_is_the_square_around_the_middle() -> None:
-    """A 10 x 8 face at (20, 12) has its middle at (25, 16); margin 1.6 makes a side of 1.6 x 10 = 16.
+def test_distance_and_middle() -> None:
+    """Eyes at (10, 20) and (13, 24): 3 and 4 apart, so 5; half-way is (11.5, 22)."""
+    face = Face(Point(10, 20), Point(13, 24))
+    assert face.eye_distance == 5
+    assert face.middle == (11.5, 22)
 
-    Left is 25 - 8 = 17, top is 16 - 8 = 8, so the last column is 17 + 15 = 32 and the last row 8 + 15 = 23.
+
+def test_a_crop_of_the_same_scale_is_a_piece_of_the_image() -> None:
+    """Margin 4 and eyes 4 apart make a side of 16, the frame's own: nothing is scaled.
+
+    The middle (30, 14) comes to 16 / 2 - 0.5 = 7.5 across and 16 x 0.25 - 0.5 = 3.5 down, so the frame begins
+    at column 22.5 and row 10.5; with eyes around (29.5, 13.5) it begins at column 22 and row 10.
     """
-    crop = crop_face(numbered(), FaceBox(20, 12, 10, 8), margin=1.6)
-    assert crop.shape == (16, 16, 3)
-    assert crop[0, 0].tolist() == [8, 17, 0]
-    assert crop[-1, -1].tolist() == [23, 32, 0]
+    crop = crop_face(numbered(), level(29.5, 13.5, 4), CropRecipe(margin=4, eye_height=0.25, size=16))
+    np.testing.assert_array_equal(crop, numbered()[10:26, 22:38])
 
 
-def test_crop_with_margin_one_is_the_face() -> None:
-    crop = crop_face(numbered(), FaceBox(20, 12, 10, 10), margin=1.0)
-    np.testing.assert_array_equal(crop, numbered()[12:22, 20:30])
+def test_outside_the_image_edge_pixels_repeat() -> None:
+    """The same crop around (3.5, 3.5) begins at column -4 and row 0: columns -4 .. -1 are column 0."""
+    crop = crop_face(numbered(), level(3.5, 3.5, 4), CropRecipe(margin=4, eye_height=0.25, size=16))
+    assert crop[0, :, 1].tolist() == [0] * 4 + list(range(12))
+    assert crop[:, 0, 0].tolist() == list(range(16))
 
 
-def test_crop_at_the_border_repeats_edge_pixels() -> None:
-    """A 10 x 10 face in the top left corner with margin 2: 20 x 20 from (-5, -5); rows -5 .. -1 are row 0."""
-    crop = crop_face(numbered(), FaceBox(0, 0, 10, 10), margin=2.0)
-    assert crop.shape == (20, 20, 3)
-    assert crop[:, 0, 0].tolist() == [0] * 5 + list(range(15))
-    assert crop[0, :, 1].tolist() == [0] * 5 + list(range(15))
+@given(
+    st.floats(10, 500), st.floats(10, 500), st.floats(5, 200), st.floats(-math.pi, math.pi),
+    st.floats(1, 8), st.floats(0.2, 0.8), st.integers(16, 512),
+)  # fmt: skip
+def test_the_eyes_come_to_where_the_recipe_says(
+    x: float, y: float, distance: float, turn: float, margin: float, height: float, size: int
+) -> None:
+    """Eyes at any angle come to rest level, size / margin apart, at the recipe's height, around the middle."""
+    away = (distance / 2 * math.cos(turn), distance / 2 * math.sin(turn))
+    face = Face(Point(x - away[0], y - away[1]), Point(x + away[0], y + away[1]))
+    recipe = CropRecipe(margin=margin, eye_height=height, size=size)
+    right, left = moved(face, eyes_to_recipe(face, recipe))
+    half = size / margin / 2
+    assert right == pytest.approx((size / 2 - half - 0.5, size * height - 0.5), abs=1e-6 * size)
+    assert left == pytest.approx((size / 2 + half - 0.5, size * height - 0.5), abs=1e-6 * size)
 
 
-def test_crop_beyond_the_far_corner_repeats_edge_pixels() -> None:
-    """The face ends at the image's last row (39) and column (59); margin 2 reaches 5 pixels further."""
-    crop = crop_face(numbered(), FaceBox(50, 30, 10, 10), margin=2.0)
-    assert crop[:, 0, 0].tolist() == [*range(25, 40), *[39] * 5]
-    assert crop[0, :, 1].tolist() == [*range(45, 60), *[59] * 5]
+def test_a_turned_face_gives_the_upright_frame() -> None:
+    """A picture turned by 90 degrees about its face, cut out around the turned eyes, is the upright frame again."""
+    upright = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (101, 101, 3), dtype=np.uint8), (9, 9), 3)
+    recipe = CropRecipe(margin=3, eye_height=0.5, size=32)
+    turned = np.ascontiguousarray(np.rot90(upright))  # counter-clockwise: (x, y) -> (y, 100 - x)
+    face = Face(Point(40, 50), Point(60, 50))
+    turned_face = Face(*(Point(eye.y, 100 - eye.x) for eye in face))
+    expected, found = (crop_face(*pair, recipe).astype(int) for pair in ((upright, face), (turned, turned_face)))
+    assert np.abs(expected - found).max() <= 2  # two interpolations may round differently
 
 
-def test_crop_is_a_copy() -> None:
+def test_a_much_finer_image_is_averaged_not_sampled() -> None:
+    """Stripes one pixel wide, black and white, are grey from four times as far; every second pixel would not be."""
+    stripes = np.zeros((256, 256, 3), np.uint8)
+    stripes[:, ::2] = 255
+    crop = crop_face(stripes, level(128, 128, 64), CropRecipe(margin=4, eye_height=0.5, size=64))
+    assert crop.shape == (64, 64, 3)
+    assert abs(crop.astype(float) - 127.5).max() < 2
+
+
+def test_following() -> None:
+    """Two eye distances are as far as anyone moves between frames; with nobody in reach the largest face is taken."""
+    here, near, far = level(10, 10, 10), level(25, 10, 8), level(90, 90, 30)
+    assert follow(None, [here, far]) == far
+    assert follow(here, [near, far]) == near  # 15 pixels away, reach is 20
+    assert follow(far, [near]) == near
+    assert follow(here, [far]) == far
+    assert follow(here, []) is None
+
+
+def test_a_crop_is_a_copy() -> None:
     image = numbered()
-    crop_face(image, FaceBox(20, 12, 10, 10), margin=1.0)[:] = 255
+    crop_face(image, level(29.5, 13.5, 4), CropRecipe(margin=4, size=16))[:] = 255
     np.testing.assert_array_equal(image, numbered())
 
 
-def test_crop_is_never_empty() -> None:
-    assert crop_face(numbered(), FaceBox(5, 5, 1, 1), margin=0.1).shape == (1, 1, 3)
+@pytest.mark.parametrize(
+    "wrong", [{"margin": 0.1}, {"margin": 17.0}, {"margin": math.nan}, {"size": 8}, {"eye_height": 1.0}]
+)
+def test_crop_recipes_that_make_no_sense(wrong: dict[str, float]) -> None:
+    with pytest.raises(BadInput, match="crop"):
+        CropRecipe(**wrong)  # type: ignore[arg-type]

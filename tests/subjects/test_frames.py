@@ -122,6 +122,11 @@ def test_digest_of_memory_changes_with_one_pixel() -> None:
     assert ArrayFrames(PIXELS).digest != ArrayFrames(changed).digest
 
 
+def test_a_digest_that_is_known_is_not_computed_again() -> None:
+    assert ArrayFrames(PIXELS, digest="known").digest == "known"
+    assert ArrayFrames(PIXELS, digest="known").take(slice(2)).digest == ArrayFrames(PIXELS[:2]).digest
+
+
 def test_digest_of_files_changes_with_content_order_and_size(files: list[Path]) -> None:
     before = FileFrames(files, 8).digest
     assert FileFrames(list(files), 8).digest == before

@@ -14,7 +14,7 @@ from skimage import data
 
 from pen_mobile.errors import BadInput
 from pen_mobile.subjects import prepare as room
-from pen_mobile.subjects.faces import CropRecipe, FaceBox, follow, overlap
+from pen_mobile.subjects.faces import CropRecipe
 from pen_mobile.subjects.load import load_table
 from pen_mobile.subjects.prepare import NO_FACE, NO_FRAME, prepare
 from pen_mobile.subjects.readers.ratings import Recording
@@ -147,20 +147,3 @@ def test_two_recordings_of_one_person_do_not_overwrite_each_other(two: list[Reco
     images = parquet.read_table(tmp_path / "out" / "table.parquet")["image"].to_pylist()
     assert images[0] == "crops/ann/000000.jpg"
     assert images[-1] == "crops/ann.2/000000.jpg"
-
-
-def test_overlap_and_following() -> None:
-    """Two 10 x 10 boxes 5 apart share 5 x 10 = 50 of 100 + 100 - 50 = 150 pixels: one third."""
-    left, right, far = FaceBox(0, 0, 10, 10), FaceBox(5, 0, 10, 10), FaceBox(50, 50, 30, 30)
-    assert overlap(left, right) == pytest.approx(1 / 3)
-    assert overlap(left, far) == 0
-    assert follow(None, [left, far]) == far
-    assert follow(left, [right, far]) == right
-    assert follow(far, [left]) == left
-    assert follow(left, []) is None
-
-
-@pytest.mark.parametrize("wrong", [{"margin": 0.1}, {"margin": 9.0}, {"size": 8}])
-def test_crop_recipes_that_make_no_sense(wrong: dict[str, float]) -> None:
-    with pytest.raises(BadInput, match="crop"):
-        CropRecipe(**wrong)  # type: ignore[arg-type]

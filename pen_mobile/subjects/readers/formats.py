@@ -10,8 +10,9 @@ from pen_mobile.subjects.readers.afew_va import read_afew_va
 from pen_mobile.subjects.readers.aff_wild2 import read_aff_wild2
 from pen_mobile.subjects.readers.ratings import Recording
 from pen_mobile.subjects.readers.recola import read_recola
+from pen_mobile.subjects.readers.table_file import read_table_file
 
-FORMATS = ("recola", "afew-va", "aff-wild2")
+FORMATS = ("recola", "afew-va", "aff-wild2", "table")
 
 
 def read_recordings(
@@ -21,22 +22,24 @@ def read_recordings(
     seed: int = 0,
     progress: Progress = SILENT,
 ) -> list[Recording]:
-    """Read all rated recordings below a folder.
+    """Read all rated recordings of a data set.
 
     Args:
-        source: the folder as the data set is handed out.
+        source: the folder as the data set is handed out; for ``table`` the file.
         name: one of :data:`FORMATS`.
         lag_s: seconds that raters of valence and arousal are behind (RECOLA only).
         seed: decides which actors become targets (AFEW-VA only).
         progress: told what was left out (Aff-Wild2).
 
     Raises:
-        BadInput: the folder is not of this format, or an option does not belong to it.
+        BadInput: the source is not of this format, or an option does not belong to it.
     """
-    if not source.is_dir():
-        raise BadInput(f"{source} is not a folder")
     if any(lag_s) and name != "recola":
         raise BadInput(f"--lag belongs to recola; {name} has no rater lag")
+    if name == "table":
+        return read_table_file(source)
+    if not source.is_dir():
+        raise BadInput(f"{source} is not a folder")
     if name == "recola":
         return read_recola(source, lag_s)
     if name == "afew-va":

@@ -57,6 +57,13 @@ def presentation_times(path: Path) -> NDArray[np.float64]:
             raise BadInput(f"{path}: cannot be read to its end: {error}") from None
 
 
+def _upright(frame: VideoFrame) -> Image:
+    """Return RGB pixels, turned as the file says they must be shown: phones store a portrait on its side."""
+    pixels = np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)
+    quarters = round(frame.rotation / 90)
+    return np.ascontiguousarray(np.rot90(pixels, quarters)) if quarters else pixels
+
+
 class _Pair:
     """Walks through frames in time, holding two neighbours; converts a frame to RGB only when it is taken."""
 
@@ -77,7 +84,7 @@ class _Pair:
         if abs(time_s - wanted_s) > tolerance_s + _SLACK_S:
             return None
         if self._taken is None or self._taken[0] != time_s:
-            self._taken = time_s, np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)
+            self._taken = time_s, _upright(frame)
         return self._taken[1]
 
     def _next(self) -> tuple[float, VideoFrame] | None:

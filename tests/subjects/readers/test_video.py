@@ -232,3 +232,23 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
 def test_wanted_times_out_of_order_are_refused(steady: Path, times_s: list[float]) -> None:
     with pytest.raises(BadInput, match=r"steady\.mp4: the wanted times must be seconds in increasing order"):
         served(steady, times_s)
+
+
+@pytest.mark.parametrize(("degrees", "corner"), [(0, (0, 0)), (90, (1, 0)), (-90, (0, 1)), (180, (1, 1))])
+def test_a_phone_held_upright_gives_upright_frames(tmp_path: Path, degrees: int, corner: tuple[int, int]) -> None:
+    """White in the upper left: turned counter-clockwise it is in the lower left, clockwise in the upper right."""
+    image = np.zeros((48, 64, 3), np.uint8)
+    image[:24, :32] = 255
+    path = tmp_path / "phone.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.set_display_rotation(degrees)
+        for packet in [*stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")), *stream.encode()]:
+            container.mux(packet)
+    ((_, pixels),) = frames_at(path, np.array([0.0]))
+    height, width = pixels.shape[:2]
+    assert (height, width) == ((48, 64) if degrees in (0, 180) else (64, 48))
+    quarters = pixels.mean(axis=2).reshape(2, height // 2, 2, width // 2).mean(axis=(1, 3))
+    assert np.unravel_index(quarters.argmax(), (2, 2)) == corner
+    assert np.sort(quarters.ravel())[2] < 20

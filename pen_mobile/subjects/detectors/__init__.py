@@ -1,0 +1,1 @@
+"""Two ways to find a face behind one interface, and how to get hold of them."""
