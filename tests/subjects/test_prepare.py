@@ -147,3 +147,34 @@ def test_two_recordings_of_one_person_do_not_overwrite_each_other(two: list[Reco
     images = parquet.read_table(tmp_path / "out" / "table.parquet")["image"].to_pylist()
     assert images[0] == "crops/ann/000000.jpg"
     assert images[-1] == "crops/ann.2/000000.jpg"
+
+
+def test_ratings_shorter_than_the_video_use_what_they_rate(two: list[Recording], tmp_path: Path) -> None:
+    """ann has 8 frames; with 5 ratings 5 rows remain, and what follows in the video is not even decoded."""
+    record = prepare([recording("ann", tmp_path / "ann.mp4", 5)], tmp_path / "out", SMALL, jobs=1)
+    assert record["rows"] == 5
+    assert record["recordings"][0]["dropped"] == {NO_FRAME: 0, NO_FACE: 0}
+
+
+def test_a_truncated_video_is_named_and_the_rest_stays(two: list[Recording], tmp_path: Path) -> None:
+    """ben's file ends in the middle, as after a broken download; ann's part is whole and is not made again."""
+    whole = (tmp_path / "ben.mp4").read_bytes()
+    (tmp_path / "ben.mp4").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(BadInput, match=r"ben\.mp4"):
+        prepare(two, tmp_path / "out", SMALL, jobs=1)
+    assert [path.name for path in (tmp_path / "out" / "parts").iterdir()] == ["ann.json"]
+    (tmp_path / "ben.mp4").write_bytes(whole)
+    assert prepare(two, tmp_path / "out", SMALL, jobs=1)["rows"] == 14
+
+
+def test_a_picture_that_is_none_is_named(two: list[Recording], tmp_path: Path) -> None:
+    (tmp_path / "notes.png").write_text("not a picture")
+    broken = Recording("eve", "source", None, [tmp_path / "notes.png"], np.array([0.0]), two[0].affect[:1], "eve.json")
+    with pytest.raises(BadInput, match=r"notes\.png: not an image"):
+        prepare([two[0], broken], tmp_path / "out", SMALL, jobs=1)
+    assert [path.name for path in (tmp_path / "out" / "parts").iterdir()] == ["ann.json"]
+
+
+def test_one_person_alone_can_be_prepared(two: list[Recording], tmp_path: Path) -> None:
+    prepare(two[1:], tmp_path / "out", SMALL, jobs=1)
+    assert load_table(str(tmp_path / "out")).subjects() == ["ben"]

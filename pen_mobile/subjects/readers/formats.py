@@ -8,6 +8,7 @@ from pen_mobile.errors import BadInput
 from pen_mobile.progress import SILENT, Progress
 from pen_mobile.subjects.readers.afew_va import read_afew_va
 from pen_mobile.subjects.readers.aff_wild2 import read_aff_wild2
+from pen_mobile.subjects.readers.disk import entries
 from pen_mobile.subjects.readers.ratings import Recording
 from pen_mobile.subjects.readers.recola import read_recola
 from pen_mobile.subjects.readers.table_file import read_table_file
@@ -38,8 +39,7 @@ def read_recordings(
         raise BadInput(f"--lag belongs to recola; {name} has no rater lag")
     if name == "table":
         return read_table_file(source)
-    if not source.is_dir():
-        raise BadInput(f"{source} is not a folder")
+    entries(source)  # a folder that can be read
     if name == "recola":
         return read_recola(source, lag_s)
     if name == "afew-va":

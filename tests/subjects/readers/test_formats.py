@@ -33,7 +33,7 @@ def test_a_table_is_a_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["recola", "afew-va", "aff-wild2"])
 def test_the_others_are_folders(tmp_path: Path, name: str) -> None:
-    with pytest.raises(BadInput, match=r"people\.csv is not a folder"):
+    with pytest.raises(BadInput, match=r"people\.csv: cannot be read as a folder"):
         read_recordings(tmp_path / "people.csv", name)
 
 
