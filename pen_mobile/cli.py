@@ -12,6 +12,7 @@ import click
 from pen_mobile.data_cli import data
 from pen_mobile.errors import BadInput, PenMobileError
 from pen_mobile.output import PATH, Output, Table, invented, output_options
+from pen_mobile.protocol_cli import protocol
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -140,7 +141,7 @@ def export(run: Path, recipe: str, out: Path, as_json: bool, quiet: bool) -> Non
         [
             Table(("file", "bytes"), [(name, f"{size:,}") for name, size in exported.bytes.items()]),
             Table(_CHECK_HEAD, _check_rows(exported.verification)),
-            f"{out}: exported in {sum(exported.seconds.values()):.1f} s and verified",
+            f"{out}: exported in {sum(exported.seconds.values()):.1f} s and verified: {exported.verification.scope}",
         ],
     )
 
@@ -149,7 +150,10 @@ def export(run: Path, recipe: str, out: Path, as_json: bool, quiet: bool) -> Non
 @click.argument("bundle", type=PATH)
 @output_options
 def verify(bundle: Path, as_json: bool, quiet: bool) -> None:
-    """Check every byte of BUNDLE and run its golden vectors in the real runtime."""
+    """Check every byte of BUNDLE and run its golden vectors in the real runtime.
+
+    Core ML programs are evaluated as written; Apple's runtime exists on Apple systems only.
+    """
     from pen_mobile.bundle.verify import verify_bundle
     from pen_mobile.contract.folder import open_bundle
 
@@ -160,6 +164,7 @@ def verify(bundle: Path, as_json: bool, quiet: bool) -> None:
         [
             Table(_CHECK_HEAD, _check_rows(verification)),
             f"{bundle}: every file is as exported; CCC to the float model {_cell(verification.agreement.ccc)}",
+            f"checked: {verification.scope}",
         ],
     )
     failed = [check.name for check in verification.checks if not check.passed]
@@ -245,6 +250,7 @@ def adapt(
 
 
 cli.add_command(data)
+cli.add_command(protocol)
 
 
 _CHECK_HEAD = ("check", "largest error", "allowed", "")
@@ -292,6 +298,8 @@ def main() -> None:
     except Exception as error:
         if session.debug:
             raise
+        if isinstance(error, OSError) and error.filename is not None:  # what nobody checked before using it
+            _fail(session, 2, f"error: {error.filename}: {error.strerror}")
         _fail(session, 1, f"internal error: {type(error).__name__}: {error}; 'pen-mobile --debug ...' shows where")
 
 

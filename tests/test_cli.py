@@ -143,6 +143,15 @@ def test_interrupting_ends_with_130_and_leaves_a_run_to_resume(tmp_path: Path) -
     assert json.loads(done.stdout)["stages"]["2-shared"]["finished"]
 
 
+def test_what_the_system_refuses_is_one_line_too() -> None:
+    """A name longer than any file system takes: nobody checks for that, and still no traceback."""
+    done = run("data", "inspect", "x" * 300 + ".csv")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.endswith("x.csv: File name too long\n")
+    assert done.stderr.count("\n") == 1
+
+
 class TestBadInput:
     """One clear line that names the culprit, exit code 2, nothing half-written."""
 

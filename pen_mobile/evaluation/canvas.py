@@ -7,20 +7,27 @@ import html
 import io
 import re
 import warnings
-from collections.abc import Sequence
-from typing import Any, Literal
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from matplotlib import path as paths
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import PathPatch, Rectangle
 from numpy.typing import NDArray
+
+from pen_mobile.files import replacing
 
 Values = NDArray[np.floating]
 
-# Okabe and Ito's orange, blue and purple, a little deeper for thin lines on white.
+# Okabe and Ito's orange, blue and purple, a little deeper for thin lines on white, and lighter orange and blue.
 INK, MUTED, GRID, PAPER = "#1d2733", "#66717f", "#d9dee5", "#fefefe"
 TRUTH, BEFORE, AFTER, OWN_MEAN = "#7d8894", "#cc6a00", "#0b6fb8", "#a64d86"
+BEFORE_LIGHT, AFTER_LIGHT = "#d99a1c", "#4aa3df"
 
 _VARIABLES = {
     INK: "--ink",
@@ -31,10 +38,15 @@ _VARIABLES = {
     BEFORE: "--before",
     AFTER: "--after",
     OWN_MEAN: "--own",
+    BEFORE_LIGHT: "--before-light",
+    AFTER_LIGHT: "--after-light",
 }
 
 WIDTH = 420  # CSS pixels at which a figure has its nominal font size; it is shown at 0.78 to 1.3 times that
+WIDE = 800  # CSS pixels of a figure that has the page for itself
 _NAME = 15  # characters of a name that fit beside a figure
+_DPI = 200  # of PNG files
+_NAMELESS = dict.fromkeys(("Date", "Creator", "Format", "Type"))  # what would make every SVG different
 
 STYLE: Any = {  # matplotlib's stubs list every key from one version on
     "path.simplify": False,
@@ -117,6 +129,49 @@ def line_handle(label: str, colour: str, width: float) -> Line2D:
     return Line2D([], [], color=colour, linewidth=width, label=label)
 
 
+class Cell(NamedTuple):
+    """One rectangle of a map: lower left corner, sides, and how dark it is, 0 to 1."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    strength: float
+
+
+def shade_cells(axes: Axes, cells: Iterable[Cell], colour: str) -> None:
+    """Draw all cells of about the same strength as one path, which keeps pages with many cells small.
+
+    The limits of the axes stay as they are: matplotlib takes seconds to find out where thousands of cells are.
+    """
+    levels: dict[float, list[Cell]] = {}
+    for cell in cells:
+        levels.setdefault(round(cell.strength, 2), []).append(cell)
+    for strength, alike in sorted(levels.items()):
+        if strength > 0:
+            outline = paths.Path.make_compound_path(*(_rectangle(cell) for cell in alike))
+            axes.add_artist(PathPatch(outline, facecolor=colour, alpha=strength, linewidth=0))
+
+
+def _rectangle(cell: Cell) -> paths.Path:
+    right, top = cell.x + cell.width, cell.y + cell.height
+    corners = ((cell.x, cell.y), (right, cell.y), (right, top), (cell.x, top), (cell.x, cell.y))
+    return paths.Path(corners, closed=True)
+
+
+def strength_key(axes: Axes, strengths: Sequence[float], most: str) -> None:
+    """Draw the key to :func:`shade_cells`: ``strengths`` of values from 0 to what ``most`` says."""
+    for step, strength in enumerate(strengths):
+        axes.add_patch(Rectangle((step, 0), 1, 1, facecolor=INK, alpha=strength, linewidth=0))
+    axes.set_xlim(0, len(strengths))
+    axes.set_axis_off()
+    for place, text, side in ((0, "0", "right"), (1, most, "left")):
+        offset = (-5 if side == "right" else 5, 0)
+        axes.annotate(
+            text, (place, 0.5), offset, "axes fraction", "offset points", ha=side, va="center", color=MUTED, fontsize=11
+        )
+
+
 def short_name(name: str) -> str:
     """Return a name cut to what fits beside a figure."""
     return name if len(name) <= _NAME else name[: _NAME - 1] + "\N{HORIZONTAL ELLIPSIS}"
@@ -125,9 +180,9 @@ def short_name(name: str) -> str:
 def inline_svg(figure: Figure, label: str) -> str:
     """Return a figure as one ``<svg>`` element for a page: colours are the page's variables, ids are its own."""
     stream = io.StringIO()
-    with warnings.catch_warnings():
+    with rc_context(STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # the browser has the font for it
-        figure.savefig(stream, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+        figure.savefig(stream, format="svg", metadata=_NAMELESS)
     body = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", stream.getvalue(), flags=re.DOTALL)
     body = body[body.index(">", body.index("<svg")) + 1 :]
     prefix = "f" + hashlib.sha256((label + body).encode()).hexdigest()[:8]
@@ -137,6 +192,14 @@ def inline_svg(figure: Figure, label: str) -> str:
         f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{html.escape(label)}" '
         f'style="min-width:{0.78 * width:.0f}px;max-width:{1.3 * width:.0f}px">{body.strip()}'
     )
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure on white as a PNG or SVG file, whole or not at all."""
+    metadata = _NAMELESS if path.suffix == ".svg" else {"Software": None}
+    with rc_context(STYLE), warnings.catch_warnings(), replacing(path) as temporary:
+        warnings.filterwarnings("ignore", "Glyph .* missing")
+        figure.savefig(temporary, format=path.suffix[1:], dpi=_DPI, facecolor="white", metadata=metadata)
 
 
 def _adapted_tag(tag: str, prefix: str) -> str:

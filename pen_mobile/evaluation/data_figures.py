@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
@@ -16,7 +17,9 @@ from pen_mobile.evaluation.canvas import (
     INK,
     MUTED,
     STYLE,
+    WIDE,
     WIDTH,
+    Cell,
     add_axes,
     add_legend,
     add_title,
@@ -24,7 +27,9 @@ from pen_mobile.evaluation.canvas import (
     dot_handle,
     inline_svg,
     new_figure,
+    shade_cells,
     short_name,
+    strength_key,
 )
 from pen_mobile.subjects.inspection import DIMENSIONS, EDGES, Inspection, PersonInspection, covered_spans
 from pen_mobile.subjects.table import ROLES, Role
@@ -33,31 +38,41 @@ Shares = NDArray[np.float64]
 
 COLOURS: dict[Role, str] = {"source": AFTER, "target": BEFORE}
 _SHORTEST = 0.004  # part of the axis that even a single row takes
-_WIDE = 800  # CSS pixels of a figure that has the page for itself
+
+
+JOINT = "Joint distribution of valence and arousal, source people and target people"
+"""What :func:`draw_joint` shows, for who cannot see it."""
 
 
 def joint_figure(inspection: Inspection) -> str:
     """Draw where on the valence-arousal plane the rows of source and of target people lie, side by side."""
+    return inline_svg(draw_joint({role: labels.joint for role, labels in inspection.labels.items()}), JOINT)
+
+
+@rc_context(STYLE)
+def draw_joint(counts: Mapping[Role, Sequence[Sequence[int]]], colours: Mapping[Role, str] = COLOURS) -> Figure:
+    """Draw counts of rows, ``counts[role][v][a]`` for the bins of :data:`EDGES`, both roles on one scale."""
     side, top = 176, 24
-    shares = {role: _shares(labels.joint) for role, labels in inspection.labels.items()}
+    shares = {role: _shares(joint) for role, joint in counts.items()}
     most = max(float(share.max()) for share in shares.values())
-    with rc_context(STYLE):
-        figure = new_figure(top + side + 74)
-        for role, left in zip(ROLES, (46, WIDTH - side - 4), strict=True):
-            axes = add_axes(figure, left, top, side, side)
-            affect_axis(axes, "x")
-            affect_axis(axes, "y")
-            axes.spines[["top", "right"]].set_visible(True)
-            axes.set_xlabel("valence", labelpad=2)
-            add_title(axes, role, COLOURS[role])
-            if role in shares:
-                _draw_cells(axes, shares[role], most, COLOURS[role])
-            else:
-                axes.text(0, 0, "nobody", ha="center", va="center", color=MUTED, backgroundcolor="none")
-        figure.axes[0].set_ylabel("arousal", labelpad=0)
-        figure.axes[1].tick_params(labelleft=False)
-        _scale(add_axes(figure, 46, top + side + 50, side, 9), most)
-        return inline_svg(figure, "Joint distribution of valence and arousal, source people and target people")
+    figure = new_figure(top + side + 74)
+    for role, left in zip(ROLES, (46, WIDTH - side - 4), strict=True):
+        axes = add_axes(figure, left, top, side, side)
+        affect_axis(axes, "x")
+        affect_axis(axes, "y")
+        axes.spines[["top", "right"]].set_visible(True)
+        axes.set_xlabel("valence", labelpad=2)
+        add_title(axes, role, colours[role])
+        if role in shares:
+            _draw_cells(axes, shares[role], most, colours[role])
+        else:
+            axes.text(0, 0, "nobody", ha="center", va="center", color=MUTED, backgroundcolor="none")
+    figure.axes[0].set_ylabel("arousal", labelpad=0)
+    figure.axes[1].tick_params(labelleft=False)
+    steps = 12
+    strengths = [_strength(step + 0.5, steps) for step in range(steps)]
+    strength_key(add_axes(figure, 46, top + side + 50, side, 9), strengths, f"{100 * most:.1f} % of a role's rows")
+    return figure
 
 
 def label_figure(inspection: Inspection) -> str:
@@ -94,8 +109,8 @@ def coverage_figure(people: Sequence[PersonInspection], times: Mapping[str, NDAr
     unit, name = (60.0, "minutes") if last - first > 600 else (1.0, "seconds")
     width = ((last - first) or 1.0) / unit
     with rc_context(STYLE):
-        figure = new_figure(top + each * len(people) + 46, _WIDE)
-        axes = add_axes(figure, left, top, _WIDE - left - right, each * len(people))
+        figure = new_figure(top + each * len(people) + 46, WIDE)
+        axes = add_axes(figure, left, top, WIDE - left - right, each * len(people))
         for place, person in enumerate(people):
             for start, end in covered_spans(times[person.subject] / unit):
                 corner, length = (start, place - 0.3), max(end - start, width * _SHORTEST)
@@ -123,27 +138,13 @@ def _shares(counts: Sequence[int] | Sequence[Sequence[int]]) -> Shares:
 def _draw_cells(axes: Axes, shares: Shares, most: float, colour: str) -> None:
     """Draw one square per bin that is not empty, the darker the fuller."""
     side = EDGES[1] - EDGES[0]
-    for (valence, arousal), share in np.ndenumerate(shares):
-        if share:
-            corner, alpha = (EDGES[valence], EDGES[arousal]), _strength(share, most)
-            axes.add_patch(Rectangle(corner, side, side, facecolor=colour, alpha=alpha, linewidth=0))
+    cells = (
+        Cell(EDGES[valence], EDGES[arousal], side, side, _strength(share, most))
+        for (valence, arousal), share in np.ndenumerate(shares)
+    )
+    shade_cells(axes, cells, colour)
 
 
 def _strength(share: float, most: float) -> float:
     """Return how dark a share is; the square root keeps rare labels visible."""
-    return round(float(np.sqrt(share / most)), 2)
-
-
-def _scale(axes: Axes, most: float) -> None:
-    """Draw the key to :func:`_draw_cells`: from no rows to the fullest bin."""
-    steps = 12
-    for step in range(steps):
-        strength = _strength(step + 0.5, steps)
-        axes.add_patch(Rectangle((step, 0), 1, 1, facecolor=INK, alpha=strength, linewidth=0))
-    axes.set_xlim(0, steps)
-    axes.set_axis_off()
-    for place, text, side in ((0, "0", "right"), (1, f"{100 * most:.1f} % of a role's rows", "left")):
-        offset = (-5 if side == "right" else 5, 0)
-        axes.annotate(
-            text, (place, 0.5), offset, "axes fraction", "offset points", ha=side, va="center", color=MUTED, fontsize=11
-        )
+    return float(np.sqrt(share / most))

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
-from matplotlib.patches import Ellipse, Rectangle
+from matplotlib.patches import Ellipse
 from numpy.typing import NDArray
 
 from pen_mobile.evaluation.canvas import (
@@ -23,6 +23,7 @@ from pen_mobile.evaluation.canvas import (
     STYLE,
     TRUTH,
     WIDTH,
+    Cell,
     Values,
     add_axes,
     add_legend,
@@ -32,7 +33,9 @@ from pen_mobile.evaluation.canvas import (
     inline_svg,
     line_handle,
     new_figure,
+    shade_cells,
     short_name,
+    strength_key,
     tick_handle,
 )
 from pen_mobile.evaluation.personalization import Personalization, PersonResult, Trace
@@ -140,12 +143,13 @@ def gate_figure(result: Personalization) -> str:
         panels = (("before", before, BEFORE, left), ("after", after, AFTER, left + side + 18))
         for title, weights, colour, start in panels:
             axes = add_axes(figure, start, 22, side, 22 * people)
-            _draw_weights(axes, weights, strongest)
+            draw_weights(axes, weights / strongest)
             add_title(axes, title, colour)
             axes.set_xlabel("expert", labelpad=1)
         names = [short_name(person.subject) for person in result.people]
         figure.axes[0].set_yticks(range(people), names, color=INK)
-        _weight_scale(add_axes(figure, left, height - 20, 142, 9), strongest)
+        key = add_axes(figure, left, height - 20, 142, 9)
+        strength_key(key, [(step + 0.5) / 10 for step in range(10)], f"{strongest:.2f} mean weight")
         return inline_svg(figure, "Mean gate weight of every expert for every person, before and after")
 
 
@@ -251,31 +255,20 @@ def _arrow(axes: Axes, start: Values, end: Values) -> None:
     axes.annotate("", (end[0], end[1]), (start[0], start[1]), arrowprops=line, zorder=5)
 
 
-def _draw_weights(axes: Axes, weights: Values, strongest: float) -> None:
-    """Draw one square per person and expert, the darker the heavier."""
-    people, experts = weights.shape
-    for (person, expert), weight in np.ndenumerate(weights):
-        corner = (expert - 0.46, person - 0.44)
-        axes.add_patch(Rectangle(corner, 0.92, 0.88, facecolor=INK, alpha=float(weight) / strongest, linewidth=0))
+def draw_weights(axes: Axes, strengths: Values) -> None:
+    """Draw one square per person and expert, ``[people, experts]`` from 0 to 1, the darker the heavier."""
+    people, experts = strengths.shape
+    cells = (
+        Cell(expert - 0.46, person - 0.44, 0.92, 0.88, float(strength))
+        for (person, expert), strength in np.ndenumerate(strengths)
+    )
+    shade_cells(axes, cells, INK)
     axes.set_xlim(-0.5, experts - 0.5)
     axes.set_ylim(people - 0.5, -0.5)
     step = math.ceil(experts / 10)
     axes.set_xticks(range(0, experts, step), [str(expert + 1) for expert in range(0, experts, step)])
     axes.set_yticks([])
     axes.tick_params(length=0)
-
-
-def _weight_scale(axes: Axes, strongest: float) -> None:
-    """Draw the key to :func:`_draw_weights`: from no weight to the largest one drawn."""
-    for step in range(10):
-        axes.add_patch(Rectangle((step, 0), 1, 1, facecolor=INK, alpha=(step + 0.5) / 10, linewidth=0))
-    axes.set_xlim(0, 10)
-    axes.set_axis_off()
-    for place, text, side in ((0, "0", "right"), (1, f"{strongest:.2f} mean weight", "left")):
-        offset = (-5 if side == "right" else 5, 0)
-        axes.annotate(
-            text, (place, 0.5), offset, "axes fraction", "offset points", ha=side, va="center", color=MUTED, fontsize=11
-        )
 
 
 def _thinned(trace: Trace, count: int) -> Trace:

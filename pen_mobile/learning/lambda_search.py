@@ -21,7 +21,7 @@ from pen_mobile.metrics import Agreement, agreement
 from pen_mobile.network.heads import SharedHead
 from pen_mobile.network.optimizers import make_optimizer
 from pen_mobile.progress import SILENT, Progress, Task
-from pen_mobile.subjects.table import Rows
+from pen_mobile.subjects.table import Rows, SubjectTable
 
 PAPER_GRID = (0.0, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
 """The values tried for both: ``{1e-4, 1e-3, ..., 0, 1, 10, 100}``."""
@@ -64,6 +64,14 @@ class SourceSamples:
     subject: Tensor
     training: Rows
     held_out: Rows
+
+    @classmethod
+    def of(cls, table: SubjectTable, halves: tuple[Rows, Rows]) -> SourceSamples:
+        """Return the samples of a table of source people's features."""
+        assert table.features is not None
+        subject = np.searchsorted(table.subjects(), table.subject)
+        z, affect, people = (torch.from_numpy(values) for values in (table.features, table.affect, subject))
+        return cls(z, affect, people, *halves)
 
     @property
     def people(self) -> int:
@@ -132,7 +140,8 @@ class _Search:
             logits, affect = self._read(outputs)
             error = (affect - self.samples.affect[rows][:, None]).square().sum(dim=2).mean(dim=0)
             sparsity = logits.abs().sum(dim=2).mean(dim=0)
-            return error + lambda_0 * self._selector(logits, rows) + lambda_1 * sparsity
+            total: Tensor = error + lambda_0 * self._selector(logits, rows) + lambda_1 * sparsity
+            return total
 
         heads = heads.clone().requires_grad_()
         optimizer = make_optimizer(self.config.optimizer, [heads], self.config.learning_rate)  # type: ignore[list-item]
@@ -167,7 +176,7 @@ class _Search:
         """Return gate activations ``[B, M, n_s]`` and affect ``[B, M, 2]`` (Eqs. 1 to 3)."""
         people = self.samples.people
         logits = outputs[..., :people]
-        experts = outputs[..., people:].unflatten(2, (people, 2))
+        experts = outputs[..., people:].reshape(*outputs.shape[:2], people, 2)
         return logits, (logits.softmax(dim=2)[..., None] * experts).sum(dim=2)
 
     def _selector(self, logits: Tensor, rows: Tensor) -> Tensor:
@@ -177,7 +186,7 @@ class _Search:
 
     @torch.no_grad()
     def _judge(self, heads: Tensor, pairs: list[tuple[float, float]], epoch: int) -> list[LambdaCandidate]:
-        parts = [self._read(self._outputs(heads, rows))[1] for rows in self.held_out.split(1024)]
+        parts = [self._read(self._outputs(heads, rows))[1] for rows in torch.split(self.held_out, 1024)]
         affect = torch.cat(parts).double().nan_to_num(nan=1e9)
         labels = self.samples.affect[self.held_out]
         losses = (affect - labels[:, None]).square().sum(dim=2).mean(dim=0).tolist()

@@ -68,7 +68,8 @@ def learn_source(
     if len(people) < 2:
         raise BadInput(f"{table.origin}: {len(people)} source subjects; learning experts needs at least 2")
     fabric = fabric or Fabric(accelerator="cpu", devices=1)
-    source = table.take(table.rows_with_role("source"))
+    rows = table.rows_with_role("source")
+    source = table if len(rows) == len(table) else table.take(rows)  # a copy of features may be a gigabyte
     # Everything that bad input can stop comes before the folder is made.
     halves = validation_split(source, config.validation_fraction, config.seed)
     network = None if source.frames is None else _new_network(config)

@@ -1,0 +1,1 @@
+"""The paper's whole evaluation (Section 4) on features: source learning, adaptation, baselines, tables."""
