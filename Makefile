@@ -31,7 +31,9 @@ test: lint ## Everything that must hold: lint, then all tests
 bench: install ## Measure on this machine; rewrites benchmarks/README.md
 	$(BIN)/python benchmarks/render.py
 	$(BIN)/python benchmarks/train_step.py
+	$(BIN)/python benchmarks/prepare.py
 	$(BIN)/python benchmarks/loading.py
+	$(BIN)/python benchmarks/protocol.py
 	$(BIN)/python benchmarks/tables.py
 
 clean: ## Remove what the other targets made

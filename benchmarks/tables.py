@@ -18,8 +18,11 @@ quartiles. Machines differ: trust the ratios.
 
 def main() -> None:
     """Write the page."""
-    results = sorted((HERE / "results").glob("*.json"))
-    parts = [INTRODUCTION, *(section(json.loads(path.read_text(encoding="utf-8"))) for path in results)]
+    parts = [INTRODUCTION]
+    for path in sorted((HERE / "results").glob("*.json")):
+        parts.append(section(json.loads(path.read_text(encoding="utf-8"))))
+        if path.with_suffix(".png").exists():
+            parts.append(f"![{path.stem}](results/{path.stem}.png)\n")
     (HERE / "README.md").write_text("\n".join(parts), encoding="utf-8")
 
 

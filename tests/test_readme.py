@@ -71,6 +71,22 @@ def test_the_tour_from_recordings(tmp_path: Path, blazeface_model: Path) -> None
     np.testing.assert_allclose([found["face"]["right_eye"], found["face"]["left_eye"]], EYES, atol=3)
 
 
+@pytest.mark.slow
+def test_the_evaluation(tmp_path: Path) -> None:
+    """Three seeds on a small table: 3 source people, 2 target people, 80 seconds each."""
+    rng = np.random.default_rng(0)
+    subject, z = np.repeat(["ann", "ben", "cleo", "dora", "eve"], 80), rng.normal(size=(400, 8))
+    role = np.where(subject < "d", "source", "target")
+    y = np.tanh(z[:, :2] + 0.3 * z[:, 2:4])
+    np.savez(tmp_path / "features.npz", z=z, y=y, subject=subject, role=role)
+    output = run_block("tested on features", tmp_path)
+    assert "Table 1: one head adapted to all target people together, as in the paper" in output
+    assert "Table 2" in output
+    assert "results.json: 3 seeds, 400 rows of 3 source and 2 target people" in output
+    assert (tmp_path / "evaluation" / "report.html").stat().st_size > 100_000
+    assert len(json.loads((tmp_path / "evaluation" / "results.json").read_text())["sources"]) == 3
+
+
 def test_every_file_that_the_documents_name_exists() -> None:
     for document in (REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))):
         for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text(encoding="utf-8")):
