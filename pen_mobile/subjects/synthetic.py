@@ -92,6 +92,12 @@ class SyntheticConfig:
             raise BadInput(f"size must be 32 to 1024 pixels, but is {self.size}")
 
     @property
+    def spec(self) -> str:
+        """What a person types to get the same people: ``synthetic:sources=9,...``."""
+        keys = ("sources", "targets", "seconds", "fps", "seed")
+        return "synthetic:" + ",".join(f"{key}={getattr(self, key):.12g}" for key in keys)
+
+    @property
     def frames_each(self) -> int:
         """Frames in one person's recording."""
         return round(self.seconds * self.fps)
@@ -227,7 +233,7 @@ def synthetic_table(config: SyntheticConfig, progress: Progress = SILENT) -> Sub
         time_s=np.tile(np.arange(each) / config.fps, len(people)),
         affect=affect.reshape(-1, 2),
         frames=ArrayFrames(pixels.reshape(-1, *pixels.shape[2:])),
-        origin=f"synthetic people (seed {config.seed})",
+        origin=config.spec,
         synthetic=True,
     )
 

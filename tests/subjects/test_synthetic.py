@@ -13,6 +13,7 @@ import pytest
 from pen_mobile.errors import BadInput
 from pen_mobile.subjects.drawing import draw_faces
 from pen_mobile.subjects.frames import Image
+from pen_mobile.subjects.load import load_table
 from pen_mobile.subjects.synthetic import (
     NOISE_SPREAD,
     WORST_CONDITION,
@@ -38,6 +39,12 @@ def faces(person: Person, affect: list[list[float]], size: int = 64) -> np.ndarr
     return draw_faces(person.look, action, np.zeros((len(affect), 6)), size).astype(float)
 
 
+def test_where_they_come_from_is_how_to_get_them_again() -> None:
+    """A run remembers its data by their origin."""
+    table = synthetic_table(SMALL)
+    assert load_table(table.origin, SMALL.size).digest == table.digest
+
+
 def test_table_has_everybody_in_order() -> None:
     table = synthetic_table(SMALL)
     assert len(table) == 60  # 3 people * 2 s * 10 frames per second
@@ -45,7 +52,7 @@ def test_table_has_everybody_in_order() -> None:
     assert table.subjects("target") == ["target-01"]
     for name in table.subjects():
         np.testing.assert_allclose(table.time_s[table.subject == name], np.arange(20) / 10)
-    assert (table.synthetic, table.origin) == (True, "synthetic people (seed 7)")
+    assert (table.synthetic, table.origin) == (True, "synthetic:sources=2,targets=1,seconds=2,fps=10,seed=7")
     assert table.affect.dtype == np.float32
     assert pixels(table).dtype == np.uint8
 
