@@ -127,20 +127,23 @@ def train(
 @click.argument("run", type=PATH)
 @click.option("--recipe", default="android-fp32", show_default=True, help="Built-in name, or a recipe file.")
 @click.option("--out", required=True, type=PATH, help="Bundle folder to make.")
+@click.option("--data", help="Where the data of RUN are now; int8 is calibrated on them.")
 @output_options
-def export(run: Path, recipe: str, out: Path, as_json: bool, quiet: bool) -> None:
+def export(run: Path, recipe: str, out: Path, data: str | None, as_json: bool, quiet: bool) -> None:
     """Turn the trained RUN into a verified bundle for phones."""
     from pen_mobile.bundle.export import export_bundle
     from pen_mobile.bundle.recipe import load_recipe
     from pen_mobile.learning.run import Run
 
     output = Output(as_json, quiet)
-    exported = export_bundle(Run.open(run), load_recipe(recipe), out, output.progress)
+    exported = export_bundle(Run.open(run), load_recipe(recipe), out, output.progress, data)
     output.finish(
         {"bundle": str(out)} | exported.as_json(),
         [
             Table(("file", "bytes"), [(name, f"{size:,}") for name, size in exported.bytes.items()]),
+            *_int8_lines(exported.quantization),
             Table(_CHECK_HEAD, _check_rows(exported.verification)),
+            *_verification_lines(exported.verification),
             f"{out}: exported in {sum(exported.seconds.values()):.1f} s and verified: {exported.verification.scope}",
         ],
     )
@@ -165,6 +168,7 @@ def verify(bundle: Path, as_json: bool, quiet: bool) -> None:
             Table(_CHECK_HEAD, _check_rows(verification)),
             f"{bundle}: every file is as exported; CCC to the float model {_cell(verification.agreement.ccc)}",
             f"checked: {verification.scope}",
+            *_verification_lines(verification),
         ],
     )
     failed = [check.name for check in verification.checks if not check.passed]
@@ -261,6 +265,25 @@ def _check_rows(verification: Any) -> list[tuple[str, ...]]:
         (check.name, f"{check.largest_error:.2e}", f"{check.tolerance:.0e}", "ok" if check.passed else "FAILED")
         for check in verification.checks
     ]
+
+
+def _verification_lines(verification: Any) -> list[str]:
+    skipped = [f"skipped: {name}: {reason}" for name, reason in verification.skipped.items()]
+    outside = [
+        f"{file}: outside the delegate: {', '.join(operators) or 'nothing'}"
+        for file, operators in verification.outside_delegate.items()
+    ]
+    return skipped + outside
+
+
+def _int8_lines(part: Any) -> list[Any]:
+    if part is None:
+        return []
+    rows = [
+        (", ".join(trial.float_blocks) or "nothing", f"{trial.ccc_loss:.4f}", f"{trial.cosine:.4f}")
+        for trial in part.tried
+    ]
+    return [Table(("tried: stays in float", f"CCC loss (at most {part.max_ccc_loss:g})", "cosine"), rows)]
 
 
 def _weights(gate: list[float]) -> str:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from pen_mobile.bundle.golden import Golden
 from pen_mobile.bundle.head_program import PredictProgram, TrainProgram
-from pen_mobile.bundle.lowering import Lowered, fold_batch_norm, lower
+from pen_mobile.bundle.lowered_cache import LoweredCache
+from pen_mobile.bundle.lowering import Lowered, lower
 from pen_mobile.bundle.recipe import Recipe
 from pen_mobile.bundle.reference import make_golden
+from pen_mobile.bundle.simplify import simplify
 from pen_mobile.bundle.verify import Verification, verify_bundle
 from pen_mobile.contract.folder import describe_files, open_bundle, seal
 from pen_mobile.contract.manifest import (
@@ -27,6 +29,7 @@ from pen_mobile.contract.manifest import (
     HyperParameter,
     Manifest,
     PredictPart,
+    QuantizationPart,
     SourcePart,
     StateTensor,
     TrainPart,
@@ -40,8 +43,9 @@ from pen_mobile.progress import SILENT, Progress, Task
 from pen_mobile.resources import contract_folder
 from pen_mobile.subjects.faces import CropRecipe
 
-_BACKBONE = "backbone.pte"
-_HEAD = "head.pte"
+if TYPE_CHECKING:
+    from pen_mobile.bundle.int8 import Int8
+
 _PARAMETERS = "head-parameters.f32"
 _GOLDEN = "golden.safetensors"
 _STORE = "personal_store.sql"
@@ -56,13 +60,15 @@ class Exported:
         verification: the proof, from the real runtime.
         bytes: size of every file of the bundle.
         seconds: time spent in every stage.
-        undelegated: per method, operators that XNNPACK did not take.
+        undelegated: per method, operators that the delegate did not take.
+        quantization: how the backbone came to int8 and everything that was tried; None when it did not.
     """
 
     verification: Verification
     bytes: dict[str, int]
     seconds: dict[str, float] = field(default_factory=dict)
     undelegated: dict[str, list[str]] = field(default_factory=dict)
+    quantization: QuantizationPart | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return plain values for a JSON document."""
@@ -70,57 +76,130 @@ class Exported:
             "bytes": self.bytes,
             "seconds": self.seconds,
             "undelegated": self.undelegated,
+            "quantization": None if self.quantization is None else self.quantization.model_dump(),
             "verification": self.verification.as_json(),
         }
 
 
-def export_bundle(run: Run, recipe: Recipe, out: Path, progress: Progress = SILENT) -> Exported:
+def export_bundle(
+    run: Run, recipe: Recipe, out: Path, progress: Progress = SILENT, data: str | None = None
+) -> Exported:
     """Make a bundle of a complete run; either a whole and verified one stands at ``out`` afterwards, or none.
 
+    Args:
+        run: what was learned. Its folder keeps lowered programs, so that the next export is fast.
+        recipe: the target.
+        out: folder to make.
+        progress: who is told how far it is.
+        data: where the run's data are now, when int8 must be calibrated on them and they are not where they were.
+
     Raises:
-        BadInput: ``out`` exists.
+        BadInput: ``out`` exists, or a backbone is to be quantized that is not there or whose data are not.
         PenMobileError: the programs differ from the float model by more than the recipe allows.
     """
     refuse_existing(out)
-    with new_folder(out) as folder, progress.task("export", 4) as task:
-        return _Exporter(run, recipe, task).export(folder)
+    stages = 4 if recipe.quantization is None else 5
+    with new_folder(out) as folder, progress.task("export", stages) as task:
+        exporter = _exporter(recipe)(run, recipe, task)
+        exporter.data = data
+        return exporter.export(folder)
 
 
-class _Exporter:
+def _exporter(recipe: Recipe) -> type[Exporter]:
+    if recipe.coreml is None:
+        return Exporter
+    from pen_mobile.bundle.coreml_export import CoreMLExporter  # it builds on this module
+
+    return CoreMLExporter
+
+
+class Exporter:
+    """One export to ExecuTorch.
+
+    Attributes:
+        backbone_file, backbone_method, head_file: what the programs are called.
+    """
+
+    backbone_file, backbone_method = "backbone.pte", "forward"
+    head_file = "head.pte"
+
     def __init__(self, run: Run, recipe: Recipe, task: Task) -> None:
         self.run, self.recipe, self.task = run, recipe, task
         self.backbone = run.backbone()
         self.seconds: dict[str, float] = {}
         self.undelegated: dict[str, list[str]] = {}
+        self.cache = LoweredCache(run.folder / "lowered")
+        self.head = run.expert_head()
+        self.int8: Int8 | None = None
+        self.data: str | None = None
 
     def export(self, folder: Path) -> Exported:
+        """Make, seal and prove a bundle in an empty folder."""
+        if self.recipe.quantization is not None:
+            with self._stage("quantization"):
+                self._quantize()
         with self._stage("golden vectors"):
             self._golden().write(folder / _GOLDEN)
         if self.backbone is not None:
             with self._stage("backbone program"):
-                self._keep(folder / _BACKBONE, self._lower_backbone(self.backbone))
+                self._write_backbone(folder / self.backbone_file, self.backbone)
         with self._stage("head programs"):
-            self._keep(folder / _HEAD, self._lower_head())
-        parameters = self.run.expert_head().packed.detach().numpy()
-        parameters.astype("<f4").tofile(folder / _PARAMETERS)
+            self._write_head(folder / self.head_file)
+        self.head.packed.detach().numpy().astype("<f4").tofile(folder / _PARAMETERS)
         shutil.copyfile(contract_folder() / _STORE, folder / _STORE)
         seal(folder, self._manifest(folder))
         with self._stage("verification"):
             verification = verify_bundle(open_bundle(folder))
         self._insist(verification)
         sizes = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
-        return Exported(verification, sizes, self.seconds, self.undelegated)
+        return Exported(verification, sizes, self.seconds, self.undelegated, self._quantization)
 
     def _golden(self) -> Golden:
-        return make_golden(self.run, self.backbone, self.recipe.head)
+        answers = None if self.int8 is None else self.int8.golden
+        return make_golden(self.run, self.backbone, self.recipe.head, self.head, answers)
+
+    def _quantize(self) -> None:
+        from pen_mobile.bundle.int8 import make_int8
+
+        self.int8 = make_int8(self.run, self.recipe, self.data, self.cache)
+        self.head = self.int8.head
+
+    @property
+    def _quantization(self) -> QuantizationPart | None:
+        return None if self.int8 is None else self.int8.part
+
+    def _write_backbone(self, path: Path, backbone: Backbone) -> None:
+        if self.int8 is not None:
+            self._keep(path, self.int8.lowered)
+            return
+        key = {"backbone": backbone.digest(), "backend": self.recipe.backend}
+        self._keep(path, self._lowered(key, lambda: self._lower_backbone(backbone)))
 
     def _lower_backbone(self, backbone: Backbone) -> Lowered:
         size = backbone.input_size
-        return lower({"forward": (fold_batch_norm(backbone), (torch.zeros(1, 3, size, size),))})
+        return lower({"forward": (simplify(backbone), (torch.zeros(1, 3, size, size),))}, self.recipe.backend)
+
+    def _write_head(self, path: Path) -> None:
+        record, head = self.run.record, self.recipe.head
+        key: dict[str, Any] = {
+            "features": record.feature_size,
+            "experts": record.expert_count,
+            "predict batch": _PREDICT_BATCH,
+        }
+        key |= {"optimizer": head.optimizer, "steps": head.steps_per_call, "batch": head.batch}
+        self._keep(path, self._lowered(key, self._lower_head))
 
     def _lower_head(self) -> Lowered:
         predict, train = self._predict_program(), self._train_program()
         return lower({"predict": (predict, predict.example_inputs()), "train": (train, train.example_inputs())})
+
+    def _lowered(self, key: dict[str, Any], make: Callable[[], Lowered]) -> Lowered:
+        """Return the program that an earlier export made for ``key``, or make and keep it."""
+        program = self.cache.get(key)
+        if program is None:
+            program = make()
+            self.cache.put(key, program)
+        return program
 
     def _predict_program(self) -> PredictProgram:
         record = self.run.record
@@ -141,6 +220,7 @@ class _Exporter:
             affect_range=(-1, 1),
             backbone=self._backbone_part(),
             head=self._head_part(),
+            quantization=self._quantization,
             adaptation=recipe.adaptation,
             golden=GoldenPart(
                 file=_GOLDEN,
@@ -159,20 +239,21 @@ class _Exporter:
             return None
         crop = asdict(CropRecipe()) | (self.run.record.data["crop"] or {}) | {"size": backbone.input_size}
         return BackbonePart(
-            file=_BACKBONE,
-            method="forward",
+            file=self.backbone_file,
+            method=self.backbone_method,
             name=backbone.name,
             feature_size=backbone.feature_size,
             crop=CropPart(**crop),
             mean=backbone.mean,
             std=backbone.std,
+            backend=self.recipe.backend,
         )
 
     def _head_part(self) -> HeadPart:
         head, train = self.recipe.head, self._train_program()
         defaults = {"learning_rate": head.learning_rate, "lambda_1": head.lambda_1}
         return HeadPart(
-            file=_HEAD,
+            file=self.head_file,
             initial_parameters=_PARAMETERS,
             expert_count=train.expert_count,
             feature_size=train.feature_size,

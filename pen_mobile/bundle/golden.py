@@ -24,6 +24,8 @@ class Golden:
             in one call; -1 pads a short batch.
         losses: loss before each step, ``[T]``.
         parameters: the packed matrix after all steps, ``[1, 3 n_s, D_z + 1]``.
+        int8_features: z of the frames as torch computes them with the backbone in int8, ``[G, D_z]``; None when
+            the backbone is in float.
     """
 
     frames: NDArray[np.uint8]
@@ -34,13 +36,14 @@ class Golden:
     batches: NDArray[np.int32]
     losses: Floats
     parameters: Floats
+    int8_features: Floats | None = None
 
     def write(self, path: Path) -> None:
         """Write as safetensors."""
         from safetensors.numpy import save_file
 
-        arrays = {field.name: np.ascontiguousarray(getattr(self, field.name)) for field in fields(self)}
-        save_file(arrays, path)
+        arrays = {field.name: getattr(self, field.name) for field in fields(self)}
+        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items() if array is not None}, path)
 
     @classmethod
     def read(cls, path: Path) -> Golden:

@@ -1,13 +1,17 @@
-"""From torch modules to an ExecuTorch program with XNNPACK inside."""
+"""From torch modules to an ExecuTorch program with a delegate inside."""
 
 from __future__ import annotations
 
-import copy
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from pen_mobile.bundle.recipe import Backend
 
 
 @dataclass(frozen=True)
@@ -16,7 +20,7 @@ class Lowered:
 
     Attributes:
         buffer: the ``.pte`` file.
-        delegate_calls: per method, how many calls into XNNPACK it makes.
+        delegate_calls: per method, how many calls into the delegate it makes.
         undelegated: per method, operators that run on portable kernels.
     """
 
@@ -29,13 +33,13 @@ class Lowered:
         path.write_bytes(self.buffer)
 
 
-def lower(methods: dict[str, tuple[nn.Module, tuple[Tensor, ...]]]) -> Lowered:
-    """Export modules as methods of one ExecuTorch program, everything possible delegated to XNNPACK.
+def lower(methods: Mapping[str, tuple[nn.Module, tuple[Tensor, ...]]], backend: Backend = "xnnpack") -> Lowered:
+    """Export modules as methods of one ExecuTorch program, everything possible delegated.
 
     Args:
         methods: per method name a module in evaluation mode and example inputs that fix its shapes.
+        backend: who runs the delegated part.
     """
-    from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
     from executorch.exir import EdgeCompileConfig, ExecutorchBackendConfig, to_edge_transform_and_lower
     from executorch.exir.passes import MemoryPlanningPass
 
@@ -43,11 +47,12 @@ def lower(methods: dict[str, tuple[nn.Module, tuple[Tensor, ...]]]) -> Lowered:
         programs = {
             name: torch.export.export(module, inputs, strict=False) for name, (module, inputs) in methods.items()
         }
-        edge = to_edge_transform_and_lower(
-            programs,
-            partitioner=[XnnpackPartitioner()],
-            compile_config=EdgeCompileConfig(_check_ir_validity=False, _skip_dim_order=True),
-        )
+        with _without_idle_passes(programs):
+            edge = to_edge_transform_and_lower(
+                programs,
+                partitioner=[_partitioner(backend)],
+                compile_config=EdgeCompileConfig(_check_ir_validity=False, _skip_dim_order=True),
+            )
         # Inputs stay where the host has them: nothing is copied in.
         planning = MemoryPlanningPass(alloc_graph_input=False)
         program = edge.to_executorch(ExecutorchBackendConfig(memory_planning_pass=planning))
@@ -56,26 +61,43 @@ def lower(methods: dict[str, tuple[nn.Module, tuple[Tensor, ...]]]) -> Lowered:
         buffer=bytes(program.buffer),
         delegate_calls={name: names.count("executorch_call_delegate") for name, names in operators.items()},
         undelegated={
-            name: [op for op in names if op not in ("executorch_call_delegate", "getitem")]
+            name: [op for op in names if op not in ("executorch_call_delegate", "getitem", "alloc")]
             for name, names in operators.items()
         },
     )
 
 
-def fold_batch_norm(module: nn.Module) -> nn.Module:
-    """Return a copy in evaluation mode whose batch norms are folded into the convolutions before them.
+def _partitioner(backend: Backend) -> Any:
+    if backend == "vulkan":
+        from executorch.backends.vulkan.partitioner.vulkan_partitioner import VulkanPartitioner
 
-    The graph becomes smaller before it is lowered, where most of the export time goes. A network that
-    cannot be traced is returned as it is; lowering folds what it can.
+        return VulkanPartitioner()
+    from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+
+    return XnnpackPartitioner()
+
+
+@contextmanager
+def _without_idle_passes(programs: Mapping[str, torch.export.ExportedProgram]) -> Iterator[None]:
+    """Leave out two XNNPACK passes that look for what these programs do not hold.
+
+    They look for bilinear upsampling and attention, and spend a third of the lowering on building the patterns to
+    look for. Nothing public turns them off.
     """
-    from torch.fx.experimental.optimization import fuse
+    from executorch.backends.xnnpack._passes.convert_to_sdpa import ConvertToSDPAPass
+    from executorch.backends.xnnpack._passes.convert_to_upsample_bilinear2d import ConvertToUpsampleBilinear2d
+    from torch.fx.passes.infra.pass_base import PassResult
 
-    module = copy.deepcopy(module).eval()
+    names = {str(node.target) for program in programs.values() for node in program.graph.nodes}
+    idle = {ConvertToSDPAPass: ("attention", "matmul"), ConvertToUpsampleBilinear2d: ("upsample", "interpolate")}
+    originals = {kind: kind.call for kind, words in idle.items() if not any(w in n for n in names for w in words)}
     try:
-        folded: nn.Module = fuse(module)
-    except Exception:  # noqa: BLE001  tracing fails in as many ways as networks are written
-        return module
-    return folded
+        for kind in originals:
+            kind.call = lambda self, graph: PassResult(graph, False)
+        yield
+    finally:
+        for kind, call in originals.items():
+            kind.call = call
 
 
 def _operators(graph: torch.fx.Graph) -> list[str]:

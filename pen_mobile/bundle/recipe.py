@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pen_mobile.contract.manifest import AdaptationPart
 from pen_mobile.errors import BadInput
 from pen_mobile.resources import contract_folder
 from pen_mobile.toml import read_toml
+
+Backend = Literal["xnnpack", "vulkan"]
 
 
 class _Table(BaseModel):
@@ -35,14 +37,51 @@ class Tolerance(_Table):
     train: Annotated[float, Field(gt=0)]
 
 
+class QuantizationRecipe(_Table):
+    """Present when the backbone is int8; see the comments in ``export/android-int8.toml``."""
+
+    cells: Annotated[int, Field(ge=1, le=16)]
+    frames_per_cell: Annotated[int, Field(ge=1, le=64)]
+    judged_frames: Annotated[int, Field(ge=2)]
+    max_ccc_loss: Annotated[float, Field(ge=0, le=1)]
+    min_cosine: Annotated[float, Field(ge=-1, le=1)]
+    retune_head_epochs: Annotated[int, Field(ge=0)]
+
+
+class CoreMLRecipe(_Table):
+    """Present when the programs are for Core ML; see the comments in ``export/ios-coreml.toml``."""
+
+    weights: Literal["fp32", "fp16", "int8", "palettized-4"]
+    author: str
+    licence: str
+
+
 class Recipe(_Table):
     """One target."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
-    precision: Literal["fp32"]
+    precision: Literal["fp32", "int8"] = "fp32"
+    backend: Backend = "xnnpack"
+    quantization: QuantizationRecipe | None = None
+    coreml: CoreMLRecipe | None = None
     head: HeadRecipe
     adaptation: AdaptationPart
     tolerance: Tolerance
+
+    @model_validator(mode="after")
+    def _int8_is_described(self) -> Recipe:
+        if (self.quantization is not None) != (self.precision == "int8"):
+            raise ValueError("precision int8 and the table [quantization] go together")
+        if self.precision == "int8" and self.backend != "xnnpack":
+            raise ValueError("int8 is for backend xnnpack")
+        return self
+
+    @model_validator(mode="after")
+    def _one_number_format(self) -> Recipe:
+        for key in sorted({"precision", "backend"} & self.model_fields_set):
+            if self.coreml is not None:
+                raise ValueError(f"{key} is for ExecuTorch; under [coreml] the key is weights")
+        return self
 
 
 def recipe_names() -> list[str]:

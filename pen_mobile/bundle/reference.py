@@ -5,6 +5,8 @@ The frames are of invented people: no real face ships in a bundle.
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -19,16 +21,27 @@ from pen_mobile.network.heads import ExpertHead
 from pen_mobile.network.losses import adaptation_loss
 from pen_mobile.network.optimizers import make_optimizer
 from pen_mobile.subjects.synthetic import SyntheticConfig, synthetic_table
+from pen_mobile.subjects.table import SubjectTable
 
 _STEPS = 20
 _SAMPLES = 16
 _SEED = 20181
 
 
-def make_golden(run: Run, backbone: Backbone | None, recipe: HeadRecipe) -> Golden:
-    """Let the float model answer: eager torch, autograd and ``torch.optim``, on unpadded batches."""
+def make_golden(
+    run: Run, backbone: Backbone | None, recipe: HeadRecipe, head: ExpertHead | None = None, int8: Floats | None = None
+) -> Golden:
+    """Let the float model answer: eager torch, autograd and ``torch.optim``, on unpadded batches.
+
+    Args:
+        run: what was learned.
+        backbone: its backbone, if it has one.
+        recipe: how the head trains.
+        head: what ships when that is not the run's head; it is copied.
+        int8: features of the golden frames from a backbone in int8.
+    """
     frames, features, labels = _examples(run, backbone)
-    head = run.expert_head()
+    head = copy.deepcopy(head) if head is not None else run.expert_head()
     with torch.no_grad():
         answer = head(torch.from_numpy(features))
     batches = _batches(len(features), recipe)
@@ -42,17 +55,28 @@ def make_golden(run: Run, backbone: Backbone | None, recipe: HeadRecipe) -> Gold
         batches,
         np.array(losses, np.float32),
         head.packed.detach().unsqueeze(0).numpy(),
+        int8,
     )
 
 
+def golden_frames(size: int) -> NDArray[np.uint8]:
+    """Return the frames on which every bundle is judged, ``[G, S, S, 3]``."""
+    table = _people()
+    assert table.frames is not None
+    return table.frames.read(slice(None), size)
+
+
+def _people() -> SubjectTable:
+    return synthetic_table(SyntheticConfig(sources=2, targets=2, seconds=_SAMPLES / 4, fps=1, seed=_SEED))
+
+
 def _examples(run: Run, backbone: Backbone | None) -> tuple[NDArray[np.uint8], Floats, Floats]:
-    table = synthetic_table(SyntheticConfig(sources=2, targets=2, seconds=_SAMPLES / 4, fps=1, seed=_SEED))
+    table = _people()
     if backbone is None:
         mean, std = run.feature_statistics()
         noise = np.random.default_rng(_SEED).standard_normal((_SAMPLES, len(mean)), dtype=np.float32)
         return np.empty((0, 1, 1, 3), np.uint8), mean + std * noise, table.affect
-    assert table.frames is not None
-    frames = table.frames.read(slice(None), backbone.input_size)
+    frames = golden_frames(backbone.input_size)
     return frames, extract_features(backbone, frames), table.affect
 
 

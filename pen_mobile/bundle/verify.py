@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pen_mobile.bundle.golden import Golden
+from pen_mobile.bundle.operators import operators_outside
 from pen_mobile.contract.folder import BundleFolder
 from pen_mobile.contract.head_state import fresh_state
+from pen_mobile.contract.manifest import BackbonePart, QuantizationPart
 from pen_mobile.metrics import Agreement, agreement
 from pen_mobile.phone.runtime import BundleRuntime
 
 Floats = NDArray[np.float32]
+
+_DELEGATES = {"xnnpack": "XnnpackBackend", "vulkan": "VulkanBackend"}
 
 
 @dataclass(frozen=True)
@@ -41,10 +45,16 @@ class Verification:
     Attributes:
         checks: features, affect, gate, training loss and parameters.
         agreement: CCC and RMSE of the runtime's affect against the float model's.
+        scope: what was run.
+        skipped: checks that this machine cannot make, with the reason.
+        outside_delegate: per program file, operators that run on portable kernels instead of the delegate.
     """
 
     checks: list[Check]
     agreement: Agreement
+    scope: str = "the programs in the ExecuTorch runtime"
+    skipped: dict[str, str] = field(default_factory=dict)
+    outside_delegate: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:
@@ -55,22 +65,68 @@ class Verification:
         """Return plain values for a JSON document."""
         return {
             "passed": self.passed,
+            "scope": self.scope,
             "checks": [asdict(check) | {"passed": check.passed} for check in self.checks],
+            "skipped": self.skipped,
+            "outside_delegate": self.outside_delegate,
             "against_float_model": self.agreement._asdict(),
         }
 
 
 def verify_bundle(bundle: BundleFolder) -> Verification:
-    """Run the bundle's golden vectors through its programs in the ExecuTorch runtime."""
-    runtime = BundleRuntime(bundle)
+    """Run the bundle's golden vectors through its programs: ExecuTorch's in its runtime, Core ML's evaluated."""
+    if bundle.manifest.runtime == "coreml":
+        from pen_mobile.bundle.mil_runtime import SCOPE, MilRuntime
+
+        evaluated = MilRuntime(bundle)
+        stored = Check("stored weights", float(len(evaluated.changed)), 0.0)
+        verification = check_runtime(evaluated)
+        return Verification([stored, *verification.checks], verification.agreement, SCOPE)
+    return _check_executorch(bundle)
+
+
+def _check_executorch(bundle: BundleFolder) -> Verification:
+    skipped = _cannot_run(bundle.manifest.backbone)
+    runnable = replace(bundle, manifest=bundle.manifest.model_copy(update={"backbone": None})) if skipped else bundle
+    verification = check_runtime(BundleRuntime(runnable))
+    scope = "the head in the ExecuTorch runtime; the backbone was built and not run" if skipped else verification.scope
+    return replace(verification, scope=scope, skipped=skipped, outside_delegate=_outside_delegate(bundle))
+
+
+def _cannot_run(backbone: BackbonePart | None) -> dict[str, str]:
+    """Return which checks of the backbone must be left out because its delegate is not here, and why."""
+    from executorch.runtime import Runtime
+
+    if backbone is None or Runtime.get().backend_registry.is_available(_DELEGATES[backbone.backend]):
+        return {}
+    return {
+        "features": f"the ExecuTorch runtime of this machine has no {_DELEGATES[backbone.backend]} to run the backbone"
+    }
+
+
+def _outside_delegate(bundle: BundleFolder) -> dict[str, list[str]]:
+    parts = [part for part in (bundle.manifest.backbone, bundle.manifest.head) if part is not None]
+    return {part.file: operators_outside(bundle.file(part.file)) for part in parts}
+
+
+def check_runtime(runtime: BundleRuntime) -> Verification:
+    """Run the golden vectors of a loaded bundle.
+
+    A float backbone must give the float model's features, and the head is judged on what the backbone gave. A backbone
+    in int8 must give what torch's int8 graph gives, and be within its budget of the float model on people, as measured
+    at export; the head, which is float, is then judged on the float features.
+    """
+    bundle = runtime.bundle
     part = bundle.manifest.golden
     golden = Golden.read(bundle.file(part.file))
     parameters = runtime.initial_parameters()
-    features, checks = golden.features, []
+    features, checks = golden.features, _budget_checks(bundle.manifest.quantization)
     if bundle.manifest.backbone is not None:
         features = runtime.features(golden.frames)
-        checks.append(Check("features", _error(features, golden.features), part.feature_tolerance))
-    affect, gate = runtime.predict(parameters, features)
+        expected = golden.features if golden.int8_features is None else golden.int8_features
+        checks.insert(0, Check("features", _error(features, expected), part.feature_tolerance))
+    whole, _ = runtime.predict(parameters, features)
+    affect, gate = runtime.predict(parameters, features if golden.int8_features is None else golden.features)
     trained, losses = _replay(runtime, golden, parameters)
     checks += [
         Check("affect", _error(affect, golden.affect), part.affect_tolerance),
@@ -78,7 +134,16 @@ def verify_bundle(bundle: BundleFolder) -> Verification:
         Check("training loss", _error(losses, golden.losses), part.train_tolerance),
         Check("parameters after training", _error(trained, golden.parameters), part.train_tolerance),
     ]
-    return Verification(checks, agreement(affect, golden.affect))
+    return Verification(checks, agreement(whole, golden.affect))
+
+
+def _budget_checks(part: QuantizationPart | None) -> list[Check]:
+    if part is None:
+        return []
+    return [
+        Check("CCC loss at export", part.ccc_loss, part.max_ccc_loss),
+        Check("1 - feature cosine at export", 1 - part.cosine, 1 - part.min_cosine),
+    ]
 
 
 def _replay(runtime: BundleRuntime, golden: Golden, parameters: Floats) -> tuple[Floats, Floats]:

@@ -10,6 +10,7 @@ SCHEMA_VERSION = 1
 """Raised when a reader of the old version would go wrong; new optional keys do not raise it."""
 
 FileName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
+MethodName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=1, le=1 << 24)]
 Tolerance = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -24,6 +25,21 @@ class FilePart(_Part):
 
     bytes: Annotated[int, Field(ge=0)]
     sha256: Sha256
+
+
+class CoreMLPart(_Part):
+    """What Core ML needs to call a program; present exactly when the bundle's runtime is ``coreml``.
+
+    The program is the package ``METHOD.mlpackage`` inside its ``file``, a zip archive stored without compression.
+
+    Attributes:
+        inputs, outputs: names of the features, in the order in which the method's inputs and outputs are listed here.
+        weights: hash of every number in the program as it was converted (``bundle/mil_evaluation.py``).
+    """
+
+    inputs: Annotated[list[str], Field(min_length=1)]
+    outputs: Annotated[list[str], Field(min_length=1)]
+    weights: Sha256
 
 
 class CropPart(_Part):
@@ -49,16 +65,19 @@ class BackbonePart(_Part):
     """The frozen feature extractor.
 
     Its method takes one frame, float32 ``[1, 3, size, size]``, RGB, values 0 to 255, and returns the
-    feature, float32 ``[1, D_z]``. Normalisation is inside; ``mean`` and ``std`` only document it.
+    feature, float32 ``[1, D_z]``. Normalisation is inside; ``mean`` and ``std`` only document it. ``backend`` is the
+    ExecuTorch delegate it was lowered for.
     """
 
     file: FileName
-    method: str
+    method: MethodName
     name: str
     feature_size: Count
     crop: CropPart
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    backend: Literal["xnnpack", "vulkan"] = "xnnpack"
+    coreml: CoreMLPart | None = None
 
 
 class StateTensor(_Part):
@@ -86,19 +105,21 @@ class TrainPart(_Part):
         hyper: numbers given at every call.
     """
 
-    method: str
+    method: MethodName
     steps: Count
     batch: Count
     optimizer: Literal["adadelta", "sgd", "adam"]
     constants: dict[str, float]
     hyper: list[HyperParameter]
+    coreml: CoreMLPart | None = None
 
 
 class PredictPart(_Part):
     """The predict method: ``(parameters, z [1,B,D_z]) -> (affect [1,B,2], gate [1,B,n_s])``."""
 
-    method: str
+    method: MethodName
     batch: Count
+    coreml: CoreMLPart | None = None
 
 
 class HeadPart(_Part):
@@ -157,6 +178,38 @@ class GoldenPart(_Part):
     train_tolerance: Tolerance
 
 
+class QuantizationTrial(_Part):
+    """What was measured with some blocks of the backbone in float and the others in int8."""
+
+    float_blocks: list[str]
+    ccc_loss: float
+    cosine: float
+
+
+class QuantizationPart(_Part):
+    """How an ExecuTorch backbone came to int8, and what that cost on held-out rows of the source people.
+
+    Attributes:
+        float_blocks: parts of the network that stayed in float32.
+        calibration_frames, judged_frames: how many frames decided the ranges, and how many judged the result.
+        max_ccc_loss, ccc_loss: CCC of the float model minus CCC of the int8 program under the same head, mean of
+            valence and arousal: the most that the recipe allows, and what the runtime gave.
+        min_cosine, cosine: mean cosine between int8 and float features, likewise.
+        ccc_loss_retuned: the loss under the head that ships, when that was tuned on int8 features; else None.
+        tried: every trial, in order; the last is the shipped program in the runtime.
+    """
+
+    float_blocks: list[str]
+    calibration_frames: Count
+    judged_frames: Count
+    max_ccc_loss: float
+    ccc_loss: float
+    min_cosine: float
+    cosine: float
+    ccc_loss_retuned: float | None = None
+    tried: list[QuantizationTrial]
+
+
 class SourcePart(_Part):
     """Where the model comes from.
 
@@ -178,16 +231,22 @@ class SourcePart(_Part):
 
 
 class Manifest(_Part):
-    """``manifest.json``; labels are always valence, then arousal, each in [-1, 1]."""
+    """``manifest.json``; labels are always valence, then arousal, each in [-1, 1].
+
+    Attributes:
+        runtime: what executes the programs; ``coreml`` exists on Apple systems only.
+    """
 
     format: Literal["pen-mobile-bundle"]
     schema_version: Literal[1]
     recipe: str
-    precision: Literal["fp32"]
+    runtime: Literal["executorch", "coreml"] = "executorch"
+    precision: Literal["fp32", "fp16", "int8", "palettized-4"]
     affect: tuple[Literal["valence"], Literal["arousal"]]
     affect_range: tuple[Literal[-1], Literal[1]]
     backbone: BackbonePart | None
     head: HeadPart
+    quantization: QuantizationPart | None = None
     adaptation: AdaptationPart
     golden: GoldenPart
     store_schema: FileName
@@ -211,4 +270,11 @@ class Manifest(_Part):
         for name in named:
             if name not in self.files:
                 raise ValueError(f"file {name} is used but not listed under files")
+        return self
+
+    @model_validator(mode="after")
+    def _programs_are_of_the_runtime(self) -> Manifest:
+        for program in (self.backbone, self.head.predict, self.head.train):
+            if program is not None and (program.coreml is not None) != (self.runtime == "coreml"):
+                raise ValueError(f"program {program.method} does not say what runtime {self.runtime} needs")
         return self

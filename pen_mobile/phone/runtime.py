@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -15,6 +15,15 @@ from pen_mobile.contract.head_state import State
 from pen_mobile.errors import BadInput, BundleError
 
 Floats = NDArray[np.float32]
+Method = Callable[..., Sequence[Floats]]
+
+
+class Programs(NamedTuple):
+    """The methods of a bundle: arrays in, arrays out."""
+
+    predict: Method
+    train: Method
+    backbone: Method | None
 
 
 class BundleRuntime:
@@ -29,19 +38,26 @@ class BundleRuntime:
         """Load the bundle's programs.
 
         Raises:
-            BundleError: the runtime does not accept a program.
+            BundleError: the runtime does not accept a program, or is not the one that the bundle is for.
         """
+        self.bundle, self.threads = bundle, threads
+        self._predict, self._train, self._backbone = self._load(threads)
+
+    def _load(self, threads: int) -> Programs:
         from executorch.extension.pybindings import portable_lib
 
+        manifest = self.bundle.manifest
+        if manifest.runtime != "executorch":
+            raise BundleError(
+                f"{self.bundle.path} is a Core ML bundle: it runs on Apple systems only; "
+                "'pen-mobile verify' checks it here"
+            )
         portable_lib._unsafe_reset_threadpool(threads)
-        self.bundle, self.threads = bundle, threads
-        manifest = bundle.manifest
-        head = _Program(bundle.file(manifest.head.file))
-        self._predict = head.method(manifest.head.predict.method)
-        self._train = head.method(manifest.head.train.method)
-        self._backbone = None
+        head = _Program(self.bundle.file(manifest.head.file))
+        backbone = None
         if manifest.backbone is not None:
-            self._backbone = _Program(bundle.file(manifest.backbone.file)).method(manifest.backbone.method)
+            backbone = _Program(self.bundle.file(manifest.backbone.file)).method(manifest.backbone.method)
+        return Programs(head.method(manifest.head.predict.method), head.method(manifest.head.train.method), backbone)
 
     def features(self, frames: NDArray[np.uint8]) -> Floats:
         """Return features ``[N, D_z]`` of uint8 RGB frames ``[N, S, S, 3]``.

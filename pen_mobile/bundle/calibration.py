@@ -1,0 +1,80 @@
+"""Frames of the source people that decide a quantized backbone's ranges, and those on which it is judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pen_mobile.errors import BadInput
+from pen_mobile.learning.run import Run
+from pen_mobile.subjects.load import load_table
+from pen_mobile.subjects.splits import generator_for, validation_split
+from pen_mobile.subjects.table import Rows, SubjectTable
+
+
+@dataclass(frozen=True, eq=False)
+class SourceFrames:
+    """The run's source people, with the rows for either purpose.
+
+    Attributes:
+        table: frames and labels of all source people.
+        calibration: training rows that cover people and the affect plane.
+        judged: validation rows, which neither training nor calibration has seen.
+    """
+
+    table: SubjectTable
+    calibration: Rows
+    judged: Rows
+
+    def pixels(self, rows: Rows, size: int) -> NDArray[np.uint8]:
+        """Return frames as uint8 ``[N, S, S, 3]``."""
+        assert self.table.frames is not None
+        return self.table.frames.read(rows, size)
+
+
+def source_frames(run: Run, data: str | None, side: int, per_cell: int, judged: int) -> SourceFrames:
+    """Read the frames that a run learned from and choose among them, by the run's seed.
+
+    Args:
+        run: a run with a backbone.
+        data: where its data are now; None where they were.
+        side, per_cell: see :func:`covering_rows`.
+        judged: how many validation rows at most.
+
+    Raises:
+        BadInput: the data cannot be read, or are not those that the run learned from.
+    """
+    table = _source_table(run, data)
+    seed = run.config.seed
+    training, held_out = validation_split(table, run.config.validation_fraction, seed)
+    calibration = covering_rows(table, training, side, per_cell, seed)
+    chosen = np.random.default_rng(seed).permutation(held_out)[:judged]
+    return SourceFrames(table, calibration, np.sort(chosen))
+
+
+def covering_rows(table: SubjectTable, rows: Rows, side: int, per_cell: int, seed: int) -> Rows:
+    """Choose at most ``per_cell`` rows of every person in each of ``side x side`` cells of the affect plane."""
+    cells = np.clip(((table.affect + 1) / 2 * side).astype(int), 0, side - 1) @ [side, 1]
+    chosen = [
+        mine[cells[mine] == cell][:per_cell]
+        for subject in table.subjects()
+        for mine in [generator_for(seed, subject).permutation(np.intersect1d(rows, table.rows_of(subject)))]
+        for cell in np.unique(cells[mine])
+    ]
+    return np.sort(np.concatenate(chosen))
+
+
+def _source_table(run: Run, data: str | None) -> SubjectTable:
+    origin = data or str(run.record.data["origin"])
+    try:
+        table = load_table(origin, run.config.input_size)
+    except BadInput as error:
+        raise BadInput(f"{error} (int8 is calibrated on the data of {run.folder}; give them with --data)") from None
+    table = table.take(table.rows_with_role("source"))
+    if table.frames is None or table.digest != run.record.data["digest"]:
+        raise BadInput(
+            f"{origin}: not the source people that {run.folder} learned from; give the run's data with --data"
+        )
+    return table

@@ -1,0 +1,83 @@
+"""Export for Core ML: the same run, golden vectors and proof as for ExecuTorch, other programs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from pen_mobile.bundle.coreml import About, CoreMLModel, Weights, convert_backbone, convert_predict, convert_train
+from pen_mobile.bundle.export import Exporter
+from pen_mobile.bundle.mil_evaluation import different_weights, stored_weights, weights_digest
+from pen_mobile.bundle.mlpackage import unpacked, write_archive
+from pen_mobile.bundle.recipe import Recipe
+from pen_mobile.contract.manifest import Manifest
+from pen_mobile.errors import PenMobileError
+from pen_mobile.learning.run import Run
+from pen_mobile.network.backbone import Backbone
+from pen_mobile.progress import Task
+
+
+class CoreMLExporter(Exporter):
+    """Writes packages in archives instead of ExecuTorch programs."""
+
+    backbone_file, backbone_method = "backbone.mlpackage.zip", "backbone"
+    head_file = "head.mlpackage.zip"
+
+    def __init__(self, run: Run, recipe: Recipe, task: Task) -> None:
+        super().__init__(run, recipe, task)
+        self.parts: dict[str, dict[str, Any]] = {}
+
+    def _write_backbone(self, path: Path, backbone: Backbone) -> None:
+        self._write(path, {self.backbone_method: convert_backbone(backbone, self._weights, self._about)})
+
+    def _write_head(self, path: Path) -> None:
+        predict = convert_predict(self._predict_program(), self._about)
+        train = convert_train(self._train_program(), self._about)
+        self._write(path, {"predict": predict, "train": train})
+
+    def _write(self, path: Path, models: Mapping[str, CoreMLModel]) -> None:
+        write_archive(path, {name: model.package for name, model in models.items()})
+        with unpacked(path) as folder:
+            for name, model in models.items():
+                insist_on_weights(folder / f"{name}.mlpackage", model)
+        self.parts |= {name: _part(model) for name, model in models.items()}
+
+    def _manifest(self, folder: Path) -> Manifest:
+        values = super()._manifest(folder).model_dump()
+        values |= {"runtime": "coreml", "precision": self._weights}
+        for program in (values["backbone"], values["head"]["predict"], values["head"]["train"]):
+            if program is not None:
+                program["coreml"] = self.parts[program["method"]]
+        return Manifest.model_validate(values)
+
+    @property
+    def _weights(self) -> Weights:
+        assert self.recipe.coreml is not None
+        return self.recipe.coreml.weights
+
+    @property
+    def _about(self) -> About:
+        assert self.recipe.coreml is not None
+        return About(
+            self.recipe.coreml.author, self.recipe.coreml.licence, f"PEN Mobile {metadata.version('pen-mobile')}"
+        )
+
+
+def insist_on_weights(package: Path, model: CoreMLModel) -> None:
+    """Compare a saved package's numbers with the converted ones, bit by bit: outputs would not show a small loss.
+
+    Raises:
+        PenMobileError: one differs.
+    """
+    changed = different_weights(stored_weights(package), model.weights)
+    if changed:
+        raise PenMobileError(
+            f"{package.name}: {len(changed)} of {len(model.weights)} stored weights are not the converted ones, "
+            f"{changed[0]} first; nothing was exported"
+        )
+
+
+def _part(model: CoreMLModel) -> dict[str, Any]:
+    return {"inputs": model.inputs, "outputs": model.outputs, "weights": weights_digest(model.weights)}

@@ -1,0 +1,129 @@
+"""Core ML packages as files: written so that the same program is the same bytes, several to an archive.
+
+A ``.mlpackage`` is a folder; a bundle holds plain files only. So the packages of a bundle lie in zip
+archives, stored without compression, with nothing in them but the three files that a package has
+(``docs/adr/0009-core-ml-in-a-bundle.md``).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from pen_mobile.errors import BundleError
+
+_AUTHOR = "com.apple.CoreML"
+_SPECIFICATION = "model.mlmodel"
+_MEMBERS = ("Manifest.json", f"Data/{_AUTHOR}/{_SPECIFICATION}", f"Data/{_AUTHOR}/weights/weight.bin")
+_MEMBER_NAME = re.compile(rf"[a-z][a-z0-9_]{{0,31}}\.mlpackage/({'|'.join(map(re.escape, _MEMBERS))})")
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+"""The earliest time that a zip archive can tell: packages carry no date."""
+
+
+@dataclass(frozen=True)
+class Package:
+    """The content of one ``.mlpackage``.
+
+    Attributes:
+        specification: the serialized model, program included.
+        weights: the blob that the program refers to; empty when all its numbers stand in the program itself.
+    """
+
+    specification: bytes
+    weights: bytes
+
+    def files(self) -> dict[str, bytes]:
+        """Return the package's files by their path inside it, in the order in which archives hold them."""
+        contents = (_manifest(bool(self.weights)), self.specification, self.weights)
+        return {name: content for name, content in zip(_MEMBERS, contents, strict=True) if content}
+
+    def write(self, folder: Path) -> Path:
+        """Write as a folder and return it."""
+        for name, content in self.files().items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(content)
+        return folder
+
+
+def write_archive(path: Path, packages: Mapping[str, Package]) -> None:
+    """Write packages as ``NAME.mlpackage`` into one archive; the same packages give the same bytes."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for name, package in packages.items():
+            for member, content in package.files().items():
+                archive.writestr(_entry(f"{name}.mlpackage/{member}"), content)
+
+
+@contextmanager
+def unpacked(archive: Path) -> Iterator[Path]:
+    """Yield a temporary folder with an archive's packages.
+
+    Raises:
+        BundleError: it is no archive of packages.
+    """
+    with TemporaryDirectory(prefix="pen-mobile-") as folder:
+        unpack_archive(archive, Path(folder))
+        yield Path(folder)
+
+
+def unpack_archive(path: Path, folder: Path) -> None:
+    """Unpack an archive of packages; nothing is ever written outside ``folder``.
+
+    Raises:
+        BundleError: it is no archive, or holds anything but the files of packages.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for entry in archive.infolist():
+                _check_entry(path, entry)
+                target = folder / entry.filename
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with target.open("xb") as stream:  # a name that comes twice is one that readers disagree on
+                    stream.write(archive.read(entry))
+    except FileExistsError as error:
+        raise BundleError(f"{path}: {Path(error.filename).relative_to(folder)} is in it twice") from None
+    except zipfile.BadZipFile as error:
+        raise BundleError(f"{path} is not a readable archive of Core ML packages: {error}") from None
+
+
+def _check_entry(path: Path, entry: zipfile.ZipInfo) -> None:
+    if not _MEMBER_NAME.fullmatch(entry.filename):
+        raise BundleError(f"{path}: {entry.filename!r} does not belong into a Core ML package")
+    if entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 0x1:
+        raise BundleError(f"{path}: {entry.filename} is compressed or encrypted; packages are stored as they are")
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(name, _EPOCH)
+    entry.create_system = 3  # the same on every system that exports
+    entry.external_attr = 0o644 << 16
+    return entry
+
+
+def _manifest(with_weights: bool) -> bytes:
+    """Return ``Manifest.json``; coremltools draws its identifiers at random, here they follow from the names."""
+    items = {
+        _identifier(_SPECIFICATION): _item("CoreML Model Specification", _SPECIFICATION),
+    }
+    if with_weights:
+        items[_identifier("weights")] = _item("CoreML Model Weights", "weights")
+    manifest = {
+        "fileFormatVersion": "1.0.0",
+        "itemInfoEntries": items,
+        "rootModelIdentifier": _identifier(_SPECIFICATION),
+    }
+    return (json.dumps(manifest, indent=4, sort_keys=True) + "\n").encode()
+
+
+def _item(description: str, name: str) -> dict[str, str]:
+    return {"author": _AUTHOR, "description": description, "name": name, "path": f"{_AUTHOR}/{name}"}
+
+
+def _identifier(name: str) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{_AUTHOR}/{name}"))

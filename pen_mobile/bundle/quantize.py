@@ -1,0 +1,196 @@
+"""Post-training static int8 of a backbone (PT2E), with some blocks left in float when asked.
+
+Weights are symmetric int8, one scale per output channel; activations are int8, one scale per tensor, from the ranges
+seen on calibration frames. See https://docs.pytorch.org/ao/stable/pt2e_quantization/index.html.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+import warnings
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.fx import GraphModule, Interpreter, Node
+
+from pen_mobile.bundle.simplify import PlainHardsigmoid, simplify
+from pen_mobile.network.backbone import Backbone
+
+Floats = NDArray[np.float32]
+Pixels = NDArray[np.uint8]
+Rounding = Callable[[Tensor], Tensor]
+
+_BATCH = 16
+_BLOCK = re.compile(r"network(?:\.[a-z_]\w*)*?\.\d+|network\..*")
+
+
+class Quantizer:
+    """Makes quantized copies of one backbone, which is traced and calibrated once.
+
+    Attributes:
+        blocks: names of the parts that can stay in float, in the order in which a frame meets them:
+            ``features.3``, ``layer2.0``.
+    """
+
+    def __init__(self, backbone: Backbone, calibration: Pixels) -> None:
+        """Trace the network and see which ranges its values take.
+
+        Args:
+            backbone: trained; it is copied.
+            calibration: frames that decide the ranges, ``[N, S, S, 3]``.
+        """
+        self._observed = _observe(_trace(backbone), calibration)
+        self._roundings = _roundings(self._observed)
+        self._owners = _owners(self._observed)
+        owned = (block for block in self._owners.values() if block)
+        self.blocks = list(dict.fromkeys(owned))
+
+    def simulate(self, float_blocks: Collection[str], pixels: Pixels) -> Floats:
+        """Return features ``[N, D_z]`` as the network would give them with these blocks in float and the rest in int8.
+
+        Values are rounded where int8 would round them; it costs one pass in float, no new graph.
+        """
+        rounded = {node: self._roundings[str(node.target)] for node in self._int8_edges(float_blocks)}
+        return features_of(_Simulation(self._observed, rounded).run, pixels)
+
+    def quantize(self, float_blocks: Collection[str] = ()) -> GraphModule:
+        """Return the network in int8 but for ``float_blocks``, as torch computes it: ``[B, 3, S, S] -> [B, D_z]``."""
+        from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e  # type: ignore[import-untyped]
+
+        observed = copy.deepcopy(self._observed)
+        kept = {node.name for node in self._int8_edges(float_blocks)}
+        for node in [node for node in observed.graph.nodes if _is_observer(observed, node) and node.name not in kept]:
+            node.replace_all_uses_with(node.args[0])
+            observed.graph.erase_node(node)
+        observed.recompile()
+        with _silence(), torch.no_grad():
+            converted: GraphModule = convert_pt2e(observed)
+        return converted
+
+    def _int8_edges(self, float_blocks: Collection[str]) -> set[Node]:
+        """Return the observers of values that an int8 block takes or gives."""
+        int8 = set(self.blocks) - set(float_blocks)
+        return {
+            node
+            for node in self._observed.graph.nodes
+            if _is_observer(self._observed, node)
+            and any(self._owners.get(end.name) in int8 for end in (node.args[0], *node.users))
+        }
+
+
+class _Simulation(Interpreter):
+    """Runs an observed graph; values at the chosen observers are rounded to int8 and back."""
+
+    def __init__(self, observed: GraphModule, rounded: Mapping[Node, Rounding]) -> None:
+        super().__init__(observed)
+        self._rounded = rounded
+
+    def run_node(self, node: Node) -> Any:
+        if not _is_observer(self.module, node):
+            return super().run_node(node)
+        (source,) = node.all_input_nodes
+        value = self.env[source]
+        return self._rounded[node](value) if node in self._rounded else value
+
+
+@torch.no_grad()
+def features_of(network: Callable[[Tensor], Any], pixels: Pixels) -> Floats:
+    """Return features ``[N, D_z]`` of uint8 RGB frames ``[N, S, S, 3]`` as torch computes them."""
+    parts = [
+        network(torch.from_numpy(pixels[start : start + _BATCH]).permute(0, 3, 1, 2).float()).numpy()
+        for start in range(0, len(pixels), _BATCH)
+    ]
+    return np.concatenate(parts)
+
+
+def _trace(backbone: Backbone) -> GraphModule:
+    """Return the simplified network as a graph that takes any number of frames."""
+    size = backbone.input_size
+    example = torch.zeros(2, 3, size, size)  # torch.export would take a batch of one for a constant
+    dynamic = ({0: torch.export.Dim.AUTO},)
+    with torch.no_grad():
+        exported = torch.export.export(simplify(backbone), (example,), dynamic_shapes=dynamic, strict=False)
+    return exported.module()
+
+
+def _observe(traced: GraphModule, calibration: Pixels) -> GraphModule:
+    """Put an observer at every value that XNNPACK can have in int8, and show it the calibration frames."""
+    from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import (
+        XNNPACKQuantizer,
+        get_symmetric_quantization_config,
+    )
+    from torchao.quantization.pt2e.quantize_pt2e import prepare_pt2e
+
+    owners = _owners(traced)
+    quantizer = XNNPACKQuantizer().set_global(get_symmetric_quantization_config(is_per_channel=True))
+    # What belongs to no block is the normalisation of the input, which costs nothing in float. Weights are asked about
+    # too, and follow their operator.
+    quantizer.set_filter_function(lambda node: node.op == "get_attr" or _may_round(node, owners))
+    with _silence():
+        observed: GraphModule = prepare_pt2e(traced, quantizer)
+        features_of(observed, calibration)
+    return observed
+
+
+def _owners(graph: GraphModule) -> dict[str, str]:
+    """Return the block of every operator by node name; a sum belongs to the block whose result it takes last."""
+    owners: dict[str, str] = {}
+    for node in graph.graph.nodes:
+        if _is_observer(graph, node):
+            owners[node.name] = owners.get(node.args[0].name, "")
+        elif node.op == "call_function":
+            inputs = [owners.get(source.name, "") for source in node.all_input_nodes]
+            owners[node.name] = _block_of(node) or next((name for name in reversed(inputs) if name), "")
+    return owners
+
+
+def _block_of(node: Node) -> str:
+    """Return the part of a path such as ``network.features.3.block.0.0`` up to its first number: ``features.3``."""
+    stack = node.meta.get("nn_module_stack") or {}
+    paths = [str(path) for path, _ in stack.values()]
+    found = _BLOCK.match(paths[-1]) if paths else None
+    return found.group().removeprefix("network.") if found else ""
+
+
+def _may_round(node: Node, owners: dict[str, str]) -> bool:
+    """A squeeze-and-excitation gate stays in float: it is small, and rounding it scales whole channels."""
+    stack = node.meta.get("nn_module_stack") or {}
+    gate = any(PlainHardsigmoid.__name__ in str(kind) for _, kind in stack.values())
+    return bool(owners.get(node.name)) and not gate
+
+
+def _is_observer(graph: nn.Module, node: Node) -> bool:
+    from torchao.quantization.pt2e.observer import ObserverBase  # type: ignore[import-untyped]
+
+    return node.op == "call_module" and isinstance(graph.get_submodule(str(node.target)), ObserverBase)
+
+
+def _roundings(observed: GraphModule) -> dict[str, Rounding]:
+    """Return what every observer would round a value to; finding its scale is a search that one wants to make once."""
+    nodes = [node for node in observed.graph.nodes if _is_observer(observed, node)]
+    return {str(node.target): _rounding(observed.get_submodule(str(node.target))) for node in nodes}
+
+
+def _rounding(observer: Any) -> Rounding:
+    """Return the function that gives the nearest values that int8 can express, with the observer's scale and zero."""
+    if observer.dtype != torch.int8:
+        return lambda value: value
+    scale, zero = observer.calculate_qparams()
+    limits = observer.quant_min, observer.quant_max
+    if len(scale) > 1:
+        axis = observer.ch_axis
+        return lambda value: torch.fake_quantize_per_channel_affine(value, scale, zero.int(), axis, *limits)
+    return lambda value: torch.fake_quantize_per_tensor_affine(value, scale, zero.int(), *limits)
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

@@ -1,0 +1,56 @@
+"""Lowering leaves nothing outside the delegate, and what it simplifies stays what it was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from pen_mobile.bundle.lowering import lower
+from pen_mobile.bundle.operators import operators_outside
+from pen_mobile.bundle.simplify import PlainHardsigmoid, simplify
+from pen_mobile.network.backbone import Backbone
+
+
+def test_plain_hardsigmoid_is_hardsigmoid() -> None:
+    x = torch.linspace(-5, 5, 101).reshape(1, 1, 1, 101)
+    torch.testing.assert_close(PlainHardsigmoid()(x), nn.Hardsigmoid()(x), rtol=0, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "mobilenet_v3_small"])
+def test_a_simplified_network_computes_the_same(name: str) -> None:
+    torch.manual_seed(0)
+    backbone = Backbone(name, 32).eval()
+    frames = torch.rand(2, 3, 32, 32) * 255
+    simple = simplify(backbone)
+    assert not any(isinstance(part, nn.BatchNorm2d | nn.Hardsigmoid) for part in simple.modules())
+    with torch.no_grad():
+        torch.testing.assert_close(simple(frames), backbone(frames), rtol=1e-4, atol=1e-5)
+
+
+class _Squeezed(nn.Module):
+    """One convolution with a gate, as MobileNetV3 has nine of."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.gate = nn.Conv2d(3, 4, 3), nn.Hardsigmoid()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.conv(x)
+        return x * self.gate(x.mean((2, 3), keepdim=True))
+
+
+def test_a_gate_goes_into_the_delegate(tmp_path: Path) -> None:
+    """As torch spells it two copies stay outside; spelled out none does; the file alone tells."""
+    example = (torch.rand(1, 3, 8, 8),)
+    module = _Squeezed().eval()
+    counts = []
+    for name, version in (("as-is", module), ("simple", simplify(module))):
+        lowered = lower({"forward": (version, example)})
+        lowered.write(tmp_path / f"{name}.pte")
+        counts.append(lowered.undelegated["forward"])
+    assert counts == [["_to_copy.out", "_to_copy.out"], []]
+    assert operators_outside(tmp_path / "as-is.pte") == ["aten::_to_copy.out"]
+    assert operators_outside(tmp_path / "simple.pte") == []
