@@ -12,6 +12,7 @@ import click
 from pen_mobile.data_cli import data
 from pen_mobile.errors import BadInput, PenMobileError
 from pen_mobile.output import PATH, Output, Table, invented, output_options
+from pen_mobile.phone_cli import phone
 from pen_mobile.protocol_cli import protocol
 
 
@@ -254,6 +255,7 @@ def adapt(
 
 
 cli.add_command(data)
+cli.add_command(phone)
 cli.add_command(protocol)
 
 

@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 
 from pen_mobile.contract.folder import open_bundle
 from pen_mobile.errors import BadInput
+from pen_mobile.phone.retention import Retention
 from pen_mobile.phone.runtime import BundleRuntime
 from pen_mobile.phone.session import Adaptation, adapt
 from pen_mobile.phone.store import IN_MEMORY, PersonalStore
+from pen_mobile.phone.vault import StoreStatus
 from pen_mobile.subjects.detectors.choice import open_detector
 from pen_mobile.subjects.faces import CropRecipe, Face, FaceDetector, crop_face
 from pen_mobile.subjects.frames import Image, read_image, resize
@@ -59,19 +61,31 @@ class Phone:
         self.runtime, self.store = runtime, store
         self.manifest = runtime.bundle.manifest
         self._detector: FaceDetector | None = None
-        state = store.active_state()
-        self._parameters = runtime.initial_parameters() if state is None else state[0]
+        self._parameters = self._head_in_use()
 
     @classmethod
-    def open(cls, bundle: str | Path, store: str | Path | None = None, threads: int = 1) -> Phone:
+    def open(
+        cls,
+        bundle: str | Path,
+        store: str | Path | None = None,
+        threads: int = 1,
+        *,
+        key: bytes | None = None,
+        retention: Retention | None = None,
+    ) -> Phone:
         """Check and load a bundle, and open or make the owner's store (None keeps it in memory).
+
+        Args:
+            key: 32 bytes from the host's keystore, to encrypt what the store holds; None keeps it in the clear.
+            retention: how much the store keeps, and for how long.
 
         Raises:
             BundleError: the bundle is damaged.
-            BadInput: the store belongs to another bundle.
+            BadInput: the store belongs to another bundle or key, or is damaged.
         """
         folder = open_bundle(Path(bundle))
-        return cls(BundleRuntime(folder, threads), PersonalStore(IN_MEMORY if store is None else Path(store), folder))
+        path = IN_MEMORY if store is None else Path(store)
+        return cls(BundleRuntime(folder, threads), PersonalStore(path, folder, key=key, retention=retention))
 
     def __enter__(self) -> Phone:
         return self
@@ -151,6 +165,33 @@ class Phone:
             self.store.accept(state, result.as_json())
             self._parameters = state[0]
         return result
+
+    def rollback(self) -> int | None:
+        """Take the head before the present one back into use; returns its version, None for the bundle's own.
+
+        Raises:
+            BadInput: the bundle's initial head is in use already, or the one before is damaged or no longer kept.
+        """
+        version = self.store.rollback()
+        self._parameters = self._head_in_use()
+        return version
+
+    def reset(self) -> None:
+        """Take the bundle's initial head back into use; samples and history stay."""
+        self.store.reset()
+        self._parameters = self._head_in_use()
+
+    def status(self) -> StoreStatus:
+        """Say what the store holds and which head is in use."""
+        return self.store.status()
+
+    def history(self) -> list[dict[str, Any]]:
+        """Return every adaptation, accepted or not, and why."""
+        return self.store.history()
+
+    def _head_in_use(self) -> Floats:
+        state = self.store.active_state()
+        return self.runtime.initial_parameters() if state is None else state[0]
 
     def _frame(self, pixels: Image, aligned: bool, name: str, clock: _Clock) -> tuple[Face | None, Image]:
         backbone = self.manifest.backbone

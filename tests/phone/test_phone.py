@@ -89,6 +89,32 @@ def test_adapting_moves_the_head_and_nothing_else(bundle_folder: Path, people: S
     assert {path.name: sha256_of_file(path) for path in bundle_folder.iterdir()} == before
 
 
+def test_going_back_and_starting_over(bundle_folder: Path, people: SubjectTable, tmp_path: Path) -> None:
+    """Adapt twice, roll back once: the first head again; reset: the bundle's; a reopened phone agrees each time."""
+    frames, affect = _frames(people, "target-01")
+    store, options = tmp_path / "me.sqlite", {"key": bytes(32)}
+    with Phone.open(bundle_folder, store, **options) as phone:
+        shipped = phone.parameters.copy()
+        assert phone.adapt(frames, affect.tolist(), aligned=True).accepted
+        first = phone.parameters.copy()
+        phone.store.accept([shipped * 2, *_slots(phone)], {"reason": "made up"})
+        assert phone.rollback() == 1
+        np.testing.assert_array_equal(phone.parameters, first)
+        assert phone.status().active_version == 1
+    with Phone.open(bundle_folder, store, **options) as phone:
+        np.testing.assert_array_equal(phone.parameters, first)
+        phone.reset()
+        np.testing.assert_array_equal(phone.parameters, shipped)
+        assert [state["status"] for state in phone.history()] == ["superseded", "superseded"]
+        assert phone.history()[0]["optimizer"] == phone.manifest.head.train.optimizer
+    with pytest.raises(BadInput, match="encrypted; give its key"):
+        Phone.open(bundle_folder, store)
+
+
+def _slots(phone: Phone) -> list[np.ndarray]:
+    return [np.zeros(slot.shape, np.float32) for slot in phone.manifest.head.state[1:]]
+
+
 def test_too_few_labels_are_declined_and_the_history_says_so(bundle_folder: Path, people: SubjectTable) -> None:
     frames, affect = _frames(people, "target-01")
     with Phone.open(bundle_folder) as phone:

@@ -98,7 +98,7 @@ def test_the_schema_itself_refuses_nonsense(bundle: BundleFolder, tmp_path: Path
         other.execute(insert, ("a", 1.5))
     with pytest.raises(sqlite3.IntegrityError):
         other.execute(insert, ("a", "much"))
-    active = "INSERT INTO head_state (status, blob, sha256, report, created_at) VALUES ('active', x'00', 'a', '{}', 0)"
+    active = "INSERT INTO head_state (status, blob, sha256, metrics, created_at) VALUES ('active', x'00', 'a', '{}', 0)"
     other.execute(active)
     with pytest.raises(sqlite3.IntegrityError):
         other.execute(active)
@@ -113,8 +113,10 @@ def test_files_that_are_no_store(bundle: BundleFolder, tmp_path: Path) -> None:
     other = tmp_path / "other.sqlite"
     with sqlite3.connect(other) as db:
         db.execute("CREATE TABLE mine (x)")
+    before = other.read_bytes()
     with pytest.raises(BadInput, match="not a personal store"):
         PersonalStore(other, bundle)
+    assert other.read_bytes() == before
     with pytest.raises(BadInput, match="is not a folder"):
         PersonalStore(tmp_path / "nowhere" / "me.sqlite", bundle)
 

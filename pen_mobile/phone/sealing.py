@@ -1,0 +1,137 @@
+"""Blobs at rest: in the clear, or under AES-GCM with a key that the host keeps (Keystore, Keychain)."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+from typing import Protocol
+
+from pen_mobile.errors import BadInput
+
+KEY_BYTES = 32
+_NONCE_BYTES = 12
+_CHECK_IDENTITY = b"pen-mobile personal store"
+_DIGEST_LABEL = b"pen-mobile moment"
+
+
+class Sealer(Protocol):
+    """How blobs become what the file holds.
+
+    ``identity`` names the row that a blob belongs to; a blob moved to another row does not open.
+    """
+
+    def seal(self, blob: bytes, identity: bytes) -> bytes:
+        """Return what to store."""
+        ...
+
+    def unseal(self, stored: bytes, identity: bytes) -> bytes:
+        """Return the blob; BadInput when it is not what was sealed for this row."""
+        ...
+
+    def digest(self, blob: bytes) -> str:
+        """Return 64 hexadecimal digits that tell equal blobs; without the key they tell nobody else anything."""
+        ...
+
+    def key_check(self) -> bytes | None:
+        """Return what tells this key from another one; None in the clear."""
+        ...
+
+
+class Clear:
+    """No encryption: the file holds the blobs themselves."""
+
+    def seal(self, blob: bytes, identity: bytes) -> bytes:
+        return blob
+
+    def unseal(self, stored: bytes, identity: bytes) -> bytes:
+        return stored
+
+    def digest(self, blob: bytes) -> str:
+        return hashlib.sha256(blob).hexdigest()
+
+    def key_check(self) -> bytes | None:
+        return None
+
+
+class AesGcm:
+    """AES-256-GCM: a stored blob is ``nonce [12] + ciphertext + tag [16]``, a fresh random nonce for each.
+
+    Digests are HMAC-SHA-256 under ``HMAC-SHA-256(key, "pen-mobile moment")``, so that one key serves both.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        if len(key) != KEY_BYTES:
+            raise BadInput(f"the store's key has {len(key)} bytes; AES-256 takes {KEY_BYTES}")
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        self._cipher = AESGCM(key)
+        self._digest_key = hmac.digest(key, _DIGEST_LABEL, "sha256")
+
+    def seal(self, blob: bytes, identity: bytes) -> bytes:
+        nonce = os.urandom(_NONCE_BYTES)
+        return nonce + self._cipher.encrypt(nonce, blob, identity)
+
+    def unseal(self, stored: bytes, identity: bytes) -> bytes:
+        from cryptography.exceptions import InvalidTag
+
+        try:
+            return self._cipher.decrypt(stored[:_NONCE_BYTES], stored[_NONCE_BYTES:], identity)
+        except (InvalidTag, ValueError):
+            raise BadInput(f"{identity.decode()} is damaged, or was sealed with another key") from None
+
+    def digest(self, blob: bytes) -> str:
+        return hmac.digest(self._digest_key, blob, "sha256").hex()
+
+    def key_check(self) -> bytes | None:
+        return self.seal(b"", _CHECK_IDENTITY)
+
+    def opens(self, key_check: bytes) -> bool:
+        """Return whether ``key_check`` was made with this key."""
+        try:
+            return self.unseal(key_check, _CHECK_IDENTITY) == b""
+        except BadInput:
+            return False
+
+
+class Locked:
+    """An encrypted store without its key: what needs no blob works, what needs one is refused."""
+
+    def seal(self, blob: bytes, identity: bytes) -> bytes:
+        raise _no_key()
+
+    def unseal(self, stored: bytes, identity: bytes) -> bytes:
+        raise _no_key()
+
+    def digest(self, blob: bytes) -> str:
+        raise _no_key()
+
+    def key_check(self) -> bytes | None:
+        raise _no_key()
+
+
+def sealer_of(key: bytes | None) -> Clear | AesGcm:
+    """Return what a new store uses."""
+    return Clear() if key is None else AesGcm(key)
+
+
+def matching_sealer(key: bytes | None, key_check: bytes | None) -> Sealer:
+    """Return what an existing store uses.
+
+    Raises:
+        BadInput: the key is another one, or a key is given for a store in the clear.
+    """
+    if key_check is None:
+        if key is not None:
+            raise BadInput("the store is not encrypted, but a key was given; open it without one")
+        return Clear()
+    if key is None:
+        return Locked()
+    sealer = AesGcm(key)
+    if not sealer.opens(key_check):
+        raise BadInput("the key is not the store's; nothing was read or changed")
+    return sealer
+
+
+def _no_key() -> BadInput:
+    return BadInput("the store is encrypted; give its key (--key-file)")

@@ -1,0 +1,45 @@
+"""A personal store under faults: kills, cut logs, full and read-only disks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.faults import trials
+
+needs_mount = pytest.mark.skipif(not trials.can_mount(), reason="this process may not mount file systems")
+
+
+@pytest.mark.slow
+def test_killed_300_times_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
+    """Every operation that was acknowledged is there bit for bit, and at most one more, whole."""
+    assert trials.kill_while_writing(tmp_path, 300).tried == 300
+
+
+def test_a_log_cut_anywhere_leaves_whole_operations(tmp_path: Path) -> None:
+    assert trials.cut_the_log(tmp_path).tried > 200
+
+
+def test_writes_beyond_a_size_limit_lose_nothing(tmp_path: Path) -> None:
+    trials.limit_file_size(tmp_path, [(70 + 37 * k) << 10 for k in range(8)])
+
+
+@needs_mount
+def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
+    trials.fill_the_disk(tmp_path, [(900 + 41 * k) << 10 for k in range(6)])
+
+
+@needs_mount
+def test_a_read_only_folder_is_one_line(tmp_path: Path) -> None:
+    trials.read_only(tmp_path)
+
+
+@pytest.mark.slow
+def test_killed_while_migrating(tmp_path: Path) -> None:
+    trials.kill_while_migrating(tmp_path, 40)
+
+
+@pytest.mark.slow
+def test_killed_while_erasing(tmp_path: Path) -> None:
+    trials.kill_while_erasing(tmp_path, 40)

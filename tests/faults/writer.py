@@ -1,0 +1,76 @@
+"""The process that is killed: it does operations and acknowledges each one after its commit.
+
+    python -m tests.faults.writer STORE diary|refused|erase|migrate [LOG_PAGES]
+
+It waits for the number of the first operation on standard input, so that starting it costs no time of a trial.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import sys
+from pathlib import Path
+
+from pen_mobile.errors import BadInput
+from pen_mobile.phone.vault import Vault
+from tests.faults.diary import Clock, open_vault, perform
+
+
+def say(line: str) -> None:
+    os.write(1, f"{line}\n".encode())  # one write, below PIPE_BUF: whole or not at all
+
+
+def write_diary(vault: Vault, n: int, clock: Clock) -> None:
+    while True:
+        perform(vault, n, clock)
+        say(str(n))
+        n += 1
+
+
+def write_until_refused(vault: Vault, n: int, clock: Clock, limit: int) -> None:
+    """Write until the file system refuses, make room, then prove that this very connection goes on."""
+    if limit:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+    last = n + 3000
+    while n < last:
+        try:
+            perform(vault, n, clock)
+        except BadInput as error:
+            say(f"refused {n} {error}")
+            break
+        say(str(n))
+        n += 1
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    with contextlib.suppress(FileNotFoundError):
+        vault.path.with_name("ballast").unlink()
+    for after in range(n, n + 12):
+        perform(vault, after, clock)
+        say(str(after))
+
+
+def main() -> None:
+    path, task, *numbers = sys.argv[1:]
+    say("ready")
+    start = int(sys.stdin.readline())
+    clock = Clock()
+    clock.now = start
+    try:
+        vault = open_vault(Path(path), clock, wait_s=1.0)
+    except BadInput as error:
+        say(f"closed {error}")
+        return
+    if task == "diary":
+        vault._db.execute(f"PRAGMA wal_autocheckpoint = {int(numbers[0])}")
+        write_diary(vault, start, clock)
+    elif task == "refused":
+        write_until_refused(vault, start, clock, int(numbers[0]))
+    elif task == "erase":
+        vault.erase()
+    say("done")
+    vault.close()
+
+
+if __name__ == "__main__":
+    main()
