@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.fx import GraphModule, Interpreter, Node
 
-from pen_mobile.bundle.simplify import PlainHardsigmoid, simplify
+from pen_mobile.bundle.simplify import simplify
 from pen_mobile.network.backbone import Backbone
 
 Floats = NDArray[np.float32]
@@ -161,7 +161,8 @@ def _block_of(node: Node) -> str:
 def _may_round(node: Node, owners: dict[str, str]) -> bool:
     """A squeeze-and-excitation gate stays in float: it is small, and rounding it scales whole channels."""
     stack = node.meta.get("nn_module_stack") or {}
-    gate = any(PlainHardsigmoid.__name__ in str(kind) for _, kind in stack.values())
+    # Torch may report the module as it was before it was spelled out; both names end alike.
+    gate = any(str(kind).endswith(nn.Hardsigmoid.__name__) for _, kind in stack.values())
     return bool(owners.get(node.name)) and not gate
 
 
