@@ -121,7 +121,8 @@ GROWTH_NAME = "{} x {} x {}"
 @click.option("--quick", is_flag=True, help="One tiny table, one epoch.")
 @click.option("--recola", is_flag=True, help="Also a table of RECOLA's size: twenty minutes or so.")
 def main(quick: bool, recola: bool) -> None:
-    os.sched_setaffinity(0, range(os.cpu_count() or 1)) if hasattr(os, "sched_setaffinity") else None
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, range(os.cpu_count() or 1))  # this question is about all cores
     growth, epochs = (TINY, 1) if quick else (GROWTH, 30)
     sizes = list(dict.fromkeys(size for some in growth.values() for size in some)) + [RECOLA] * recola
     rows = []

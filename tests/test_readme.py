@@ -46,6 +46,8 @@ def test_the_tour_from_people_to_a_phone(tmp_path: Path) -> None:
     assert (tmp_path / "bundle" / "head-parameters.f32").stat().st_size == 4 * 27 * 2049  # 55,323 parameters
     assert (tmp_path / "me.sqlite").exists()
     assert '"valence"' in output
+    run_block("tested after the tour", tmp_path)
+    assert (tmp_path / "mine.zip").exists()
 
 
 @pytest.mark.slow

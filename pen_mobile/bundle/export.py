@@ -246,7 +246,7 @@ class Exporter:
             crop=CropPart(**crop),
             mean=backbone.mean,
             std=backbone.std,
-            backend=self.recipe.backend,
+            backend=None if self.recipe.coreml else self.recipe.backend,
         )
 
     def _head_part(self) -> HeadPart:

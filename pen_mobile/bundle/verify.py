@@ -97,11 +97,12 @@ def _cannot_run(backbone: BackbonePart | None) -> dict[str, str]:
     """Return which checks of the backbone must be left out because its delegate is not here, and why."""
     from executorch.runtime import Runtime
 
-    if backbone is None or Runtime.get().backend_registry.is_available(_DELEGATES[backbone.backend]):
+    if backbone is None or backbone.backend is None:
         return {}
-    return {
-        "features": f"the ExecuTorch runtime of this machine has no {_DELEGATES[backbone.backend]} to run the backbone"
-    }
+    delegate = _DELEGATES[backbone.backend]
+    if Runtime.get().backend_registry.is_available(delegate):
+        return {}
+    return {"features": f"the ExecuTorch runtime of this machine has no {delegate} to run the backbone"}
 
 
 def _outside_delegate(bundle: BundleFolder) -> dict[str, list[str]]:

@@ -66,7 +66,7 @@ class BackbonePart(_Part):
 
     Its method takes one frame, float32 ``[1, 3, size, size]``, RGB, values 0 to 255, and returns the
     feature, float32 ``[1, D_z]``. Normalisation is inside; ``mean`` and ``std`` only document it. ``backend`` is the
-    ExecuTorch delegate it was lowered for.
+    ExecuTorch delegate it was lowered for, null for Core ML.
     """
 
     file: FileName
@@ -76,7 +76,7 @@ class BackbonePart(_Part):
     crop: CropPart
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
-    backend: Literal["xnnpack", "vulkan"] = "xnnpack"
+    backend: Literal["xnnpack", "vulkan"] | None
     coreml: CoreMLPart | None = None
 
 

@@ -93,28 +93,3 @@ def chosen_labels(count: int, seed: int) -> Tensor:
         raise BadInput(f"ridge strategies take at most {MOST_LABELS} labels, not {count}; give fewer or use eq8")
     drawn = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
     return drawn[:_CHOOSE_ON].sort().values
-
-
-def conjugate_gradient(matrix: Tensor, rhs: Tensor, steps: int) -> Tensor:
-    """Solve ``matrix x = rhs`` by products and sums alone, as a phone's program could.
-
-    The number of steps is fixed. A column that is solved stays as it is, so that more steps than needed, or
-    rows and columns of zeros with right-hand side 0 (padding), do no harm.
-
-    Args:
-        matrix: symmetric and positive definite, but for padding, ``[N, N]``.
-        rhs: ``[N, K]``; each column is solved by itself.
-        steps: N reach the solution but for rounding; well conditioned systems need fewer.
-    """
-    tiny = torch.finfo(rhs.dtype).tiny
-    x = torch.zeros_like(rhs)
-    left = direction = rhs
-    size = left.square().sum(dim=0)
-    for _ in range(steps):
-        product = matrix @ direction
-        along = size / (direction * product).sum(dim=0).clamp(min=tiny)
-        x, left = x + along * direction, left - along * product
-        new_size = left.square().sum(dim=0)
-        direction = left + new_size / size.clamp(min=tiny) * direction
-        size = new_size
-    return x
