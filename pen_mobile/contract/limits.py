@@ -1,0 +1,11 @@
+"""How large a bundle may be: enough for the networks that phones run, too little to fill one."""
+
+from __future__ import annotations
+
+MAX_FILES = 64
+MAX_BYTES = 1 << 30
+"""Of all files together."""
+MAX_MANIFEST_BYTES = 1 << 20
+MAX_SEAL_BYTES = 128
+MAX_SIGNATURE_BYTES = 80
+"""An ECDSA P-256 signature in DER is 72 bytes at most."""
