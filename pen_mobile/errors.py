@@ -15,5 +15,9 @@ class BadInput(PenMobileError):
     exit_code = 2
 
 
+class StoreFull(BadInput):
+    """A personal store with a quota has no room for this; what it kept before is safe."""
+
+
 class BundleError(BadInput):
     """A bundle is damaged, incomplete, or of a version that this release does not understand."""

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pen_mobile.errors import BadInput
+from pen_mobile.errors import BadInput, StoreFull
 
 IN_MEMORY = Path(":memory:")
 WAIT_S = 10.0
@@ -42,18 +42,22 @@ _REASONS = {
 class Database:
     """One connection. Every sqlite3 error leaves as :class:`BadInput`, and no transaction stays open after one."""
 
-    def __init__(self, path: Path, wait_s: float = WAIT_S) -> None:
+    def __init__(self, path: Path, wait_s: float = WAIT_S, quota_bytes: int | None = None) -> None:
         """Connect; nothing is written yet.
+
+        Args:
+            quota_bytes: the file grows no further than this; one that is larger already grows no more.
 
         Raises:
             BadInput: SQLite cannot open the path.
         """
-        self.path, self._wait_s = path, wait_s
+        self.path, self._wait_s, self._quota_bytes = path, wait_s, quota_bytes
         if path != IN_MEMORY and not path.parent.is_dir():
             raise BadInput(f"{path.parent} is not a folder; the store cannot be made there")
         with self._explaining():
             self._db = sqlite3.connect(path, timeout=wait_s, isolation_level=None)
             self._db.executescript(_PRAGMAS)
+            self._limit_pages()
 
     def close(self) -> None:
         """Close the file."""
@@ -133,6 +137,11 @@ class Database:
         files = [self.path.with_name(self.path.name + end) for end in ("", "-wal", "-shm")]
         return sum(file.stat().st_size for file in files if file.exists())
 
+    def _limit_pages(self) -> None:
+        if self._quota_bytes is not None:
+            pages = self._quota_bytes // self.number("PRAGMA page_size")
+            self.execute(f"PRAGMA max_page_count = {max(1, pages)}")
+
     def _roll_back(self) -> None:
         # SQLite has rolled back by itself after some errors, such as a full disk
         if self._db.in_transaction:
@@ -144,6 +153,11 @@ class Database:
         try:
             yield
         except sqlite3.Error as error:
+            if self._quota_bytes is not None and "is full" in str(error):
+                raise StoreFull(
+                    f"{self.path}: the store is full: it may hold {self._quota_bytes:,} bytes; what was kept before is "
+                    "safe, this was not kept"
+                ) from None
             reasons = (reason for word, reason in _REASONS.items() if word in str(error))
             reason = next(reasons, "SQLite refused")
             raise BadInput(f"{self.path}: {reason} ({error})") from None
