@@ -1,0 +1,155 @@
+"""How good does a phone's model get with how many labels, and which way to adapt gets most out of them?
+
+One model is learned from invented source people and ships; every seed then invents other owners. The first half of the
+labels (at random, or in whole blocks of time) adapts, the other tests.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ["OMP_NUM_THREADS"] = "1"
+
+from collections.abc import Iterator  # noqa: E402
+from dataclasses import replace  # noqa: E402
+from pathlib import Path  # noqa: E402
+from tempfile import TemporaryDirectory  # noqa: E402
+from typing import Any, NamedTuple, get_args  # noqa: E402
+
+import click  # noqa: E402
+import measure  # noqa: E402
+import numpy as np  # noqa: E402
+from scipy import stats  # noqa: E402
+
+from pen_mobile.evaluation.protocol.cell import CellKey  # noqa: E402
+from pen_mobile.evaluation.protocol.outcome import OWN_MEAN, UNADAPTED, Outcome, Sampling  # noqa: E402
+from pen_mobile.evaluation.protocol.plan import ProtocolPlan  # noqa: E402
+from pen_mobile.evaluation.protocol.strategy_study import run_strategy_cell  # noqa: E402
+from pen_mobile.evaluation.protocol.summary import person_mean  # noqa: E402
+from pen_mobile.evaluation.protocol.workers import one_thread  # noqa: E402
+from pen_mobile.learning.config import LearningConfig  # noqa: E402
+from pen_mobile.learning.features import extract_features  # noqa: E402
+from pen_mobile.learning.run import Run  # noqa: E402
+from pen_mobile.learning.source import learn_source  # noqa: E402
+from pen_mobile.learning.strategies import STRATEGIES  # noqa: E402
+from pen_mobile.subjects.frames import Frames  # noqa: E402
+from pen_mobile.subjects.synthetic import SyntheticConfig, synthetic_table  # noqa: E402
+from pen_mobile.subjects.table import SubjectTable  # noqa: E402
+
+MODEL = "s-PEN"
+
+
+class Scale(NamedTuple):
+    """How much is done: people, seconds of each at frames a second, px, epochs of the backbone, seeds, labels."""
+
+    sources: int
+    owners: int
+    seconds: float
+    fps: float
+    size: int
+    epochs: int
+    seeds: int
+    counts: tuple[int, ...]
+    steps: int
+
+
+FULL = Scale(9, 6, 300, 2, 48, 1, 6, (5, 10, 20, 40, 80, 160), 330)
+TINY = Scale(2, 1, 40, 2, 32, 1, 1, (5,), 3)
+
+
+def shipped_model(scale: Scale, folder: Path) -> Run:
+    """Learn backbone and experts from source people, as ``pen-mobile demo`` does."""
+    config = LearningConfig(
+        backbone="resnet18",
+        weights="none",
+        input_size=scale.size,
+        backbone_optimizer="adam",
+        backbone_learning_rate=1e-3,
+        backbone_epochs=scale.epochs,
+        optimizer="adam",
+        head_epochs=20,
+        joint_epochs=20,
+    )
+    people = SyntheticConfig(scale.sources, 0, scale.seconds, scale.fps, scale.size, seed=0)
+    return learn_source(synthetic_table(people), config, folder)
+
+
+def owners(scale: Scale, run: Run, seed: int) -> SubjectTable:
+    """Invent target people and see them through the backbone that ships."""
+    table = synthetic_table(SyntheticConfig(0, scale.owners, scale.seconds, scale.fps, scale.size, seed=seed))
+    backbone = run.backbone()
+    assert backbone is not None
+    assert table.frames is not None
+    features = np.concatenate([extract_features(backbone, pixels) for pixels in pieces(table.frames)])
+    return replace(table, frames=None, features=features)
+
+
+def pieces(frames: Frames, size: int = 64) -> Iterator[np.ndarray]:
+    yield from (frames.read(slice(start, start + size)) for start in range(0, len(frames), size))
+
+
+def outcomes(scale: Scale, run: Run) -> Iterator[tuple[Sampling, Outcome]]:
+    """Adapt every owner in every way with every number of labels."""
+    plan = ProtocolPlan(
+        shares=(0.0,), strategies=tuple(STRATEGIES), counts=scale.counts, steps=scale.steps, learning_rate=0.1
+    )
+    for seed in range(1, scale.seeds + 1):
+        table = owners(scale, run, seed)
+        for sampling in get_args(Sampling):
+            cell = run_strategy_cell(table, plan, CellKey(seed, sampling, "person", "strategies"), run)
+            yield from ((sampling, one) for one in cell.outcomes if one.model in (MODEL, OWN_MEAN))
+        click.echo(f"owners of seed {seed} done", err=True)
+
+
+def rows_of(found: list[tuple[Sampling, Outcome]]) -> list[dict[str, Any]]:
+    """Summarise over seeds; a row is one way to adapt with one number of labels."""
+    groups: dict[tuple[str, str, int], list[Outcome]] = {}
+    for sampling, one in found:
+        way = "own mean, no model" if one.model == OWN_MEAN else one.strategy
+        way = "not adapted" if way == UNADAPTED else way
+        groups.setdefault((sampling, way, one.count or 0), []).append(one)
+    return [
+        {
+            "sampling": sampling,
+            "way": way,
+            "labels each": count,
+            "CCC pooled": interval([one.pooled.ccc for one in group]),
+            "CCC person": interval([person_mean(one, "ccc") for one in group]),
+            "RMSE pooled": interval([one.pooled.rmse for one in group]),
+            "RMSE person": interval([person_mean(one, "rmse") for one in group]),
+        }
+        for (sampling, way, count), group in sorted(groups.items(), key=lambda item: (item[0][0], item[0][2]))
+    ]
+
+
+def interval(values: list[float | None]) -> dict[str, float] | str:
+    """Return the mean over seeds with its 95 % interval (Student's t)."""
+    known = np.array([value for value in values if value is not None])
+    if not len(known):
+        return "-"
+    half = 0.0
+    if len(known) > 1:
+        half = float(stats.t.ppf(0.975, len(known) - 1) * stats.sem(known))
+    mean = float(known.mean())
+    return {"mean": round(mean, 3), "lower": round(mean - half, 3), "upper": round(mean + half, 3)}
+
+
+@click.command()
+@click.option("--quick", is_flag=True, help="One owner, five labels, three steps; writes nothing.")
+def main(quick: bool) -> None:
+    scale = TINY if quick else FULL
+    with TemporaryDirectory() as folder, one_thread():
+        rows = rows_of(list(outcomes(scale, shipped_model(scale, Path(folder) / "run"))))
+    for row in rows:
+        ccc = row["CCC person"]
+        click.echo(f"{row['sampling']:7} {row['way']:20} {row['labels each']:4}  {ccc['mean']:.3f}")
+    if not quick:
+        facts = scale._asdict() | {
+            "seed": f"0 learns, 1 to {scale.seeds} invent owners",
+            "interval": "95 %, over seeds",
+        }
+        click.echo(measure.record(str(__doc__).splitlines()[0], rows, **facts))
+
+
+if __name__ == "__main__":
+    main()
