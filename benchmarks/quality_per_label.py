@@ -6,35 +6,31 @@ labels (at random, or in whole blocks of time) adapts, the other tests.
 
 from __future__ import annotations
 
-import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple, get_args
 
-os.environ["OMP_NUM_THREADS"] = "1"
+import click
+import measure
+import numpy as np
+from scipy import stats
 
-from collections.abc import Iterator  # noqa: E402
-from dataclasses import replace  # noqa: E402
-from pathlib import Path  # noqa: E402
-from tempfile import TemporaryDirectory  # noqa: E402
-from typing import Any, NamedTuple, get_args  # noqa: E402
-
-import click  # noqa: E402
-import measure  # noqa: E402
-import numpy as np  # noqa: E402
-from scipy import stats  # noqa: E402
-
-from pen_mobile.evaluation.protocol.cell import CellKey  # noqa: E402
-from pen_mobile.evaluation.protocol.outcome import OWN_MEAN, UNADAPTED, Outcome, Sampling  # noqa: E402
-from pen_mobile.evaluation.protocol.plan import ProtocolPlan  # noqa: E402
-from pen_mobile.evaluation.protocol.strategy_study import run_strategy_cell  # noqa: E402
-from pen_mobile.evaluation.protocol.summary import person_mean  # noqa: E402
-from pen_mobile.evaluation.protocol.workers import one_thread  # noqa: E402
-from pen_mobile.learning.config import LearningConfig  # noqa: E402
-from pen_mobile.learning.features import extract_features  # noqa: E402
-from pen_mobile.learning.run import Run  # noqa: E402
-from pen_mobile.learning.source import learn_source  # noqa: E402
-from pen_mobile.learning.strategies import STRATEGIES  # noqa: E402
-from pen_mobile.subjects.frames import Frames  # noqa: E402
-from pen_mobile.subjects.synthetic import SyntheticConfig, synthetic_table  # noqa: E402
-from pen_mobile.subjects.table import SubjectTable  # noqa: E402
+from pen_mobile.evaluation.protocol.cell import CellKey
+from pen_mobile.evaluation.protocol.outcome import OWN_MEAN, UNADAPTED, Outcome, Sampling
+from pen_mobile.evaluation.protocol.plan import ProtocolPlan
+from pen_mobile.evaluation.protocol.strategy_study import run_strategy_cell
+from pen_mobile.evaluation.protocol.summary import person_mean
+from pen_mobile.evaluation.protocol.workers import one_thread
+from pen_mobile.learning.config import LearningConfig
+from pen_mobile.learning.features import extract_features
+from pen_mobile.learning.run import Run
+from pen_mobile.learning.source import learn_source
+from pen_mobile.learning.strategies import STRATEGIES
+from pen_mobile.subjects.frames import Frames
+from pen_mobile.subjects.synthetic import SyntheticConfig, synthetic_table
+from pen_mobile.subjects.table import SubjectTable
 
 MODEL = "s-PEN"
 
