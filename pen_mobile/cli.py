@@ -127,17 +127,20 @@ def train(
 @cli.command()
 @click.argument("run", type=PATH)
 @click.option("--recipe", default="android-fp32", show_default=True, help="Built-in name, or a recipe file.")
-@click.option("--out", required=True, type=PATH, help="Bundle folder to make.")
+@click.option("--out", required=True, type=PATH, help="Bundle folder to make, or archive when it ends in .zip.")
 @click.option("--data", help="Where the data of RUN are now; int8 is calibrated on them.")
+@click.option("--sign-key", type=PATH, help="PEM private key on P-256 (prime256v1) to sign the bundle with.")
 @output_options
-def export(run: Path, recipe: str, out: Path, data: str | None, as_json: bool, quiet: bool) -> None:
+def export(
+    run: Path, recipe: str, out: Path, data: str | None, sign_key: Path | None, as_json: bool, quiet: bool
+) -> None:
     """Turn the trained RUN into a verified bundle for phones."""
     from pen_mobile.bundle.export import export_bundle
     from pen_mobile.bundle.recipe import load_recipe
     from pen_mobile.learning.run import Run
 
     output = Output(as_json, quiet)
-    exported = export_bundle(Run.open(run), load_recipe(recipe), out, output.progress, data)
+    exported = export_bundle(Run.open(run), load_recipe(recipe), out, output.progress, data, sign_key)
     output.finish(
         {"bundle": str(out)} | exported.as_json(),
         [
@@ -152,9 +155,10 @@ def export(run: Path, recipe: str, out: Path, data: str | None, as_json: bool, q
 
 @cli.command()
 @click.argument("bundle", type=PATH)
+@click.option("--public-key", type=PATH, help="PEM public key of the maker; a bundle not signed with it is refused.")
 @output_options
-def verify(bundle: Path, as_json: bool, quiet: bool) -> None:
-    """Check every byte of BUNDLE and run its golden vectors in the real runtime.
+def verify(bundle: Path, public_key: Path | None, as_json: bool, quiet: bool) -> None:
+    """Check every byte of BUNDLE, a folder or an archive, and run its golden vectors in the real runtime.
 
     Core ML programs are evaluated as written; Apple's runtime exists on Apple systems only.
     """
@@ -162,12 +166,15 @@ def verify(bundle: Path, as_json: bool, quiet: bool) -> None:
     from pen_mobile.contract.folder import open_bundle
 
     output = Output(as_json, quiet)
-    verification = verify_bundle(open_bundle(bundle))
+    opened = open_bundle(bundle, public_key)
+    verification = verify_bundle(opened)
+    signature = "valid" if public_key is not None else "not checked" if opened.signed else "none"
     output.finish(
-        {"bundle": str(bundle)} | verification.as_json(),
+        {"bundle": str(bundle), "signature": signature} | verification.as_json(),
         [
             Table(_CHECK_HEAD, _check_rows(verification)),
             f"{bundle}: every file is as exported; CCC to the float model {_cell(verification.agreement.ccc)}",
+            f"signature: {_SIGNATURES[signature]}",
             f"checked: {verification.scope}",
             *_verification_lines(verification),
         ],
@@ -259,6 +266,11 @@ cli.add_command(phone)
 cli.add_command(protocol)
 
 
+_SIGNATURES = {
+    "valid": "made with the key that was given",
+    "not checked": "there is one; --public-key checks it",
+    "none": "none",
+}
 _CHECK_HEAD = ("check", "largest error", "allowed", "")
 
 

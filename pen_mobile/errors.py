@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 
+def one_line(text: object, longest: int = 200) -> str:
+    """Return what somebody else may have chosen, a name or a key, as printable ASCII on one line."""
+    return ascii(str(text))[1:-1][:longest]
+
+
 class PenMobileError(Exception):
     """Base of every error raised on purpose; ``exit_code`` is what the command line returns."""
 

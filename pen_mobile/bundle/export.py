@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,7 +21,8 @@ from pen_mobile.bundle.recipe import Recipe
 from pen_mobile.bundle.reference import make_golden
 from pen_mobile.bundle.simplify import simplify
 from pen_mobile.bundle.verify import Verification, verify_bundle
-from pen_mobile.contract.folder import describe_files, open_bundle, seal
+from pen_mobile.contract.archive import pack_folder
+from pen_mobile.contract.folder import describe_files, open_bundle, seal, sign_bundle
 from pen_mobile.contract.manifest import (
     BackbonePart,
     CropPart,
@@ -34,8 +36,9 @@ from pen_mobile.contract.manifest import (
     StateTensor,
     TrainPart,
 )
+from pen_mobile.contract.signature import read_private_key
 from pen_mobile.errors import PenMobileError
-from pen_mobile.files import new_folder, refuse_existing
+from pen_mobile.files import new_folder, refuse_existing, replacing
 from pen_mobile.learning.run import Run
 from pen_mobile.network.backbone import Backbone
 from pen_mobile.network.optimizers import OPTIMIZERS
@@ -44,6 +47,8 @@ from pen_mobile.resources import contract_folder
 from pen_mobile.subjects.faces import CropRecipe
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+
     from pen_mobile.bundle.int8 import Int8
 
 _PARAMETERS = "head-parameters.f32"
@@ -82,27 +87,50 @@ class Exported:
 
 
 def export_bundle(
-    run: Run, recipe: Recipe, out: Path, progress: Progress = SILENT, data: str | None = None
+    run: Run,
+    recipe: Recipe,
+    out: Path,
+    progress: Progress = SILENT,
+    data: str | None = None,
+    sign_key: Path | None = None,
 ) -> Exported:
     """Make a bundle of a complete run; either a whole and verified one stands at ``out`` afterwards, or none.
 
     Args:
         run: what was learned. Its folder keeps lowered programs, so that the next export is fast.
         recipe: the target.
-        out: folder to make.
+        out: folder to make, or archive when the name ends in ``.zip``.
         progress: who is told how far it is.
         data: where the run's data are now, when int8 must be calibrated on them and they are not where they were.
+        sign_key: PEM file with a private key on P-256, to sign the bundle with.
 
     Raises:
-        BadInput: ``out`` exists, or a backbone is to be quantized that is not there or whose data are not.
+        BadInput: ``out`` exists, ``sign_key`` is no such key, or a backbone is to be quantized that is not there or
+            whose data are not.
         PenMobileError: the programs differ from the float model by more than the recipe allows.
     """
     refuse_existing(out)
+    key = None if sign_key is None else read_private_key(sign_key)
     stages = 4 if recipe.quantization is None else 5
-    with new_folder(out) as folder, progress.task("export", stages) as task:
+    with _new_bundle(out) as folder, progress.task("export", stages) as task:
         exporter = _exporter(recipe)(run, recipe, task)
-        exporter.data = data
+        exporter.data, exporter.sign_key = data, key
         return exporter.export(folder)
+
+
+@contextmanager
+def _new_bundle(out: Path) -> Iterator[Path]:
+    """Yield a folder that becomes ``out``, or is packed into it, when the block succeeds, and vanishes otherwise."""
+    if out.suffix != ".zip":
+        with new_folder(out) as folder:
+            yield folder
+        return
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as temporary:
+        yield Path(temporary)
+        with replacing(out) as archive:
+            pack_folder(Path(temporary), archive)
+            refuse_existing(out)
 
 
 def _exporter(recipe: Recipe) -> type[Exporter]:
@@ -132,6 +160,7 @@ class Exporter:
         self.head = run.expert_head()
         self.int8: Int8 | None = None
         self.data: str | None = None
+        self.sign_key: EllipticCurvePrivateKey | None = None
 
     def export(self, folder: Path) -> Exported:
         """Make, seal and prove a bundle in an empty folder."""
@@ -151,6 +180,8 @@ class Exporter:
         with self._stage("verification"):
             verification = verify_bundle(open_bundle(folder))
         self._insist(verification)
+        if self.sign_key is not None:
+            sign_bundle(folder, self.sign_key)
         sizes = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
         return Exported(verification, sizes, self.seconds, self.undelegated, self._quantization)
 

@@ -46,7 +46,7 @@ class MilRuntime(BundleRuntime):
     def _method(self, folder: Path, part: PredictPart | TrainPart | BackbonePart) -> Callable[..., Sequence[Floats]]:
         package = folder / f"{part.method}.mlpackage"
         if not package.is_dir():
-            raise BundleError(f"{self.bundle.path}: {package.name} is in none of its archives; export it again")
+            raise BundleError(f"{self.bundle.origin}: {package.name} is in none of its archives; export it again")
         assert part.coreml is not None  # the manifest's validator saw to it
         if weights_digest(stored_weights(package)) != part.coreml.weights:
             self.changed.append(part.method)

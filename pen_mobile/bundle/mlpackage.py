@@ -10,21 +10,19 @@ from __future__ import annotations
 import json
 import re
 import uuid
-import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pen_mobile.errors import BundleError
+from pen_mobile.contract.archive import Content, pack, unpack
 
 _AUTHOR = "com.apple.CoreML"
 _SPECIFICATION = "model.mlmodel"
 _MEMBERS = ("Manifest.json", f"Data/{_AUTHOR}/{_SPECIFICATION}", f"Data/{_AUTHOR}/weights/weight.bin")
 _MEMBER_NAME = re.compile(rf"[a-z][a-z0-9_]{{0,31}}\.mlpackage/({'|'.join(map(re.escape, _MEMBERS))})")
-_EPOCH = (1980, 1, 1, 0, 0, 0)
-"""The earliest time that a zip archive can tell: packages carry no date."""
+_PACKAGES = Content("a Core ML package", _MEMBER_NAME.fullmatch)
 
 
 @dataclass(frozen=True)
@@ -54,10 +52,12 @@ class Package:
 
 def write_archive(path: Path, packages: Mapping[str, Package]) -> None:
     """Write packages as ``NAME.mlpackage`` into one archive; the same packages give the same bytes."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        for name, package in packages.items():
-            for member, content in package.files().items():
-                archive.writestr(_entry(f"{name}.mlpackage/{member}"), content)
+    files = [
+        (f"{name}.mlpackage/{member}", content)
+        for name, package in packages.items()
+        for member, content in package.files().items()
+    ]
+    pack(path, files)
 
 
 @contextmanager
@@ -78,32 +78,7 @@ def unpack_archive(path: Path, folder: Path) -> None:
     Raises:
         BundleError: it is no archive, or holds anything but the files of packages.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for entry in archive.infolist():
-                _check_entry(path, entry)
-                target = folder / entry.filename
-                target.parent.mkdir(parents=True, exist_ok=True)
-                with target.open("xb") as stream:  # a name that comes twice is one that readers disagree on
-                    stream.write(archive.read(entry))
-    except FileExistsError as error:
-        raise BundleError(f"{path}: {Path(error.filename).relative_to(folder)} is in it twice") from None
-    except zipfile.BadZipFile as error:
-        raise BundleError(f"{path} is not a readable archive of Core ML packages: {error}") from None
-
-
-def _check_entry(path: Path, entry: zipfile.ZipInfo) -> None:
-    if not _MEMBER_NAME.fullmatch(entry.filename):
-        raise BundleError(f"{path}: {entry.filename!r} does not belong into a Core ML package")
-    if entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 0x1:
-        raise BundleError(f"{path}: {entry.filename} is compressed or encrypted; packages are stored as they are")
-
-
-def _entry(name: str) -> zipfile.ZipInfo:
-    entry = zipfile.ZipInfo(name, _EPOCH)
-    entry.create_system = 3  # the same on every system that exports
-    entry.external_attr = 0o644 << 16
-    return entry
+    unpack(path, folder, _PACKAGES)
 
 
 def _manifest(with_weights: bool) -> bytes:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from pen_mobile.contract.limits import MAX_BYTES, MAX_FILES
+
 SCHEMA_VERSION = 1
 """Raised when a reader of the old version would go wrong; new optional keys do not raise it."""
 
-FileName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
+FILE_NAME = r"[a-z0-9][a-z0-9_.-]{0,63}"
+FileName = Annotated[str, Field(pattern=f"^{FILE_NAME}$")]
 MethodName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=1, le=1 << 24)]
@@ -23,7 +27,7 @@ class _Part(BaseModel):
 class FilePart(_Part):
     """One file of the bundle."""
 
-    bytes: Annotated[int, Field(ge=0)]
+    bytes: Annotated[int, Field(ge=0, le=MAX_BYTES)]
     sha256: Sha256
 
 
@@ -84,7 +88,13 @@ class StateTensor(_Part):
     """One tensor of the head state, float32, in the order in which methods take and return them."""
 
     name: str
-    shape: tuple[Count, ...]
+    shape: Annotated[tuple[Count, ...], Field(min_length=1, max_length=4)]
+
+    @model_validator(mode="after")
+    def _fits_in_memory(self) -> StateTensor:
+        if 4 * math.prod(self.shape) > MAX_BYTES:
+            raise ValueError(f"{self.shape} is larger than any bundle")
+        return self
 
 
 class HyperParameter(_Part):
@@ -251,7 +261,7 @@ class Manifest(_Part):
     golden: GoldenPart
     store_schema: FileName
     source: SourcePart
-    files: dict[FileName, FilePart]
+    files: Annotated[dict[FileName, FilePart], Field(max_length=MAX_FILES)]
 
     @property
     def frame_size(self) -> int | None:

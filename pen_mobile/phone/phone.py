@@ -70,12 +70,15 @@ class Phone:
         store: str | Path | None = None,
         threads: int = 1,
         *,
+        public_key: str | Path | None = None,
         key: bytes | None = None,
         retention: Retention | None = None,
     ) -> Phone:
         """Check and load a bundle, and open or make the owner's store (None keeps it in memory).
 
         Args:
+            bundle: folder, or archive that ``pen-mobile export`` packed.
+            public_key: PEM file with the key of the bundle's maker; a bundle not signed with it is refused.
             key: 32 bytes from the host's keystore, to encrypt what the store holds; None keeps it in the clear.
             retention: how much the store keeps, and for how long.
 
@@ -83,7 +86,7 @@ class Phone:
             BundleError: the bundle is damaged.
             BadInput: the store belongs to another bundle or key, or is damaged.
         """
-        folder = open_bundle(Path(bundle))
+        folder = open_bundle(Path(bundle), None if public_key is None else Path(public_key))
         path = IN_MEMORY if store is None else Path(store)
         return cls(BundleRuntime(folder, threads), PersonalStore(path, folder, key=key, retention=retention))
 
@@ -197,7 +200,7 @@ class Phone:
         backbone = self.manifest.backbone
         if backbone is None:
             raise BadInput(
-                f"{self.runtime.bundle.path} has no backbone: it was trained on features and takes no images"
+                f"{self.runtime.bundle.origin} has no backbone: it was trained on features and takes no images"
             )
         recipe = CropRecipe(**backbone.crop.model_dump())
         if not aligned:

@@ -15,9 +15,9 @@ from pen_mobile.files import sha256_of_file
 
 
 @pytest.fixture
-def copy(bundle_folder: Path, tmp_path: Path) -> Path:
+def copy(small_bundle: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "bundle"
-    shutil.copytree(bundle_folder, folder)
+    shutil.copytree(small_bundle, folder)
     return folder
 
 
