@@ -16,7 +16,6 @@ _REQUIRED = (
     "torchvision",
     "executorch",
     "lightning",
-    "torchmetrics",
     "numpy",
     "opencv-contrib-python",
     "mediapipe",

@@ -6,9 +6,11 @@ import math
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from torchmetrics.functional import concordance_corrcoef
 
 from pen_mobile.metrics import Agreement, agreement
 
@@ -41,6 +43,10 @@ def test_ccc_is_its_definition(count: int, seed: int, scale: float, offset: floa
     result = agreement(estimate, label)
     expected = [ccc_by_definition(estimate[:, column], label[:, column]) for column in (0, 1)]
     assert [result.ccc_valence, result.ccc_arousal] == pytest.approx(expected, rel=1e-9, abs=1e-9)
+    theirs = [
+        float(concordance_corrcoef(*torch.from_numpy(np.stack([estimate, label])[..., c]).double())) for c in (0, 1)
+    ]
+    assert [result.ccc_valence, result.ccc_arousal] == pytest.approx(theirs, rel=1e-9, abs=1e-9)
     assert result.ccc == pytest.approx(sum(expected) / 2)
     swapped = agreement(label, estimate)
     assert (swapped.ccc_valence, swapped.ccc_arousal) == pytest.approx((result.ccc_valence, result.ccc_arousal))

@@ -11,7 +11,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 import pen_mobile
@@ -19,10 +18,9 @@ from pen_mobile.bundle.lowering import Lowered
 from pen_mobile.errors import BadInput
 from pen_mobile.files import new_folder, read_json, sha256_of_file, write_json
 
-Arrays = dict[str, NDArray[np.float32]]
+Arrays = dict[str, NDArray[Any]]
 
 _MAKERS = ("torch", "torchvision", "executorch", "torchao")
-_ROOMS = ("bundle", "network")
 
 
 class LoweredCache:
@@ -82,6 +80,6 @@ class LoweredCache:
 def _makers() -> dict[str, str]:
     """Return the versions that decide what comes out, and a hash of our own code that does."""
     sha = hashlib.sha256()
-    for file in sorted(file for room in _ROOMS for file in (Path(pen_mobile.__file__).parent / room).glob("*.py")):
+    for file in sorted(Path(pen_mobile.__file__).parent.rglob("*.py")):
         sha.update(file.read_bytes())
     return {package: metadata.version(package) for package in _MAKERS} | {"code": sha.hexdigest()}

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,19 +42,21 @@ def lower(methods: Mapping[str, tuple[nn.Module, tuple[Tensor, ...]]], backend: 
     from executorch.exir import EdgeCompileConfig, ExecutorchBackendConfig, to_edge_transform_and_lower
     from executorch.exir.passes import MemoryPlanningPass
 
+    from pen_mobile.bundle.shortcuts import shortcuts
+
     with torch.no_grad():
         programs = {
             name: torch.export.export(module, inputs, strict=False) for name, (module, inputs) in methods.items()
         }
-        with _without_idle_passes(programs):
+        with shortcuts(programs.values()):
             edge = to_edge_transform_and_lower(
                 programs,
                 partitioner=[_partitioner(backend)],
                 compile_config=EdgeCompileConfig(_check_ir_validity=False, _skip_dim_order=True),
             )
-        # Inputs stay where the host has them: nothing is copied in.
-        planning = MemoryPlanningPass(alloc_graph_input=False)
-        program = edge.to_executorch(ExecutorchBackendConfig(memory_planning_pass=planning))
+            # Inputs stay where the host has them: nothing is copied in.
+            planning = MemoryPlanningPass(alloc_graph_input=False)
+            program = edge.to_executorch(ExecutorchBackendConfig(memory_planning_pass=planning))
     operators = {name: _operators(edge.exported_program(name).graph) for name in methods}
     return Lowered(
         buffer=bytes(program.buffer),
@@ -72,32 +73,9 @@ def _partitioner(backend: Backend) -> Any:
         from executorch.backends.vulkan.partitioner.vulkan_partitioner import VulkanPartitioner
 
         return VulkanPartitioner()
-    from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+    from pen_mobile.bundle.shortcuts import DecomposingOnce
 
-    return XnnpackPartitioner()
-
-
-@contextmanager
-def _without_idle_passes(programs: Mapping[str, torch.export.ExportedProgram]) -> Iterator[None]:
-    """Leave out two XNNPACK passes that look for what these programs do not hold.
-
-    They look for bilinear upsampling and attention, and spend a third of the lowering on building the patterns to
-    look for. Nothing public turns them off.
-    """
-    from executorch.backends.xnnpack._passes.convert_to_sdpa import ConvertToSDPAPass
-    from executorch.backends.xnnpack._passes.convert_to_upsample_bilinear2d import ConvertToUpsampleBilinear2d
-    from torch.fx.passes.infra.pass_base import PassResult
-
-    names = {str(node.target) for program in programs.values() for node in program.graph.nodes}
-    idle = {ConvertToSDPAPass: ("attention", "matmul"), ConvertToUpsampleBilinear2d: ("upsample", "interpolate")}
-    originals = {kind: kind.call for kind, words in idle.items() if not any(w in n for n in names for w in words)}
-    try:
-        for kind in originals:
-            kind.call = lambda self, graph: PassResult(graph, False)
-        yield
-    finally:
-        for kind, call in originals.items():
-            kind.call = call
+    return DecomposingOnce()
 
 
 def _operators(graph: torch.fx.Graph) -> list[str]:

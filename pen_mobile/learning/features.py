@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from lightning.fabric import Fabric
 from numpy.typing import NDArray
 
 from pen_mobile.files import replacing
 from pen_mobile.learning.frame_cache import all_frames
 from pen_mobile.network.backbone import Backbone
 from pen_mobile.progress import SILENT, Progress
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric  # seconds to import, and only training needs it
 from pen_mobile.subjects.frames import Frames
 
 

@@ -18,7 +18,7 @@ from pen_mobile.errors import BadInput
 from pen_mobile.files import read_json, write_json
 from pen_mobile.learning.checkpoint import Weights, load_checkpoint
 from pen_mobile.learning.config import LearningConfig
-from pen_mobile.network.backbone import Backbone
+from pen_mobile.network.backbone import Backbone, backbone_digest
 from pen_mobile.network.heads import ExpertHead, SharedHead
 
 STAGES = ("1-backbone", "2-shared", "3-gate", "4-experts")
@@ -56,6 +56,33 @@ class RunRecord:
     versions: dict[str, str] = field(default_factory=dict)
     complete: bool = False
     format: int = _FORMAT
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedBackbone:
+    """The backbone of a run, built only when somebody needs the network: importing torchvision takes seconds.
+
+    Attributes:
+        name, input_size, feature_size: as :class:`Backbone` has them.
+        weights: its state.
+    """
+
+    name: str
+    input_size: int
+    feature_size: int
+    weights: Weights
+
+    mean, std = Backbone.mean, Backbone.std
+
+    def digest(self) -> str:
+        """Return the hash of name, input size and weights."""
+        return backbone_digest(self.name, self.input_size, self.weights)
+
+    def network(self) -> Backbone:
+        """Build the network."""
+        backbone = Backbone(self.name, self.input_size)
+        backbone.load_state_dict(self.weights)
+        return backbone.eval()
 
 
 class Run:
@@ -140,13 +167,17 @@ class Run:
 
     def backbone(self) -> Backbone | None:
         """Return the trained backbone, or None for a run on features."""
+        trained = self.trained_backbone()
+        return None if trained is None else trained.network()
+
+    def trained_backbone(self) -> TrainedBackbone | None:
+        """Return what is known of the backbone before it is built, or None for a run on features."""
         if not self.record.backbone_digest:
             return None
-        backbone = Backbone(self.config.backbone, self.config.input_size)
-        weights = self._weights(STAGES[0])
         prefix = "backbone."
-        backbone.load_state_dict({key.removeprefix(prefix): w for key, w in weights.items() if key.startswith(prefix)})
-        return backbone.eval()
+        weights = self._weights(STAGES[0]).items()
+        own = {key.removeprefix(prefix): weight for key, weight in weights if key.startswith(prefix)}
+        return TrainedBackbone(self.config.backbone, self.config.input_size, self.record.feature_size, own)
 
     def shared_head(self) -> SharedHead:
         """Return s-SN's head."""

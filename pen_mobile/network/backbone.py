@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.error import URLError
 
@@ -29,6 +30,8 @@ class Backbone(nn.Module):
         mean, std: the normalisation inside, per channel, for values scaled to [0, 1].
     """
 
+    mean, std = _IMAGENET_MEAN, _IMAGENET_STD
+
     def __init__(self, name: str, input_size: int = 224) -> None:
         """Build the network with random weights.
 
@@ -38,8 +41,6 @@ class Backbone(nn.Module):
         super().__init__()
         self.name = name
         self.input_size = input_size
-        self.mean = _IMAGENET_MEAN
-        self.std = _IMAGENET_STD
         self.network = _headless(name)
         # The values 0..255 of a frame, normalised in one multiplication and one addition.
         scale = 1 / (255 * torch.tensor(self.std))
@@ -56,11 +57,7 @@ class Backbone(nn.Module):
 
     def digest(self) -> str:
         """SHA-256 over name, input size and every weight: the backbone hash that features carry."""
-        sha = hashlib.sha256(f"{self.name}/{self.input_size}".encode())
-        for key, tensor in sorted(self.state_dict().items()):
-            sha.update(key.encode())
-            sha.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-        return sha.hexdigest()
+        return backbone_digest(self.name, self.input_size, self.state_dict())
 
     @torch.no_grad()
     def _probe(self) -> int:
@@ -74,6 +71,15 @@ class Backbone(nn.Module):
         finally:
             self.train(training)
         return int(shape[1])
+
+
+def backbone_digest(name: str, input_size: int, weights: Mapping[str, Tensor]) -> str:
+    """Return :meth:`Backbone.digest` of a backbone that need not be built."""
+    sha = hashlib.sha256(f"{name}/{input_size}".encode())
+    for key, tensor in sorted(weights.items()):
+        sha.update(key.encode())
+        sha.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return sha.hexdigest()
 
 
 def make_backbone(name: str, weights: str = "none", input_size: int = 224) -> Backbone:
