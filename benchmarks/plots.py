@@ -1,0 +1,192 @@
+"""Pictures of results, drawn from their JSON alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.ticker import NullLocator
+
+from pen_mobile.evaluation.canvas import (
+    AFTER,
+    BEFORE,
+    INK,
+    MUTED,
+    OWN_MEAN,
+    STYLE,
+    TRUTH,
+    WIDE,
+    add_axes,
+    add_legend,
+    add_title,
+    new_figure,
+    save_figure,
+)
+
+Result = dict[str, Any]
+_OURS = ("ours", "exported")
+_WAYS = {
+    "not adapted": (MUTED, "", (0, (5, 3))),
+    "own mean, no model": (OWN_MEAN, "", (0, (2, 2))),
+    "eq8": (INK, "o", "-"),
+    "offset": ("#2a9d8f", "^", "-"),
+    "gate": ("#cc5f74", "s", "-"),
+    "ridge": ("#8a8f1f", "v", "-"),
+    "personal-expert": ("#7a6be0", "D", "-"),
+    "offset-ridge": ("#b0713a", "P", "-"),
+}
+_QUALITIES = ("CCC person", "CCC pooled", "RMSE pooled")
+_LABEL = 250  # CSS pixels for what a bar is called
+
+
+def middle(value: Any) -> float:
+    """Return the median or mean of a cell."""
+    return float(value.get("median", value.get("mean")) if isinstance(value, dict) else value)
+
+
+def is_ours(name: str) -> bool:
+    """Say whether a bar is of this project."""
+    return name.startswith(_OURS)
+
+
+def draw_bars(axes: Axes, names: list[str], values: list[dict[str, float]], limit: float | None = None) -> None:
+    """Draw medians as bars from top to bottom, quartiles as whiskers; ours in colour, a limit as a line."""
+    for place, (name, value) in enumerate(zip(names, values, strict=True)):
+        axes.barh(place, middle(value), height=0.62, color=AFTER if is_ours(name) else TRUTH)
+        axes.plot([value["lower"], value["upper"]], [place, place], color=INK, linewidth=1.2)
+        axes.annotate(f" {middle(value):.3g}", (value["upper"], place), va="center", fontsize=10.5, color=INK)
+    if limit is not None:
+        axes.axvline(limit, color=BEFORE, linewidth=1.5, linestyle=(0, (4, 2)))
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.45, -0.55)
+    axes.set_xlim(0, 1.16 * max(value["upper"] for value in values))
+    axes.tick_params(length=0)
+    axes.grid(axis="x")
+
+
+def measured(rows: Iterable[Result], column: str) -> list[Result]:
+    """Return the rows in which something was measured; peers that cannot be had are in the table."""
+    return [row for row in rows if isinstance(row.get(column), dict)]
+
+
+@rc_context(STYLE)
+def draw_train_step(result: Result, path: Path) -> None:
+    """Bars of one step at the largest feature size, with the least time that this machine allows as a line."""
+    rows = measured(result["rows"], "ms a step")
+    largest = max(row["D_z"] for row in rows)
+    rows = [row for row in rows if row["D_z"] == largest and row.get("batch", 32) == 32 and row.get("threads", 1) == 1]
+    limits = [middle(row["ms a step"]) for row in rows if "limit" in row["variant"]]
+    rows = sorted((row for row in rows if "limit" not in row["variant"]), key=lambda row: middle(row["ms a step"]))
+    height = 26 * len(rows)
+    figure = new_figure(height + 84, WIDE)
+    axes = add_axes(figure, _LABEL, 40, WIDE - _LABEL - 24, height)
+    limit = max(limits) if limits else None
+    draw_bars(axes, [row["variant"] for row in rows], [row["ms a step"] for row in rows], limit)
+    title = f"one training step, {largest} features, batch 32: milliseconds"
+    add_title(axes, title if limit is None else f"{title} (dashed: the limit)", INK)
+    save_figure(figure, path)
+
+
+@rc_context(STYLE)
+def draw_backbones(result: Result, path: Path) -> None:
+    """Bars of latency: a column for each precision, a row of bars for each network."""
+    rows = measured(result["rows"], "ms")
+    networks = list(dict.fromkeys(row["backbone"] for row in rows))
+    columns = ("fp32", "int8")
+    tall = {
+        name: 24
+        * max(sum(row["backbone"] == name and row["precision"].startswith(one) for row in rows) for one in columns)
+        for name in networks
+    }
+    label, between, top = 190, 40, 0
+    across = (WIDE - 2 * label - between) / 2
+    figure = new_figure(sum(tall.values()) + 58 * len(networks) + 4, WIDE)
+    for name in networks:
+        top += 30
+        for column, precision in enumerate(columns):
+            mine = [row for row in rows if row["backbone"] == name and row["precision"].startswith(precision)]
+            if not mine:
+                continue
+            axes = add_axes(figure, label + column * (label + across + between - 10), top, across, 24 * len(mine))
+            draw_bars(axes, [bar_name(row) for row in mine], [row["ms"] for row in mine])
+            add_title(axes, f"{name}, {precision}, ms", INK)
+        top += tall[name] + 28
+    save_figure(figure, path)
+
+
+def bar_name(row: Result) -> str:
+    """Return the runtime, with what its precision has beside int8."""
+    return row["runtime"] + row["precision"].removeprefix("fp32").removeprefix("int8")
+
+
+@rc_context(STYLE)
+def draw_quality(result: Result, path: Path) -> None:
+    """Quality against the number of labels: a column for each sampling, a row for each measure."""
+    rows = result["rows"]
+    samplings = sorted({row["sampling"] for row in rows}, reverse=True)  # random, then blocks
+    left, top, tall, between = 62, 58, 190, 26
+    across = (WIDE - left - 10 - between * (len(samplings) - 1)) / len(samplings)
+    figure = new_figure(top + len(_QUALITIES) * (tall + 16) + 34, WIDE)
+    for line, quality in enumerate(_QUALITIES):
+        shown = [row for row in rows if not (quality == "CCC person" and row["way"].startswith("own mean"))]
+        limits = quality_range(shown, quality)
+        for column, sampling in enumerate(samplings):
+            axes = add_axes(figure, left + column * (across + between), top + line * (tall + 16), across, tall)
+            draw_curves(axes, [row for row in shown if row["sampling"] == sampling], quality)
+            axes.set_ylim(*limits)
+            axes.tick_params(length=0, labelleft=column == 0, labelbottom=line == len(_QUALITIES) - 1)
+            if line == 0:
+                add_title(axes, "labels drawn at random" if sampling == "random" else "labels in blocks of time", INK)
+            if column == 0:
+                axes.set_ylabel({"CCC person": "CCC, mean of people"}.get(quality, quality))
+            if line == len(_QUALITIES) - 1:
+                axes.set_xlabel("labels of each person")
+    handles = [
+        Line2D([], [], color=colour, marker=marker, linestyle=style, markersize=5, label=way)
+        for way, (colour, marker, style) in _WAYS.items()
+        if any(row["way"] == way for row in rows)
+    ]
+    add_legend(figure, handles[:4], left)
+    second = figure.legends[0]
+    figure.add_artist(second)
+    height = figure.get_size_inches()[1] * 72
+    figure.legend(handles=handles[4:], loc="upper left", ncols=4, bbox_to_anchor=(left / WIDE, 1 - 20 / height))
+    save_figure(figure, path)
+
+
+def draw_curves(axes: Axes, rows: list[Result], quality: str) -> None:
+    """Draw every way to adapt; what takes no labels is a line across."""
+    counts = sorted({row["labels each"] for row in rows if row["labels each"]})
+    for way, (colour, marker, style) in _WAYS.items():
+        mine = sorted((row for row in rows if row["way"] == way), key=lambda row: row["labels each"])
+        mine = measured(mine, quality)
+        if not mine:
+            continue
+        across = [row["labels each"] for row in mine] if mine[0]["labels each"] else [counts[0], counts[-1]]
+        cells = [row[quality] for row in mine] * (1 if mine[0]["labels each"] else 2)
+        axes.plot(across, [middle(cell) for cell in cells], color=colour, marker=marker, linestyle=style, markersize=5)
+        if marker:
+            low, high = ([cell[end] for cell in cells] for end in ("lower", "upper"))
+            axes.fill_between(across, low, high, color=colour, alpha=0.08, linewidth=0)
+    axes.set_xscale("log")
+    axes.set_xticks(counts, [str(count) for count in counts])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.grid(axis="y")
+
+
+def quality_range(rows: list[Result], quality: str) -> tuple[float, float]:
+    """Return an axis that holds every mean, with a little room."""
+    values = [middle(row[quality]) for row in measured(rows, quality)]
+    room = 0.08 * (max(values) - min(values)) or 0.05
+    return min(values) - room, max(values) + room
+
+
+PLOTS: dict[str, Callable[[Result, Path], None]] = {
+    "train_step": draw_train_step,
+    "backbones": draw_backbones,
+    "quality_per_label": draw_quality,
+}
