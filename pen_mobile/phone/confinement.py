@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 _STATUS = Path("/proc/self/status")
+_MMAP_THRESHOLD, _LARGE = -3, 1 << 20  # M_MMAP_THRESHOLD of glibc's mallopt; bytes
 
 
 def allocated_mb() -> float | None:
@@ -35,6 +38,7 @@ def memory_limit(megabytes: float | None) -> Iterator[None]:
         return
     import resource
 
+    _give_large_blocks_back()
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
     allowed = round(((allocated_mb() or 0) + megabytes) * 1e6)
     resource.setrlimit(resource.RLIMIT_DATA, (allowed, hard))
@@ -42,3 +46,9 @@ def memory_limit(megabytes: float | None) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
+def _give_large_blocks_back() -> None:
+    """Keep the C library from holding on to large blocks that are freed: they would count as in use for ever."""
+    with contextlib.suppress(OSError, AttributeError):  # another C library than glibc
+        ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, _LARGE)
