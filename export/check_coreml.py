@@ -29,7 +29,7 @@ from pen_mobile.bundle.mil_runtime import MilRuntime
 from pen_mobile.bundle.mlpackage import unpack_archive
 from pen_mobile.bundle.verify import check_runtime
 from pen_mobile.contract.folder import BundleFolder, open_bundle
-from pen_mobile.contract.manifest import BackbonePart, PredictPart, TrainPart
+from pen_mobile.contract.manifest import BackbonePart, PredictPart, RidgePart, TrainPart
 from pen_mobile.errors import BadInput, PenMobileError
 from pen_mobile.phone.runtime import BundleRuntime, Floats, Programs
 
@@ -49,10 +49,11 @@ class CoreMLRuntime(BundleRuntime):
         unpack_archive(self.bundle.file(head.file), self._folder)
         if backbone is not None:
             unpack_archive(self.bundle.file(backbone.file), self._folder)
-        predict, train = self._method(head.predict), self._method(head.train)
-        return Programs(predict, train, None if backbone is None else self._method(backbone))
+        train = {part.optimizer: self._method(part) for part in head.train}
+        ridge = None if head.ridge is None else self._method(head.ridge)
+        return Programs(self._method(head.predict), train, ridge, None if backbone is None else self._method(backbone))
 
-    def _method(self, part: PredictPart | TrainPart | BackbonePart) -> Callable[..., Sequence[Floats]]:
+    def _method(self, part: PredictPart | TrainPart | RidgePart | BackbonePart) -> Callable[..., Sequence[Floats]]:
         import coremltools as ct
 
         names, started = part.coreml, time.perf_counter()

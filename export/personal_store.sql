@@ -2,15 +2,19 @@
 -- Needs SQLite 3.37 or later (STRICT tables). Times are Unix seconds, UTC; JSON is text.
 -- Faces are never stored: a sample is a feature vector, which a face cannot be drawn from.
 -- Numbers in blobs are little-endian. With a key (bundle.key_check), a blob is what AES-256-GCM makes of it:
--- nonce [12], ciphertext, tag [16]; the associated data name its row: 'sample SHA256' or 'head state VERSION'.
+-- nonce [12], ciphertext, tag [16]; the associated data name its row: 'sample SHA256', 'head state VERSION' or
+-- 'unfinished adaptation'.
 
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;
 
 CREATE TABLE bundle (            -- one row: the model this store belongs to
     only          INTEGER PRIMARY KEY CHECK (only = 1),
-    backbone      TEXT    NOT NULL,  -- SHA-256 of the backbone program; features of another one mean nothing here
+    backbone      TEXT    NOT NULL,  -- manifest: backbone.identity; features of another one mean nothing here
     feature_size  INTEGER NOT NULL CHECK (feature_size > 0),
-    state_bytes   INTEGER NOT NULL CHECK (state_bytes > 0),
+    head_bytes    INTEGER CHECK (head_bytes > 0),  -- of the packed parameters; NULL: migrated, no bundle opened it yet
+    head          TEXT,              -- SHA-256 of the parameters that the bundle ships; NULL likewise
+    generation    INTEGER NOT NULL DEFAULT 1,  -- one more when data are deleted or the bundle changes: what was being
+                                               -- learned before is not accepted after
     key_check     BLOB               -- an empty text sealed for 'pen-mobile personal store'; NULL: not encrypted
 ) STRICT;
 
@@ -33,9 +37,10 @@ CREATE TABLE head_state (        -- every attempt to adapt, accepted or not; no 
     version     INTEGER PRIMARY KEY,
     parent      INTEGER REFERENCES head_state (version),  -- what was active then; NULL: the initial head
     status      TEXT NOT NULL CHECK (status IN ('active', 'superseded', 'rejected')),
-    blob        BLOB,                -- the head state; NULL when it was rejected, or is no longer kept
+    blob        BLOB,                -- the packed parameters; NULL when it was rejected, or is no longer kept
+    with_slots  INTEGER NOT NULL DEFAULT 0,  -- 1: made before version 3, its optimizer's slots follow the parameters
     sha256      TEXT,                -- of blob as it stands here
-    optimizer   TEXT,                -- NULL: made by a release that did not note it
+    strategy    TEXT,                -- how it was trained; NULL: made by a release that did not note it
     metrics     TEXT NOT NULL,       -- JSON: labels, steps, held-out error before and after, reason
     created_at  REAL NOT NULL,
     CHECK (status <> 'active' OR blob IS NOT NULL),
@@ -45,9 +50,17 @@ CREATE TABLE head_state (        -- every attempt to adapt, accepted or not; no 
 
 CREATE UNIQUE INDEX one_active_state ON head_state (status) WHERE status = 'active';
 
+CREATE TABLE unfinished (        -- the adaptation under way, or interrupted; gone with its end, and with the data
+    only      INTEGER PRIMARY KEY CHECK (only = 1),
+    inputs    TEXT NOT NULL,         -- digest of labels, head and plan: with others it is of no use; HMAC when encrypted
+    progress  TEXT NOT NULL,         -- JSON: rounds done, steps
+    blob      BLOB NOT NULL          -- estimates on held-out labels, then the optimizer's state and its best parameters
+) STRICT;
+
 CREATE TABLE event (             -- what happened to the store
     id      INTEGER PRIMARY KEY,
     at      REAL NOT NULL,
-    kind    TEXT NOT NULL,           -- migrated, forgotten, rolled-back, reset, exported, erasing, erased
+    kind    TEXT NOT NULL,           -- migrated, forgotten, rolled-back, reset, bundle-changed, rebased,
+                                     -- exported, erasing, erased, labels-refused, interrupted
     detail  TEXT NOT NULL            -- JSON object
 ) STRICT;

@@ -5,15 +5,21 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
 from pen_mobile.data_cli import data
+from pen_mobile.day_cli import simulate_day
 from pen_mobile.errors import BadInput, PenMobileError
+from pen_mobile.key_file import key_option, read_key
 from pen_mobile.output import PATH, Output, Table, invented, output_options
 from pen_mobile.phone_cli import phone
+from pen_mobile.predict_cli import predict
 from pen_mobile.protocol_cli import protocol
+
+if TYPE_CHECKING:
+    from pen_mobile.phone.session import Adaptation
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -156,18 +162,21 @@ def export(
 @cli.command()
 @click.argument("bundle", type=PATH)
 @click.option("--public-key", type=PATH, help="PEM public key of the maker; a bundle not signed with it is refused.")
+@click.option("--golden-to", type=PATH, help="Write the golden vectors there as plain numbers, for an app's tests.")
 @output_options
-def verify(bundle: Path, public_key: Path | None, as_json: bool, quiet: bool) -> None:
+def verify(bundle: Path, public_key: Path | None, golden_to: Path | None, as_json: bool, quiet: bool) -> None:
     """Check every byte of BUNDLE, a folder or an archive, and run its golden vectors in the real runtime.
 
     Core ML programs are evaluated as written; Apple's runtime exists on Apple systems only.
     """
-    from pen_mobile.bundle.verify import verify_bundle
+    from pen_mobile.bundle.verify import verify_bundle, write_golden
     from pen_mobile.contract.folder import open_bundle
 
     output = Output(as_json, quiet)
     opened = open_bundle(bundle, public_key)
     verification = verify_bundle(opened)
+    if golden_to is not None:
+        write_golden(opened, golden_to)
     signature = "valid" if public_key is not None else "not checked" if opened.signed else "none"
     output.finish(
         {"bundle": str(bundle), "signature": signature} | verification.as_json(),
@@ -186,42 +195,10 @@ def verify(bundle: Path, public_key: Path | None, as_json: bool, quiet: bool) ->
 
 @cli.command()
 @click.argument("bundle", type=PATH)
-@click.argument("image", type=PATH)
-@click.option("--store", type=PATH, help="Personal store, for the owner's adapted head.")
-@click.option("--aligned", is_flag=True, help="The images are square face crops already; detect nothing.")
-@output_options
-def predict(bundle: Path, image: Path, store: Path | None, aligned: bool, as_json: bool, quiet: bool) -> None:
-    """Estimate valence and arousal of the face in IMAGE, or in every image of a folder."""
-    from pen_mobile.phone.gallery import predict_images
-    from pen_mobile.phone.phone import Phone
-
-    output = Output(as_json, quiet)
-    if store is not None and not store.exists():
-        raise BadInput(f"{store} does not exist; 'pen-mobile adapt' makes one")
-    with Phone.open(bundle, store) as phone:
-        gallery = predict_images(phone, image, aligned, output.progress)
-    stages = next(iter(gallery.affects.values())).milliseconds
-    rows = [
-        (name, f"{found.valence:.3f}", f"{found.arousal:.3f}", *(f"{ms:.1f}" for ms in found.milliseconds.values()))
-        for name, found in gallery.affects.items()
-    ]
-    gates = [f"{name}: gate weights {_weights(found.gate)}" for name, found in gallery.affects.items()]
-    refusals = [f"no prediction: {reason}" for reason in gallery.refused.values()]
-    output.finish(
-        gallery.as_json(),
-        [
-            Table(("image", "valence", "arousal", *(f"{stage} ms" for stage in stages)), rows),
-            *gates,
-            *refusals,
-        ],
-    )
-
-
-@cli.command()
-@click.argument("bundle", type=PATH)
 @click.option("--data", required=True, help="As for train: 'synthetic...', a table or features.")
 @click.option("--subject", required=True, help="Whose phone it is.")
 @click.option("--store", required=True, type=PATH, help="The owner's personal store; made when it is not there.")
+@key_option
 @click.option(
     "--labels",
     type=click.IntRange(1),
@@ -229,32 +206,50 @@ def predict(bundle: Path, image: Path, store: Path | None, aligned: bool, as_jso
     show_default=True,
     help="Labelled moments to draw from the first half in time.",
 )
+@click.option(
+    "--strategy",
+    help="An optimizer, offset, ridge, or auto: what errs least on labels left out.  [default: the bundle's]",
+)
 @click.option("--seed", default=0, show_default=True, help="Decides which moments, what is held out, and the batches.")
 @output_options
 def adapt(
-    bundle: Path, data: str, subject: str, store: Path, labels: int, seed: int, as_json: bool, quiet: bool
+    bundle: Path,
+    data: str,
+    subject: str,
+    store: Path,
+    key_file: Path | None,
+    labels: int,
+    strategy: str | None,
+    seed: int,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     """Adapt the head of BUNDLE to one person in the real runtime, as that person's phone would.
 
     Labels come from the first half of the person's recording and are kept in the store; the second
-    half tests what changed. The old head stays when held-out labels say that the new one is worse.
+    half tests what changed. The old head stays when held-out labels say that the new one is worse. A
+    store that is made with --key-file is encrypted with that key. After Ctrl-C the same command goes on
+    where it was, unless the bundle's recipe says otherwise.
     """
     from pen_mobile.contract.folder import open_bundle
     from pen_mobile.evaluation.personalization import adapt_one
     from pen_mobile.phone.phone import Phone
     from pen_mobile.subjects.load import load_table
 
-    output = Output(as_json, quiet)
+    output, key = Output(as_json, quiet), read_key(key_file)
     table = load_table(data, open_bundle(bundle).manifest.frame_size, output.progress)
     table.rows_of(subject)  # a wrong name is refused before a store is made
-    with Phone.open(bundle, store) as phone:
-        result = adapt_one(phone, table, subject, labels, seed)
+    with Phone.open(bundle, store, key=key) as phone:
+        if phone.store.change is not None:
+            output.progress.say(f"{store}: {phone.store.change}")
+        phone.check_strategy(strategy)
+        result = adapt_one(phone, table, subject, labels, seed, strategy)
     rows = [(name, *_agreement_cells(getattr(result, name)._asdict())) for name in ("before", "after", "own_mean")]
     output.finish(
         {"subject": subject, "store": str(store), "synthetic": table.synthetic} | result.as_json(),
         [
             f"{'accepted' if result.adaptation.accepted else 'refused'}: {result.adaptation.reason}",
-            f"{result.adaptation.steps} steps in {result.adaptation.seconds * 1e3:.0f} ms",
+            *_adaptation_lines(result.adaptation),
             Table(("second half", "CCC valence", "CCC arousal", "RMSE valence", "RMSE arousal"), rows),
             f"{subject}: the store is {store}{invented(table.synthetic)}",
         ],
@@ -263,7 +258,9 @@ def adapt(
 
 cli.add_command(data)
 cli.add_command(phone)
+cli.add_command(predict)
 cli.add_command(protocol)
+cli.add_command(simulate_day)
 
 
 _SIGNATURES = {
@@ -300,8 +297,13 @@ def _int8_lines(part: Any) -> list[Any]:
     return [Table(("tried: stays in float", f"CCC loss (at most {part.max_ccc_loss:g})", "cosine"), rows)]
 
 
-def _weights(gate: list[float]) -> str:
-    return " ".join(f"{weight:.3f}" for weight in gate)
+def _adaptation_lines(adaptation: Adaptation) -> list[str]:
+    done = f"{adaptation.way or 'nothing'}: {adaptation.steps} steps in {adaptation.seconds * 1e3:.0f} ms"
+    if adaptation.judged_by is not None:
+        blocks = "blocks of time" if adaptation.by_time else "single labels"
+        done += f"; judged by {adaptation.judged_by} on {adaptation.judged_on} labels, {blocks}"
+    resumed = [] if adaptation.resumed_from is None else [f"went on after {adaptation.resumed_from} steps done before"]
+    return [done, *resumed, *([] if adaptation.discarded is None else [adaptation.discarded])]
 
 
 def _agreement_cells(values: dict[str, float | None]) -> list[str]:

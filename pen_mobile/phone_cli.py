@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from pen_mobile.errors import BadInput
+from pen_mobile.key_file import key_option, read_key
 from pen_mobile.output import PATH, Output, Table, output_options
 
 if TYPE_CHECKING:
@@ -25,8 +26,7 @@ def phone() -> None:
 
 def _store_options(command: Command) -> Command:
     store = click.option("--store", required=True, type=PATH, help="The owner's personal store.")
-    key = click.option("--key-file", type=PATH, help="Key of an encrypted store: 32 bytes, or 64 hexadecimal digits.")
-    return store(key(output_options(command)))
+    return store(key_option(output_options(command)))
 
 
 @phone.command()
@@ -106,26 +106,39 @@ def delete_data(store: Path, key_file: Path | None, yes: bool, as_json: bool, qu
     output.finish(dict(deleted), [line])
 
 
+@phone.command()
+@_store_options
+@click.option("--bundle", required=True, type=PATH, help="The bundle that the store is to belong to.")
+@click.option("--yes", is_flag=True, help="Really do it.")
+def rebase(store: Path, key_file: Path | None, bundle: Path, yes: bool, as_json: bool, quiet: bool) -> None:
+    """Move the store to a bundle with another backbone: its samples and heads are deleted, its history stays.
+
+    Features of one backbone mean nothing to another, and no face was kept that new ones could be made from.
+    """
+    from pen_mobile.contract.folder import open_bundle
+    from pen_mobile.phone.store import owner_of
+    from pen_mobile.phone.vault import Vault
+
+    output = Output(as_json, quiet)
+    owner = owner_of(open_bundle(bundle))
+    with _open(store, key_file) as vault:
+        held = vault.status()
+    if owner.understands(held.bundle):
+        raise BadInput(f"{store}: {bundle} has the store's own backbone; nothing is lost by using it, nothing was done")
+    if not yes:
+        raise BadInput(
+            f"{store}: this deletes {held.samples} samples and the heads made from them for good; their history stays; "
+            "add --yes"
+        )
+    with Vault(store, owner, key=read_key(key_file), on_other_backbone="forget") as vault:
+        change = vault.change
+    output.finish({"samples": held.samples, "change": change}, [f"{store}: {change}"])
+
+
 def _open(store: Path, key_file: Path | None) -> Vault:
     from pen_mobile.phone.vault import Vault
 
-    return Vault(store, key=None if key_file is None else _read_key(key_file))
-
-
-def _read_key(path: Path) -> bytes:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise BadInput(f"{path}: the key cannot be read: {error.strerror}") from None
-    if len(content) == 32:
-        return content
-    try:
-        key = bytes.fromhex(content.decode("ascii").strip())
-    except ValueError:
-        key = b""
-    if len(key) != 32:
-        raise BadInput(f"{path} is not a key: it must hold 32 bytes, or 64 hexadecimal digits")
-    return key
+    return Vault(store, key=read_key(key_file))
 
 
 _STATE_HEAD = ("version", "parent", "status", "when", "labels", "error before", "error after", "reason")

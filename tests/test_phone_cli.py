@@ -38,9 +38,17 @@ def refused(*arguments: object) -> str:
 def make_store(path: Path, key: bytes | None = None) -> None:
     with Vault(path, Owner("c" * 64, 4, 16), key=key) as vault:
         vault.add(np.eye(4, dtype=np.float32), np.zeros((4, 2), np.float32))
-        vault.accept(b"1" * 16, {"reason": "better", "labels": 30, "error_before": 0.3, "error_after": 0.25})
-        vault.accept(b"2" * 16, {"reason": "better still", "labels": 35, "error_before": 0.25, "error_after": 0.2})
-        vault.reject(REFUSED)
+        vault.accept(
+            b"1" * 16,
+            {"reason": "better", "labels": 30, "error_before": 0.3, "error_after": 0.25},
+            started_from=vault.head_in_use(),
+        )
+        vault.accept(
+            b"2" * 16,
+            {"reason": "better still", "labels": 35, "error_before": 0.25, "error_after": 0.2},
+            started_from=vault.head_in_use(),
+        )
+        vault.reject(REFUSED, started_from=vault.head_in_use())
 
 
 @pytest.fixture

@@ -20,11 +20,13 @@ class SourceFrames:
 
     Attributes:
         table: frames and labels of all source people.
+        training: all rows that the run learned from.
         calibration: training rows that cover people and the affect plane.
         judged: validation rows, which neither training nor calibration has seen.
     """
 
     table: SubjectTable
+    training: Rows
     calibration: Rows
     judged: Rows
 
@@ -51,7 +53,7 @@ def source_frames(run: Run, data: str | None, side: int, per_cell: int, judged: 
     training, held_out = validation_split(table, run.config.validation_fraction, seed)
     calibration = covering_rows(table, training, side, per_cell, seed)
     chosen = np.random.default_rng(seed).permutation(held_out)[:judged]
-    return SourceFrames(table, calibration, np.sort(chosen))
+    return SourceFrames(table, training, calibration, np.sort(chosen))
 
 
 def covering_rows(table: SubjectTable, rows: Rows, side: int, per_cell: int, seed: int) -> Rows:

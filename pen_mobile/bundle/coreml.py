@@ -19,9 +19,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pen_mobile.bundle.head_methods import HeadProgram
 from pen_mobile.bundle.head_program import PredictProgram, TrainProgram
 from pen_mobile.bundle.mil_evaluation import Arrays, constants
 from pen_mobile.bundle.mlpackage import Package
+from pen_mobile.bundle.ridge_program import LOOSENESS, RidgeProgram
 from pen_mobile.errors import PenMobileError
 from pen_mobile.network.backbone import Backbone
 
@@ -81,26 +83,33 @@ def convert_backbone(backbone: Backbone, weights: Weights, about: About) -> Core
     size = backbone.input_size
     shape = (1, 3, size, size)
     image = ct.ImageType(name=FRAME, shape=shape, color_layout=ct.colorlayout.RGB)
-    converted = _convert(backbone.eval(), (torch.zeros(shape),), [image], [FEATURE], half=weights != "fp32")
+    converted = _translate(backbone.eval(), (torch.zeros(shape),), [image], [FEATURE], half=weights != "fp32")
     inputs = [Port(FRAME, f"Face crop, {size} x {size} pixels, RGB, 0 to 255; normalised inside.")]
     outputs = [Port(FEATURE, f"Feature z, float32 [1, {backbone.feature_size}].")]
     purpose = f"{backbone.name}: a face becomes a feature; weights stored as {weights}."
     return _finish(_compress(converted, weights), purpose, inputs, outputs, about)
 
 
-def convert_predict(program: PredictProgram, about: About) -> CoreMLModel:
-    """Convert ``(parameters, z) -> (affect, gate)``, in float32."""
+def convert_head(program: HeadProgram, about: About) -> CoreMLModel:
+    """Convert one of the head's methods, in float32, with the inputs and outputs of the torch program."""
+    if isinstance(program, PredictProgram):
+        return _convert_predict(program, about)
+    if isinstance(program, TrainProgram):
+        return _convert_train(program, about)
+    return _convert_ridge(program, about)
+
+
+def _convert_predict(program: PredictProgram, about: About) -> CoreMLModel:
     inputs = [_parameters(program), Port("z", f"Features, float32 [1, {program.batch}, {program.feature_size}].")]
     outputs = [
         Port("affect", "Valence, then arousal, of each feature, each from -1 to 1."),
         Port("gate", "Weight of each expert for each feature; they sum to 1."),
     ]
     purpose = "The head: features become valence and arousal (predict). Parameters are an input."
-    return _convert_head(program, program.example_inputs(), purpose, inputs, outputs, about)
+    return _convert(program, purpose, inputs, outputs, about)
 
 
-def convert_train(program: TrainProgram, about: About) -> CoreMLModel:
-    """Convert ``(state.., z, y, weight, hyper) -> (state'.., loss)``, in float32."""
+def _convert_train(program: TrainProgram, about: About) -> CoreMLModel:
     k, b = program.steps, program.batch
     slots = [Port(name, "Optimizer slot of the state; starts at zero.") for name in list(program.state_shapes())[1:]]
     state = [_parameters(program), *slots]
@@ -115,31 +124,43 @@ def convert_train(program: TrainProgram, about: About) -> CoreMLModel:
         *(Port(port.name + _SUFFIX, f"{port.name} after the steps.") for port in state),
         Port("loss", "Loss before each step."),
     ]
-    purpose = f"The head: {k} training step(s) on the phone, state in and state out (train)."
-    return _convert_head(program, program.example_inputs(), purpose, inputs, outputs, about)
+    purpose = f"The head: {k} training step(s) with {program.optimizer_name} on the phone, state in and state out."
+    return _convert(program, purpose, inputs, outputs, about)
 
 
-def _parameters(program: PredictProgram | TrainProgram) -> Port:
+def _convert_ridge(program: RidgeProgram, about: About) -> CoreMLModel:
+    n = program.labels
+    inputs = [
+        _parameters(program),
+        Port("z", f"Features, float32 [1, {n}, {program.feature_size}]."),
+        Port("y", "Labels: valence, then arousal, each from -1 to 1."),
+        Port("weight", "Share of each sample; 0 pads."),
+        Port("looseness", f"How far experts may move, 0 to {LOOSENESS[-1]:g}; 0 moves everybody's offset alone."),
+    ]
+    outputs = [Port("parameters" + _SUFFIX, "parameters fitted to the labels.")]
+    purpose = f"The head: fitted to at most {n} labels in closed form (ridge)."
+    return _convert(program, purpose, inputs, outputs, about)
+
+
+def _parameters(program: HeadProgram) -> Port:
     shape = [1, 3 * program.expert_count, program.feature_size + 1]
     return Port("parameters", f"Gate rows, then valence and arousal of every expert; bias last; float32 {shape}.")
 
 
-def _convert_head(
-    program: nn.Module,
-    examples: tuple[Tensor, ...],
-    purpose: str,
-    inputs: Sequence[Port],
-    outputs: Sequence[Port],
-    about: About,
+def _convert(
+    program: HeadProgram, purpose: str, inputs: Sequence[Port], outputs: Sequence[Port], about: About
 ) -> CoreMLModel:
     import coremltools as ct
 
+    examples = program.example_inputs()
     arrays = [ct.TensorType(name=port.name, shape=x.shape) for port, x in zip(inputs, examples, strict=True)]
-    converted = _convert(program.eval(), examples, arrays, [port.name for port in outputs], half=False)
+    converted = _translate(program.eval(), examples, arrays, [port.name for port in outputs], half=False)
     return _finish(converted, purpose, inputs, outputs, about)
 
 
-def _convert(module: nn.Module, examples: tuple[Tensor, ...], inputs: list[Any], outputs: list[str], half: bool) -> Any:
+def _translate(
+    module: nn.Module, examples: tuple[Tensor, ...], inputs: list[Any], outputs: list[str], half: bool
+) -> Any:
     import coremltools as ct
 
     precision = ct.precision.FLOAT16 if half else ct.precision.FLOAT32

@@ -7,15 +7,14 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from pen_mobile.bundle.coreml import About, CoreMLModel, Weights, convert_backbone, convert_predict, convert_train
+from pen_mobile.bundle.coreml import About, CoreMLModel, Weights, convert_backbone, convert_head
 from pen_mobile.bundle.export import Exporter
 from pen_mobile.bundle.mil_evaluation import different_weights, stored_weights, weights_digest
 from pen_mobile.bundle.mlpackage import unpacked, write_archive
 from pen_mobile.bundle.recipe import Recipe
-from pen_mobile.contract.manifest import Manifest
+from pen_mobile.contract.manifest import Manifest, Precision
 from pen_mobile.errors import PenMobileError
-from pen_mobile.learning.run import Run
-from pen_mobile.network.backbone import Backbone
+from pen_mobile.learning.run import Run, TrainedBackbone
 from pen_mobile.progress import Task
 
 
@@ -29,13 +28,12 @@ class CoreMLExporter(Exporter):
         super().__init__(run, recipe, task)
         self.parts: dict[str, dict[str, Any]] = {}
 
-    def _write_backbone(self, path: Path, backbone: Backbone) -> None:
-        self._write(path, {self.backbone_method: convert_backbone(backbone, self._weights, self._about)})
+    def _write_backbone(self, path: Path, backbone: TrainedBackbone) -> None:
+        self._write(path, {self.backbone_method: convert_backbone(backbone.network(), self._weights, self._about)})
 
     def _write_head(self, path: Path) -> None:
-        predict = convert_predict(self._predict_program(), self._about)
-        train = convert_train(self._train_program(), self._about)
-        self._write(path, {"predict": predict, "train": train})
+        programs = self.methods.programs()
+        self._write(path, {name: convert_head(program, self._about) for name, program in programs.items()})
 
     def _write(self, path: Path, models: Mapping[str, CoreMLModel]) -> None:
         write_archive(path, {name: model.package for name, model in models.items()})
@@ -46,11 +44,16 @@ class CoreMLExporter(Exporter):
 
     def _manifest(self, folder: Path) -> Manifest:
         values = super()._manifest(folder).model_dump()
-        values |= {"runtime": "coreml", "precision": self._weights}
-        for program in (values["backbone"], values["head"]["predict"], values["head"]["train"]):
+        values |= {"runtime": "coreml"}
+        head = values["head"]
+        for program in (values["backbone"], head["predict"], *head["train"], head["ridge"]):
             if program is not None:
                 program["coreml"] = self.parts[program["method"]]
         return Manifest.model_validate(values)
+
+    @property
+    def _precision(self) -> Precision:
+        return self._weights
 
     @property
     def _weights(self) -> Weights:

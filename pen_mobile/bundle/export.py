@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from pen_mobile.bundle.golden import Golden
-from pen_mobile.bundle.head_program import PredictProgram, TrainProgram
+from pen_mobile.bundle.head_methods import HeadMethods
+from pen_mobile.bundle.identity import backbone_identity, int8_numbers
 from pen_mobile.bundle.lowered_cache import LoweredCache
 from pen_mobile.bundle.lowering import Lowered, lower
 from pen_mobile.bundle.recipe import Recipe
@@ -27,21 +30,15 @@ from pen_mobile.contract.manifest import (
     BackbonePart,
     CropPart,
     GoldenPart,
-    HeadPart,
-    HyperParameter,
     Manifest,
-    PredictPart,
+    Precision,
     QuantizationPart,
     SourcePart,
-    StateTensor,
-    TrainPart,
 )
 from pen_mobile.contract.signature import read_private_key
 from pen_mobile.errors import PenMobileError
 from pen_mobile.files import new_folder, refuse_existing, replacing
-from pen_mobile.learning.run import Run
-from pen_mobile.network.backbone import Backbone
-from pen_mobile.network.optimizers import OPTIMIZERS
+from pen_mobile.learning.run import Run, TrainedBackbone
 from pen_mobile.progress import SILENT, Progress, Task
 from pen_mobile.resources import contract_folder
 from pen_mobile.subjects.faces import CropRecipe
@@ -54,7 +51,6 @@ if TYPE_CHECKING:
 _PARAMETERS = "head-parameters.f32"
 _GOLDEN = "golden.safetensors"
 _STORE = "personal_store.sql"
-_PREDICT_BATCH = 32
 
 
 @dataclass
@@ -153,10 +149,11 @@ class Exporter:
 
     def __init__(self, run: Run, recipe: Recipe, task: Task) -> None:
         self.run, self.recipe, self.task = run, recipe, task
-        self.backbone = run.backbone()
+        self.backbone = run.trained_backbone()
         self.seconds: dict[str, float] = {}
         self.undelegated: dict[str, list[str]] = {}
         self.cache = LoweredCache(run.folder / "lowered")
+        self.methods = HeadMethods(run.record.feature_size, run.record.expert_count, recipe.head)
         self.head = run.expert_head()
         self.int8: Int8 | None = None
         self.data: str | None = None
@@ -186,8 +183,28 @@ class Exporter:
         return Exported(verification, sizes, self.seconds, self.undelegated, self._quantization)
 
     def _golden(self) -> Golden:
+        """Return the vectors that an earlier export of the same model made, or let the float model answer again."""
+        key = {"golden": self._model_key(), "head": self.recipe.head.model_dump()}
+        kept = self.cache.get_arrays(key)
+        if kept is not None:
+            return Golden.from_arrays(kept[0])
+        backbone = None if self.backbone is None else self.backbone.network()
         answers = None if self.int8 is None else self.int8.golden
-        return make_golden(self.run, self.backbone, self.recipe.head, self.head, answers)
+        golden = make_golden(self.run, backbone, self.recipe.head, self.head, answers)
+        self.cache.put_arrays(key, golden.arrays(), {})
+        return golden
+
+    def _model_key(self) -> dict[str, Any]:
+        """Return what names the model that ships, and the number format of its backbone."""
+        return {
+            "backbone": self._digest,
+            "head": hashlib.sha256(self.head.packed.detach().numpy().tobytes()).hexdigest(),
+            "numbers": self._numbers(),
+        }
+
+    @cached_property
+    def _digest(self) -> str | None:
+        return None if self.backbone is None else self.backbone.digest()
 
     def _quantize(self) -> None:
         from pen_mobile.bundle.int8 import make_int8
@@ -199,30 +216,27 @@ class Exporter:
     def _quantization(self) -> QuantizationPart | None:
         return None if self.int8 is None else self.int8.part
 
-    def _write_backbone(self, path: Path, backbone: Backbone) -> None:
+    @property
+    def _precision(self) -> Precision:
+        return self.recipe.precision
+
+    def _write_backbone(self, path: Path, backbone: TrainedBackbone) -> None:
         if self.int8 is not None:
             self._keep(path, self.int8.lowered)
             return
-        key = {"backbone": backbone.digest(), "backend": self.recipe.backend}
+        key = {"backbone": self._digest, "backend": self.recipe.backend}
         self._keep(path, self._lowered(key, lambda: self._lower_backbone(backbone)))
 
-    def _lower_backbone(self, backbone: Backbone) -> Lowered:
-        size = backbone.input_size
-        return lower({"forward": (simplify(backbone), (torch.zeros(1, 3, size, size),))}, self.recipe.backend)
+    def _lower_backbone(self, backbone: TrainedBackbone) -> Lowered:
+        frame = torch.zeros(1, 3, backbone.input_size, backbone.input_size)
+        return lower({"forward": (simplify(backbone.network()), (frame,))}, self.recipe.backend)
 
     def _write_head(self, path: Path) -> None:
-        record, head = self.run.record, self.recipe.head
-        key: dict[str, Any] = {
-            "features": record.feature_size,
-            "experts": record.expert_count,
-            "predict batch": _PREDICT_BATCH,
-        }
-        key |= {"optimizer": head.optimizer, "steps": head.steps_per_call, "batch": head.batch}
-        self._keep(path, self._lowered(key, self._lower_head))
+        self._keep(path, self._lowered(self.methods.facts(), self._lower_head))
 
     def _lower_head(self) -> Lowered:
-        predict, train = self._predict_program(), self._train_program()
-        return lower({"predict": (predict, predict.example_inputs()), "train": (train, train.example_inputs())})
+        programs = self.methods.programs()
+        return lower({name: (program, program.example_inputs()) for name, program in programs.items()})
 
     def _lowered(self, key: dict[str, Any], make: Callable[[], Lowered]) -> Lowered:
         """Return the program that an earlier export made for ``key``, or make and keep it."""
@@ -232,25 +246,17 @@ class Exporter:
             self.cache.put(key, program)
         return program
 
-    def _predict_program(self) -> PredictProgram:
-        record = self.run.record
-        return PredictProgram(record.feature_size, record.expert_count, _PREDICT_BATCH)
-
-    def _train_program(self) -> TrainProgram:
-        record, head = self.run.record, self.recipe.head
-        return TrainProgram(record.feature_size, record.expert_count, head.optimizer, head.steps_per_call, head.batch)
-
     def _manifest(self, folder: Path) -> Manifest:
         recipe = self.recipe
         return Manifest(
             format="pen-mobile-bundle",
             schema_version=1,
             recipe=recipe.name,
-            precision=recipe.precision,
+            precision=self._precision,
             affect=("valence", "arousal"),
             affect_range=(-1, 1),
             backbone=self._backbone_part(),
-            head=self._head_part(),
+            head=self.methods.part(self.head_file, _PARAMETERS),
             quantization=self._quantization,
             adaptation=recipe.adaptation,
             golden=GoldenPart(
@@ -266,39 +272,26 @@ class Exporter:
 
     def _backbone_part(self) -> BackbonePart | None:
         backbone = self.backbone
-        if backbone is None:
+        if backbone is None or self._digest is None:
             return None
-        crop = asdict(CropRecipe()) | (self.run.record.data["crop"] or {}) | {"size": backbone.input_size}
+        crop = CropPart(**asdict(CropRecipe()) | (self.run.record.data["crop"] or {}) | {"size": backbone.input_size})
         return BackbonePart(
             file=self.backbone_file,
             method=self.backbone_method,
             name=backbone.name,
             feature_size=backbone.feature_size,
-            crop=CropPart(**crop),
+            crop=crop,
             mean=backbone.mean,
             std=backbone.std,
             backend=None if self.recipe.coreml else self.recipe.backend,
+            identity=backbone_identity(self._digest, crop, self._numbers()),
         )
 
-    def _head_part(self) -> HeadPart:
-        head, train = self.recipe.head, self._train_program()
-        defaults = {"learning_rate": head.learning_rate, "lambda_1": head.lambda_1}
-        return HeadPart(
-            file=self.head_file,
-            initial_parameters=_PARAMETERS,
-            expert_count=train.expert_count,
-            feature_size=train.feature_size,
-            state=[StateTensor(name=name, shape=shape) for name, shape in train.state_shapes().items()],
-            predict=PredictPart(method="predict", batch=_PREDICT_BATCH),
-            train=TrainPart(
-                method="train",
-                steps=train.steps,
-                batch=train.batch,
-                optimizer=head.optimizer,
-                constants=OPTIMIZERS[head.optimizer].constants,
-                hyper=[HyperParameter(name=name, default=defaults[name]) for name in train.hyper_names],
-            ),
-        )
+    def _numbers(self) -> dict[str, Any]:
+        """Return the number format of the backbone, in all that decides its features."""
+        if self.int8 is None or self.recipe.quantization is None:
+            return {"format": self._precision}
+        return int8_numbers(self.run, self.recipe.quantization, self.int8.part, self.int8.lowered.buffer)
 
     def _source_part(self) -> SourcePart:
         record = self.run.record
@@ -318,8 +311,9 @@ class Exporter:
     def _insist(self, verification: Verification) -> None:
         for check in verification.checks:
             if not check.passed:
+                exact = "torch's int8 graph" if check.name == "features" and self.int8 else "the float model"
                 raise PenMobileError(
-                    f"recipe {self.recipe.name}: {check.name} differ from the float model by "
+                    f"recipe {self.recipe.name}: {check.name} differ from {exact} by "
                     f"{check.largest_error:.2g}, more than the {check.tolerance:.2g} it allows; nothing was exported"
                 )
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pen_mobile.files import new_folder, refuse_existing, write_json
+
 Floats = NDArray[np.float32]
+
+RIDGE_LOOSENESS = 1.0
+NO_FRAMES = np.empty((0, 1, 1, 3), np.uint8)
 
 
 @dataclass(frozen=True)
@@ -22,8 +29,10 @@ class Golden:
         affect, gate: what the initial head says, ``[G, 2]`` and ``[G, n_s]``.
         batches: rows of each training step, int32 ``[T, B]``, T 20 or the next multiple of the steps
             in one call; -1 pads a short batch.
-        losses: loss before each step, ``[T]``.
-        parameters: the packed matrix after all steps, ``[1, 3 n_s, D_z + 1]``.
+        losses: per optimizer, the loss before each step, ``[T]``.
+        parameters: per optimizer, the packed matrix after all steps, ``[1, 3 n_s, D_z + 1]``.
+        ridge: the packed matrix after fitting all examples in closed form with :data:`RIDGE_LOOSENESS`; None where
+            the bundle carries no such method.
         int8_features: z of the frames as torch computes them with the backbone in int8, ``[G, D_z]``; None when
             the backbone is in float.
     """
@@ -34,20 +43,64 @@ class Golden:
     affect: Floats
     gate: Floats
     batches: NDArray[np.int32]
-    losses: Floats
-    parameters: Floats
+    losses: dict[str, Floats]
+    parameters: dict[str, Floats]
+    ridge: Floats | None = None
     int8_features: Floats | None = None
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return every array by name; those of one optimizer are called ``losses.adam`` and so on."""
+        found: dict[str, NDArray[Any]] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, dict):
+                found |= {f"{field.name}.{optimizer}": array for optimizer, array in value.items()}
+            elif value is not None:
+                found[field.name] = value
+        return {name: np.ascontiguousarray(array) for name, array in found.items()}
 
     def write(self, path: Path) -> None:
         """Write as safetensors."""
         from safetensors.numpy import save_file
 
-        arrays = {field.name: getattr(self, field.name) for field in fields(self)}
-        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items() if array is not None}, path)
+        save_file(self.arrays(), path)
+
+    def write_plain(self, folder: Path, initial_parameters: Floats) -> None:
+        """Write one file of raw little-endian numbers for each array, and ``golden.json`` that lists them.
+
+        For tests in languages without a safetensors reader; row-major, nothing before or after the numbers.
+
+        Args:
+            folder: to make.
+            initial_parameters: the head that answered, which a bundle has in a file of its own.
+
+        Raises:
+            BadInput: ``folder`` exists.
+        """
+        refuse_existing(folder)
+        with new_folder(folder) as new:
+            index = {}
+            for name, array in (self.arrays() | {"initial_parameters": initial_parameters}).items():
+                little = array.astype(array.dtype.newbyteorder("<"))
+                (new / f"{name}.bin").write_bytes(little.tobytes())
+                index[name] = {"file": f"{name}.bin", "dtype": array.dtype.name, "shape": list(array.shape)}
+            write_json(new / "golden.json", index)
 
     @classmethod
     def read(cls, path: Path) -> Golden:
         """Read back what :meth:`write` wrote."""
         from safetensors.numpy import load_file
 
-        return cls(**load_file(path))
+        return cls.from_arrays(load_file(path))
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Golden:
+        """Make one again of what :meth:`arrays` returned."""
+        values: dict[str, Any] = {"losses": {}, "parameters": {}}
+        for name, array in arrays.items():
+            field, _, optimizer = name.partition(".")
+            if optimizer:
+                values[field][optimizer] = array
+            else:
+                values[field] = array
+        return cls(**values)

@@ -94,16 +94,27 @@ class Optimizer(nn.Module, ABC):
     hyper_names: tuple[str, ...] = ("learning_rate",)
 
     @abstractmethod
-    def forward(self, packed: Tensor, slots: list[Tensor], gradient: Tensor, lr: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Return the new parameters and the new slots."""
+    def forward(
+        self, packed: Tensor, slots: list[Tensor], gradient: Tensor, lr: Tensor, step: int
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Take a call's step number ``step`` (from 0): return the new parameters and the new slots."""
+
+    def gradient_scale(self, step: int) -> float:
+        """Return what the gradient of a call's step number ``step`` arrives multiplied by."""
+        return 1.0
+
+    def finish(self, slots: list[Tensor], steps: int) -> list[Tensor]:
+        """Return the slots as the host sees them after a call of so many steps."""
+        return slots
 
 
 class Adadelta(Optimizer):
-    """Adadelta (Zeiler 2012, https://arxiv.org/abs/1212.5701) with both averages divided by 1 - rho.
+    """Adadelta (Zeiler 2012, https://arxiv.org/abs/1212.5701), the same numbers with fewer passes over memory.
 
-    With ``A = E[g^2] / (1 - rho)``, ``D = E[dx^2] / (1 - rho)`` and ``eps' = eps / (1 - rho)`` the update
-    is ``A = rho A + g^2; q = (D + eps') / (A + eps'); x -= lr g sqrt(q); D = rho D + g^2 q``: the same
-    numbers with fewer passes over memory.
+    Both averages are kept divided by 1 - rho: with ``A = E[g^2] / (1 - rho)``, ``D = E[dx^2] / (1 - rho)`` and
+    ``eps' = eps / (1 - rho)`` a step is ``A = rho A + g^2; u = g sqrt((D + eps') / (A + eps')); x -= lr u;
+    D = rho D + u^2``. Within a call A is also divided by rho^k after k steps, so that no step has to decay it: the
+    gradient comes multiplied by ``rho^(-k/2)``, and u stays what it was, for its denominator has the square of that.
     """
 
     slot_names = ("scaled_square_average", "scaled_delta_average")
@@ -114,13 +125,21 @@ class Adadelta(Optimizer):
         self.rho = constants["rho"]
         self.eps = constants["eps"] / (1 - self.rho)
 
-    def forward(self, packed: Tensor, slots: list[Tensor], gradient: Tensor, lr: Tensor) -> tuple[Tensor, list[Tensor]]:
+    def gradient_scale(self, step: int) -> float:
+        return float(self.rho ** (-0.5 * (step + 1)))
+
+    def forward(
+        self, packed: Tensor, slots: list[Tensor], gradient: Tensor, lr: Tensor, step: int
+    ) -> tuple[Tensor, list[Tensor]]:
         square, delta = slots
-        g2 = gradient * gradient
-        square = square * self.rho + g2
-        q = (delta + self.eps) / (square + self.eps)
-        packed = packed - gradient * torch.sqrt(q) * lr
-        return packed, [square, delta * self.rho + g2 * q]
+        square = square + gradient * gradient
+        denominator = square + self.eps * self.gradient_scale(step) ** 2
+        update = gradient * torch.sqrt((delta + self.eps) / denominator)
+        return packed - update * lr, [square, delta * self.rho + update * update]
+
+    def finish(self, slots: list[Tensor], steps: int) -> list[Tensor]:
+        square, delta = slots
+        return [square * self.rho**steps, delta]
 
 
 class Sgd(Optimizer):
@@ -132,7 +151,9 @@ class Sgd(Optimizer):
         super().__init__()
         self.momentum = OPTIMIZERS["sgd"].constants["momentum"]
 
-    def forward(self, packed: Tensor, slots: list[Tensor], gradient: Tensor, lr: Tensor) -> tuple[Tensor, list[Tensor]]:
+    def forward(
+        self, packed: Tensor, slots: list[Tensor], gradient: Tensor, lr: Tensor, step: int
+    ) -> tuple[Tensor, list[Tensor]]:
         buffer = slots[0] * self.momentum + gradient
         return packed - buffer * lr, [buffer]
 
@@ -140,11 +161,14 @@ class Sgd(Optimizer):
 class Adam(Optimizer):
     """Adam (Kingma & Ba 2015, https://arxiv.org/abs/1412.6980) with bias correction.
 
+    Both averages are kept divided by 1 - beta, for fewer passes over memory: with ``M = m / (1 - beta_1)``,
+    ``V = v / (1 - beta_2)`` and ``r = sqrt((1 - beta_2^t) / (1 - beta_2))`` the step
+    ``lr m^ / (sqrt(v^) + eps)`` is ``(lr r (1 - beta_1) / (1 - beta_1^t)) M / (sqrt(V) + r eps)``.
     The corrections ``1 - beta^t`` are slots of their own, ``k' = beta k + (1 - beta)``, so that no step
     count is needed and all slots start at zero.
     """
 
-    slot_names = ("average", "square_average", "correction_1", "correction_2")
+    slot_names = ("scaled_average", "scaled_square_average", "correction_1", "correction_2")
     scalar_slots = ("correction_1", "correction_2")
 
     def __init__(self) -> None:
@@ -152,14 +176,17 @@ class Adam(Optimizer):
         constants = OPTIMIZERS["adam"].constants
         self.beta1, self.beta2, self.eps = constants["beta1"], constants["beta2"], constants["eps"]
 
-    def forward(self, packed: Tensor, slots: list[Tensor], gradient: Tensor, lr: Tensor) -> tuple[Tensor, list[Tensor]]:
+    def forward(
+        self, packed: Tensor, slots: list[Tensor], gradient: Tensor, lr: Tensor, step: int
+    ) -> tuple[Tensor, list[Tensor]]:
         average, square, first, second = slots
-        average = average * self.beta1 + gradient * (1 - self.beta1)
-        square = square * self.beta2 + gradient * gradient * (1 - self.beta2)
+        average = average * self.beta1 + gradient
+        square = square * self.beta2 + gradient * gradient
         first = first * self.beta1 + (1 - self.beta1)
         second = second * self.beta2 + (1 - self.beta2)
-        step = average / (torch.sqrt(square / second) + self.eps)
-        return packed - step * (lr / first), [average, square, first, second]
+        root = torch.sqrt(second * (1 / (1 - self.beta2)))
+        update = average / (torch.sqrt(square) + root * self.eps)
+        return packed - update * (lr * (1 - self.beta1) * root / first), [average, square, first, second]
 
 
 _OPTIMIZER_PROGRAMS: dict[OptimizerName, type[Optimizer]] = {"adadelta": Adadelta, "sgd": Sgd, "adam": Adam}
@@ -177,6 +204,7 @@ class TrainProgram(_HeadProgram):
     def __init__(self, feature_size: int, expert_count: int, optimizer: OptimizerName, steps: int, batch: int) -> None:
         super().__init__(expert_count, batch)
         self.feature_size, self.steps, self.batch = feature_size, steps, batch
+        self.optimizer_name = optimizer
         self.optimizer = _OPTIMIZER_PROGRAMS[optimizer]()
         self.register_buffer("sum_gate", torch.ones(expert_count, expert_count))  # [n_s] -> the sum, n_s times
         self.register_buffer("total_affect", torch.ones(1, 2))
@@ -210,25 +238,27 @@ class TrainProgram(_HeadProgram):
         for k in range(self.steps):
             step = slice(k, k + 1)
             z_k, share = self.with_bias(z[step]), self._share(weight[step].reshape(1, self.batch, 1))
-            gradient, loss = self._gradient(packed, z_k, y[step], share, lambda_1)
-            packed, slots = self.optimizer(packed, slots, gradient, lr)
+            gradient, loss = self._gradient(packed, z_k, y[step], share, lambda_1, self.optimizer.gradient_scale(k))
+            packed, slots = self.optimizer(packed, slots, gradient, lr, k)
             losses.append(loss.reshape(1))
-        return (packed, *slots, torch.cat(losses) if self.steps > 1 else losses[0])
+        return (packed, *self.optimizer.finish(slots, self.steps), torch.cat(losses) if self.steps > 1 else losses[0])
 
     def _share(self, weight: Tensor) -> Tensor:
         """Normalise weights ``[1, B, 1]`` to sum 1 (all zero stays zero)."""
         total = functional.linear(weight.reshape(1, 1, self.batch), self.total_weight)
         return weight / torch.clamp(total, min=_TINY)
 
-    def _gradient(self, packed: Tensor, z: Tensor, y: Tensor, share: Tensor, lambda_1: Tensor) -> tuple[Tensor, Tensor]:
-        """Return dL/dP ``[1, 3 n_s, D_z + 1]`` and the loss ``[1, 1, 1]``."""
+    def _gradient(
+        self, packed: Tensor, z: Tensor, y: Tensor, share: Tensor, lambda_1: Tensor, scale: float
+    ) -> tuple[Tensor, Tensor]:
+        """Return ``scale`` dL/dP ``[1, 3 n_s, D_z + 1]`` and the loss ``[1, 1, 1]``."""
         logits, experts, gate, repeated, affect = self.evaluate(packed, z)
         residual = affect - y
         sign = torch.clamp(logits * _STEEP, -1.0, 1.0)
-        to_affect = functional.linear(residual * (share * 2.0), self.repeat_affect)
+        to_affect = functional.linear(residual * (share * (2.0 * scale)), self.repeat_affect)
         to_experts = to_affect * repeated
         u = functional.linear(to_affect * experts, self.sum_dimensions)
-        to_logits = gate * (u - functional.linear(gate * u, self.sum_gate)) + sign * (share * lambda_1)
+        to_logits = gate * (u - functional.linear(gate * u, self.sum_gate)) + sign * (share * (lambda_1 * scale))
         gradient = torch.bmm(torch.cat([to_logits, to_experts], dim=2).transpose(1, 2), z)
         squared = functional.linear(residual * residual, self.total_affect)
         absolute = functional.linear(logits * sign, self.total_gate)

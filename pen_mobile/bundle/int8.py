@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from lightning.fabric import Fabric
 from numpy.typing import NDArray
+from torch.fx import GraphModule
 
 from pen_mobile.bundle.calibration import SourceFrames, source_frames
 from pen_mobile.bundle.lowered_cache import LoweredCache
@@ -17,21 +18,21 @@ from pen_mobile.bundle.quantize import Quantizer, features_of
 from pen_mobile.bundle.recipe import QuantizationRecipe, Recipe
 from pen_mobile.bundle.reference import golden_frames
 from pen_mobile.bundle.sensitivity import Ladder, Loss, Trial, cosine
+from pen_mobile.bundle.simplify import simplify
 from pen_mobile.contract.manifest import QuantizationPart, QuantizationTrial
 from pen_mobile.errors import BadInput, PenMobileError
-from pen_mobile.learning.batches import Batch, FeatureSamples
 from pen_mobile.learning.features import extract_features
-from pen_mobile.learning.fit import Stage, fit
 from pen_mobile.learning.run import Run
 from pen_mobile.metrics import agreement
 from pen_mobile.network.backbone import Backbone
 from pen_mobile.network.heads import ExpertHead
-from pen_mobile.network.losses import source_loss
-from pen_mobile.subjects.splits import validation_split
+from pen_mobile.phone.executorch_runtime import executorch_runtime, use_threads
+from pen_mobile.provenance import core_count
 
 Floats = NDArray[np.float32]
 
 _BLOCK = 256  # frames in memory at once
+_TRIES = 3  # programs to make before giving up
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +65,7 @@ def make_int8(run: Run, recipe: Recipe, data: str | None, cache: LoweredCache) -
         BadInput: the run has no backbone, or its data cannot be had.
         PenMobileError: the budget cannot be met.
     """
-    backbone = run.backbone()
+    backbone = run.trained_backbone()
     if backbone is None:
         raise BadInput(
             f"recipe {recipe.name} quantizes the backbone, and {run.folder} has none: it was learned on features; "
@@ -78,7 +79,7 @@ def make_int8(run: Run, recipe: Recipe, data: str | None, cache: LoweredCache) -
         "config": run.record.config,
         "quantization": recipe.quantization.model_dump(),
     }
-    return _kept(run, key, cache) or _Maker(run, backbone, recipe, data).make(key, cache)
+    return _kept(run, key, cache) or _Maker(run, backbone.network(), recipe, data).make(key, cache)
 
 
 def _kept(run: Run, key: dict[str, object], cache: LoweredCache) -> Int8 | None:
@@ -91,12 +92,22 @@ def _kept(run: Run, key: dict[str, object], cache: LoweredCache) -> Int8 | None:
     return Int8(lowered, QuantizationPart.model_validate(values), arrays["golden"], head)
 
 
+@dataclass(frozen=True, eq=False)
+class _Attempt:
+    """A network in int8 that keeps to its budget, as torch and as the runtime compute it."""
+
+    network: GraphModule
+    lowered: Lowered
+    shipped: Trial
+
+
 class _Maker:
     """One quantization.
 
     Attributes:
         frames: source frames to calibrate and to judge with.
         head: the run's head.
+        trials: everything that was tried.
     """
 
     def __init__(self, run: Run, backbone: Backbone, recipe: Recipe, data: str | None) -> None:
@@ -110,76 +121,121 @@ class _Maker:
         self.head = run.expert_head()
         self.budget = Loss(settings.max_ccc_loss, settings.min_cosine)
         self.pixels = self.frames.pixels(self.frames.judged, backbone.input_size)
+        self.calibration = self.frames.pixels(self.frames.calibration, backbone.input_size)
         self.exact = _features(backbone, self.pixels)
         self.float_ccc = self._ccc(self.exact, self.head)
+        self.trials: list[Trial] = []
 
     def make(self, key: dict[str, object], cache: LoweredCache) -> Int8:
-        calibration = self.frames.pixels(self.frames.calibration, self.backbone.input_size)
-        quantizer = Quantizer(self.backbone, calibration)
-        ladder = Ladder(quantizer, self._loss, self.pixels)
-        float_blocks = ladder.fewest_float_blocks(self.budget, calibration)
-        if float_blocks is None:
-            raise self._over_budget(ladder.trials)
-        network = quantizer.quantize(float_blocks)
-        size = self.backbone.input_size
-        lowered = lower({"forward": (network, (torch.zeros(1, 3, size, size),))})
-        # What ships is the program, so its figures count; XNNPACK rounds a little differently from torch.
-        shipped = self._loss(runtime_features(lowered, self.pixels))
-        trials = [*ladder.trials, Trial(float_blocks, shipped)]
-        if not shipped.fits(self.budget):
-            raise self._over_budget(trials)
+        attempt = self._within_budget()
+        lowered, network = attempt.lowered, attempt.network
         head, after = self._tuned_head(lowered)
-        part = self._part(float_blocks, shipped, trials, len(calibration), after)
-        made = Int8(lowered, part, features_of(network, golden_frames(size)), head)
+        part = self._part(attempt.shipped, after)
+        made = Int8(lowered, part, features_of(network, golden_frames(self.backbone.input_size)), head)
         cache.put(key, lowered)
         packed = head.packed.detach().numpy()
         cache.put_arrays(key | {"what": "int8"}, {"golden": made.golden, "packed": packed}, part.model_dump())
         return made
 
+    def _within_budget(self) -> _Attempt:
+        network, epochs = simplify(self.backbone), self.settings.qat_epochs
+        quantizer = Quantizer(network, self.calibration)
+        attempt = self._attempt(quantizer, 0)
+        if attempt is None and epochs:
+            tuned = quantizer.fine_tune(self._lessons(epochs), self.settings.qat_learning_rate)
+            attempt = self._attempt(Quantizer(tuned, self.calibration), epochs)
+        if attempt is None:
+            raise self._over_budget()
+        return attempt
+
+    def _attempt(self, quantizer: Quantizer, qat_epochs: int) -> _Attempt | None:
+        """Keep as few blocks in float as the budget allows; what ships is the program, so its figures count.
+
+        XNNPACK rounds a little differently from torch. What that costs is taken off the budget before the next try.
+        """
+        ladder = Ladder(quantizer, self._loss, self.pixels, self.calibration, self.settings.max_float_share)
+        budget = self.budget
+        for _ in range(_TRIES):
+            known = len(ladder.trials)
+            trial = ladder.fewest_float_blocks(budget)
+            self.trials += [replace(tried, qat_epochs=qat_epochs) for tried in ladder.trials[known:]]
+            if trial is None:
+                return None
+            network = quantizer.quantize(trial.float_blocks)
+            lowered = self._lower(network)
+            shipped = Trial(trial.float_blocks, self._loss(runtime_features(lowered, self.pixels)), qat_epochs)
+            self.trials.append(shipped)
+            if shipped.loss.fits(self.budget):
+                return _Attempt(network, lowered, shipped)
+            budget = self.budget.less(trial.loss, shipped.loss)
+        return None
+
+    def _lower(self, network: GraphModule) -> Lowered:
+        frame = torch.zeros(1, 3, self.backbone.input_size, self.backbone.input_size)
+        return lower({"forward": (network, (frame,))})
+
+    def _lessons(self, epochs: int) -> Iterator[tuple[NDArray[np.uint8], Floats]]:
+        """Yield training frames with the float model's features, in an order that the run's seed decides."""
+        rng = np.random.default_rng(self.run.config.seed)
+        for _ in range(epochs):
+            rows = rng.permutation(self.frames.training)
+            for start in range(0, len(rows), self.run.config.batch_size):
+                chosen = np.sort(rows[start : start + self.run.config.batch_size])
+                pixels = self.frames.pixels(chosen, self.backbone.input_size)
+                yield pixels, _features(self.backbone, pixels)
+
     def _loss(self, features: Floats) -> Loss:
         return Loss(self.float_ccc - self._ccc(features, self.head), cosine(features, self.exact))
 
-    @torch.no_grad()
     def _ccc(self, features: Floats, head: ExpertHead) -> float:
-        affect = self.frames.table.affect[self.frames.judged]
-        found = agreement(head(torch.from_numpy(features)).affect.numpy(), affect).ccc
-        return float("nan") if found is None else found
+        return head_ccc(head, features, self.frames.table.affect[self.frames.judged])
 
-    def _part(
-        self, float_blocks: list[str], shipped: Loss, trials: list[Trial], calibrated: int, after: float | None
-    ) -> QuantizationPart:
+    def _part(self, shipped: Trial, after: float | None) -> QuantizationPart:
         return QuantizationPart(
-            float_blocks=float_blocks,
-            calibration_frames=calibrated,
+            float_blocks=shipped.float_blocks,
+            calibration_frames=len(self.calibration),
             judged_frames=len(self.pixels),
             max_ccc_loss=self.budget.ccc,
-            ccc_loss=shipped.ccc,
+            ccc_loss=shipped.loss.ccc,
             min_cosine=self.budget.cosine,
-            cosine=shipped.cosine,
+            cosine=shipped.loss.cosine,
             ccc_loss_retuned=after,
             tried=[
-                QuantizationTrial(float_blocks=trial.float_blocks, ccc_loss=trial.loss.ccc, cosine=trial.loss.cosine)
-                for trial in trials
+                QuantizationTrial(
+                    float_blocks=trial.float_blocks,
+                    ccc_loss=trial.loss.ccc,
+                    cosine=trial.loss.cosine,
+                    qat_epochs=trial.qat_epochs,
+                )
+                for trial in self.trials
             ],
         )
 
-    def _over_budget(self, trials: list[Trial]) -> PenMobileError:
+    def _over_budget(self) -> PenMobileError:
         tried = "; ".join(
-            f"{len(trial.float_blocks)} blocks in float: CCC loss {trial.loss.ccc:.4f}, cosine {trial.loss.cosine:.4f}"
-            for trial in trials
+            f"{len(trial.float_blocks)} blocks in float{' after fine-tuning' if trial.qat_epochs else ''}: "
+            f"CCC loss {trial.loss.ccc:.4f}, cosine {trial.loss.cosine:.4f}"
+            for trial in self.trials
         )
+        hint = "" if self.settings.qat_epochs else "; qat_epochs above 0 would fine-tune the backbone"
         return PenMobileError(
             f"recipe {self.recipe.name}: int8 allows a CCC loss of {self.budget.ccc:g} and a cosine of "
-            f"{self.budget.cosine:g}, and nothing that was tried keeps to it ({tried}); nothing was exported"
+            f"{self.budget.cosine:g}, and nothing that was tried keeps to it ({tried}){hint}; nothing was exported"
         )
 
     def _tuned_head(self, lowered: Lowered) -> tuple[ExpertHead, float | None]:
-        """Go on with the joint stage (Eq. 4) on the features that phones will see, if the recipe says so."""
+        """Go on with the joint stage (Eq. 4) on the features that phones will see, if the recipe says so.
+
+        The tuned head ships only if it is no worse on the judged rows.
+        """
         if not self.settings.retune_head_epochs:
             return self.head, None
-        head = retune(self.run, self.frames, self._all_features(lowered), self.settings.retune_head_epochs)
+        from pen_mobile.bundle.retune import retune
+
         features = runtime_features(lowered, self.pixels)
-        return head, self.float_ccc - self._ccc(features, head)
+        head = retune(self.run, self.frames, self._all_features(lowered), self.settings.retune_head_epochs)
+        before, after = self._ccc(features, self.head), self._ccc(features, head)
+        return (head if after >= before else self.head), self.float_ccc - max(before, after)
 
     def _all_features(self, lowered: Lowered) -> Floats:
         rows, size = np.arange(len(self.frames.table)), self.backbone.input_size
@@ -187,52 +243,22 @@ class _Maker:
         return np.concatenate([runtime_features(lowered, self.frames.pixels(block, size)) for block in blocks])
 
 
+@torch.no_grad()
+def head_ccc(head: ExpertHead, features: Floats, affect: Floats) -> float:
+    """Return the mean CCC of what a head says about features ``[N, D_z]``; NaN when it is undefined."""
+    found = agreement(head(torch.from_numpy(features)).affect.numpy(), affect).ccc
+    return float("nan") if found is None else found
+
+
 def runtime_features(lowered: Lowered, pixels: NDArray[np.uint8]) -> Floats:
     """Return features ``[N, D_z]`` of uint8 RGB frames ``[N, S, S, 3]`` from a program in the ExecuTorch runtime."""
-    from executorch.runtime import Runtime
-
-    program = Runtime.get().load_program(lowered.buffer)  # freeing it under its method ends the process
+    use_threads(core_count())
+    program = executorch_runtime().load_program(lowered.buffer)  # freeing it under its method ends the process
     method = program.load_method("forward")
+    assert method is not None
     planes = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2), dtype=np.float32)
     outputs = [method.execute([torch.from_numpy(planes[row : row + 1])])[0] for row in range(len(planes))]
     return np.concatenate([output.numpy() for output in outputs])
-
-
-def retune(run: Run, frames: SourceFrames, features: Floats, epochs: int) -> ExpertHead:
-    """Return the run's head after more epochs of joint learning (Eq. 4) on other features of the same frames.
-
-    Args:
-        run: whose settings and split are used.
-        frames: all source rows.
-        features: of every row, ``[N, D_z]``.
-        epochs: passes at most; the best on the validation rows is kept, the head as it was among them.
-    """
-    config, table, head = run.config, frames.table, run.expert_head()
-    person = torch.from_numpy(np.searchsorted(table.subjects(), table.subject))
-    training, held_out = (
-        FeatureSamples(torch.from_numpy(features[rows]), torch.from_numpy(table.affect[rows]), person[rows])
-        for rows in validation_split(table, config.validation_fraction, config.seed)
-    )
-
-    def loss(module: torch.nn.Module, batch: Batch) -> torch.Tensor:
-        return source_loss(module(batch.x), batch.affect, batch.subject, config.lambda_0, config.lambda_1)
-
-    stage = Stage(
-        "head on int8 features",
-        head,
-        loss,
-        training,
-        held_out,
-        optimizer=config.optimizer,
-        learning_rate=config.learning_rate,
-        epochs=epochs,
-        patience=config.patience,
-        max_steps=None,
-        batch_size=config.batch_size,
-        seed=config.seed,
-    )
-    fit(Fabric(accelerator="cpu", devices=1), stage)
-    return head
 
 
 def _features(backbone: Backbone, pixels: NDArray[np.uint8]) -> Floats:

@@ -8,9 +8,9 @@ from pathlib import Path
 from pen_mobile.bundle.mil_evaluation import MilProgram, stored_weights, weights_digest
 from pen_mobile.bundle.mlpackage import unpacked
 from pen_mobile.contract.folder import BundleFolder
-from pen_mobile.contract.manifest import BackbonePart, CoreMLPart, PredictPart, TrainPart
+from pen_mobile.contract.manifest import BackbonePart, CoreMLPart, PredictPart, RidgePart, TrainPart
 from pen_mobile.errors import BundleError
-from pen_mobile.phone.runtime import BundleRuntime, Floats, Programs
+from pen_mobile.phone.runtime import BundleRuntime, Floats, Method, Programs
 
 SCOPE = (
     "the Core ML programs as written, each MIL operation evaluated here; Apple's runtime was not run "
@@ -37,13 +37,17 @@ class MilRuntime(BundleRuntime):
     def _load(self, threads: int) -> Programs:
         head, backbone = self.bundle.manifest.head, self.bundle.manifest.backbone
         with unpacked(self.bundle.file(head.file)) as folder:
-            predict, train = self._method(folder, head.predict), self._method(folder, head.train)
+            predict = self._method(folder, head.predict)
+            train: dict[str, Method] = {part.optimizer: self._method(folder, part) for part in head.train}
+            ridge = None if head.ridge is None else self._method(folder, head.ridge)
         if backbone is None:
-            return Programs(predict, train, None)
+            return Programs(predict, train, ridge, None)
         with unpacked(self.bundle.file(backbone.file)) as folder:
-            return Programs(predict, train, self._method(folder, backbone))
+            return Programs(predict, train, ridge, self._method(folder, backbone))
 
-    def _method(self, folder: Path, part: PredictPart | TrainPart | BackbonePart) -> Callable[..., Sequence[Floats]]:
+    def _method(
+        self, folder: Path, part: PredictPart | TrainPart | RidgePart | BackbonePart
+    ) -> Callable[..., Sequence[Floats]]:
         package = folder / f"{part.method}.mlpackage"
         if not package.is_dir():
             raise BundleError(f"{self.bundle.origin}: {package.name} is in none of its archives; export it again")

@@ -1,4 +1,4 @@
-"""Post-training static int8 of a backbone (PT2E), with some blocks left in float when asked.
+"""Static int8 of a backbone (PT2E), with some blocks left in float and its weights fine-tuned when asked.
 
 Weights are symmetric int8, one scale per output channel; activations are int8, one scale per tensor, from the ranges
 seen on calibration frames. See https://docs.pytorch.org/ao/stable/pt2e_quantization/index.html.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import re
 import warnings
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,9 +18,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.fx import GraphModule, Interpreter, Node
-
-from pen_mobile.bundle.simplify import simplify
-from pen_mobile.network.backbone import Backbone
 
 Floats = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
@@ -38,14 +35,15 @@ class Quantizer:
             ``features.3``, ``layer2.0``.
     """
 
-    def __init__(self, backbone: Backbone, calibration: Pixels) -> None:
+    def __init__(self, network: nn.Module, calibration: Pixels) -> None:
         """Trace the network and see which ranges its values take.
 
         Args:
-            backbone: trained; it is copied.
+            network: a simplified backbone (:func:`simplify`), which is not changed.
             calibration: frames that decide the ranges, ``[N, S, S, 3]``.
         """
-        self._observed = _observe(_trace(backbone), calibration)
+        self._network = network
+        self._observed = _observe(_trace(copy.deepcopy(network), calibration.shape[1]), calibration)
         self._roundings = _roundings(self._observed)
         self._owners = _owners(self._observed)
         owned = (block for block in self._owners.values() if block)
@@ -58,6 +56,36 @@ class Quantizer:
         """
         rounded = {node: self._roundings[str(node.target)] for node in self._int8_edges(float_blocks)}
         return features_of(_Simulation(self._observed, rounded).run, pixels)
+
+    def fine_tune(self, batches: Iterable[tuple[Pixels, Floats]], learning_rate: float) -> nn.Module:
+        """Return a copy of the network that gives the wanted features with every block in int8.
+
+        Quantization-aware training: values and weights are rounded on the way forward and gradients pass as if they
+        were not, except where a value left its range (https://arxiv.org/abs/1712.05877).
+
+        Args:
+            batches: frames ``[B, S, S, 3]`` with the features that they should have, ``[B, D_z]``.
+            learning_rate: step size of Adam.
+        """
+        observed = copy.deepcopy(self._observed)
+        weights = {name: weight.requires_grad_() for name, weight in observed.named_parameters()}
+        optimizer = torch.optim.Adam(weights.values(), learning_rate)
+        nodes = [node for node in observed.graph.nodes if _is_observer(observed, node)]
+        for pixels, wanted in batches:
+            # Weights move, so their scales do; the ranges of values stay as calibration found them.
+            rounded = {
+                node: self._roundings[node.target]
+                if node.args[0].op != "get_attr"
+                else _rounding_of_weight(observed, node)
+                for node in nodes
+            }
+            optimizer.zero_grad()
+            loss = relative_error(_Simulation(observed, rounded).run(_planes(pixels)), torch.from_numpy(wanted))
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+        tuned = copy.deepcopy(self._network)
+        tuned.load_state_dict({name: weight.detach() for name, weight in weights.items()}, strict=False)
+        return tuned
 
     def quantize(self, float_blocks: Collection[str] = ()) -> GraphModule:
         """Return the network in int8 but for ``float_blocks``, as torch computes it: ``[B, 3, S, S] -> [B, D_z]``."""
@@ -102,20 +130,25 @@ class _Simulation(Interpreter):
 @torch.no_grad()
 def features_of(network: Callable[[Tensor], Any], pixels: Pixels) -> Floats:
     """Return features ``[N, D_z]`` of uint8 RGB frames ``[N, S, S, 3]`` as torch computes them."""
-    parts = [
-        network(torch.from_numpy(pixels[start : start + _BATCH]).permute(0, 3, 1, 2).float()).numpy()
-        for start in range(0, len(pixels), _BATCH)
-    ]
+    parts = [network(_planes(pixels[start : start + _BATCH])).numpy() for start in range(0, len(pixels), _BATCH)]
     return np.concatenate(parts)
 
 
-def _trace(backbone: Backbone) -> GraphModule:
-    """Return the simplified network as a graph that takes any number of frames."""
-    size = backbone.input_size
+def relative_error(found: Tensor, wanted: Tensor) -> Tensor:
+    """Return the squared distance between two ``[N, D_z]`` tensors over the squared length of the wanted one."""
+    return (found - wanted).square().sum() / wanted.square().sum()
+
+
+def _planes(pixels: Pixels) -> Tensor:
+    return torch.from_numpy(pixels).permute(0, 3, 1, 2).float()
+
+
+def _trace(network: nn.Module, size: int) -> GraphModule:
+    """Return the network as a graph that takes any number of frames."""
     example = torch.zeros(2, 3, size, size)  # torch.export would take a batch of one for a constant
     dynamic = ({0: torch.export.Dim.AUTO},)
     with torch.no_grad():
-        exported = torch.export.export(simplify(backbone), (example,), dynamic_shapes=dynamic, strict=False)
+        exported = torch.export.export(network, (example,), dynamic_shapes=dynamic, strict=False)
     return exported.module()
 
 
@@ -188,6 +221,16 @@ def _rounding(observer: Any) -> Rounding:
         axis = observer.ch_axis
         return lambda value: torch.fake_quantize_per_channel_affine(value, scale, zero.int(), axis, *limits)
     return lambda value: torch.fake_quantize_per_tensor_affine(value, scale, zero.int(), *limits)
+
+
+def _rounding_of_weight(observed: GraphModule, node: Node) -> Rounding:
+    """Return what the observer of a weight would round it to as it is now."""
+    (source,) = node.all_input_nodes
+    observer: Any = observed.get_submodule(str(node.target))
+    if observer.dtype == torch.int8:
+        observer.reset_min_max_vals()
+        observer(observed.get_parameter(str(source.target)).detach())
+    return _rounding(observer)
 
 
 @contextmanager

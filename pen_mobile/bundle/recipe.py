@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from pen_mobile.contract.manifest import AdaptationPart
+from pen_mobile.contract.manifest import AdaptationPart, OptimizerName
 from pen_mobile.errors import BadInput
 from pen_mobile.resources import contract_folder
 from pen_mobile.toml import read_toml
@@ -20,13 +20,13 @@ class _Table(BaseModel):
 
 
 class HeadRecipe(_Table):
-    """The train program; see the comments in ``export/android-fp32.toml``."""
+    """The head's methods; see the comments in ``export/android-fp32.toml``."""
 
-    optimizer: Literal["adadelta", "sgd", "adam"]
-    learning_rate: Annotated[float, Field(gt=0)]
+    learning_rate: Annotated[dict[OptimizerName, Annotated[float, Field(gt=0)]], Field(min_length=1)]
     lambda_1: Annotated[float, Field(ge=0)]
     batch: Annotated[int, Field(ge=1, le=4096)]
     steps_per_call: Annotated[int, Field(ge=1, le=64)]
+    ridge_labels: Annotated[int, Field(ge=0, le=1024)]
 
 
 class Tolerance(_Table):
@@ -45,6 +45,9 @@ class QuantizationRecipe(_Table):
     judged_frames: Annotated[int, Field(ge=2)]
     max_ccc_loss: Annotated[float, Field(ge=0, le=1)]
     min_cosine: Annotated[float, Field(ge=-1, le=1)]
+    max_float_share: Annotated[float, Field(ge=0, le=1)] = 1.0
+    qat_epochs: Annotated[int, Field(ge=0)] = 0
+    qat_learning_rate: Annotated[float, Field(gt=0)] = 1e-5
     retune_head_epochs: Annotated[int, Field(ge=0)]
 
 

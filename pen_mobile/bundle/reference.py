@@ -6,20 +6,22 @@ The frames are of invented people: no real face ships in a bundle.
 from __future__ import annotations
 
 import copy
+import dataclasses
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pen_mobile.bundle.golden import Floats, Golden
+from pen_mobile.bundle.golden import NO_FRAMES, RIDGE_LOOSENESS, Floats, Golden
 from pen_mobile.bundle.recipe import HeadRecipe
 from pen_mobile.learning.features import extract_features
 from pen_mobile.learning.run import Run
+from pen_mobile.learning.strategies.ridge import fit_experts
 from pen_mobile.network.backbone import Backbone
 from pen_mobile.network.heads import ExpertHead
 from pen_mobile.network.losses import adaptation_loss
-from pen_mobile.network.optimizers import make_optimizer
+from pen_mobile.network.optimizers import OptimizerName, make_optimizer
 from pen_mobile.subjects.synthetic import SyntheticConfig, synthetic_table
 from pen_mobile.subjects.table import SubjectTable
 
@@ -31,31 +33,44 @@ _SEED = 20181
 def make_golden(
     run: Run, backbone: Backbone | None, recipe: HeadRecipe, head: ExpertHead | None = None, int8: Floats | None = None
 ) -> Golden:
-    """Let the float model answer: eager torch, autograd and ``torch.optim``, on unpadded batches.
+    """Let the float model of a run answer.
 
     Args:
         run: what was learned.
         backbone: its backbone, if it has one.
         recipe: how the head trains.
-        head: what ships when that is not the run's head; it is copied.
+        head: what ships when that is not the run's head.
         int8: features of the golden frames from a backbone in int8.
     """
     frames, features, labels = _examples(run, backbone)
-    head = copy.deepcopy(head) if head is not None else run.expert_head()
+    golden = head_answers(run.expert_head() if head is None else head, features, labels, recipe)
+    return dataclasses.replace(golden, frames=frames, int8_features=int8)
+
+
+def head_answers(head: ExpertHead, features: Floats, labels: Floats, recipe: HeadRecipe) -> Golden:
+    """Let a head answer and train: eager torch, autograd and ``torch.optim``, on unpadded batches.
+
+    Args:
+        head: where training starts; it stays as it is.
+        features, labels: ``[G, D_z]`` and ``[G, 2]``.
+        recipe: how the head trains.
+    """
+    z, y = torch.from_numpy(features), torch.from_numpy(labels)
     with torch.no_grad():
-        answer = head(torch.from_numpy(features))
+        answer = head(z)
+        fitted = fit_experts(head.packed, z, y, RIDGE_LOOSENESS).unsqueeze(0).numpy()
     batches = _batches(len(features), recipe)
-    losses = _train(head, torch.from_numpy(features), torch.from_numpy(labels), batches, recipe)
+    trained = {name: _train(head, z, y, batches, recipe, name) for name in recipe.learning_rate}
     return Golden(
-        frames,
+        NO_FRAMES,
         features,
         labels,
         answer.affect.numpy(),
         answer.gate.numpy(),
         batches,
-        np.array(losses, np.float32),
-        head.packed.detach().unsqueeze(0).numpy(),
-        int8,
+        {name: losses for name, (losses, _) in trained.items()},
+        {name: parameters for name, (_, parameters) in trained.items()},
+        fitted if recipe.ridge_labels else None,
     )
 
 
@@ -75,7 +90,7 @@ def _examples(run: Run, backbone: Backbone | None) -> tuple[NDArray[np.uint8], F
     if backbone is None:
         mean, std = run.feature_statistics()
         noise = np.random.default_rng(_SEED).standard_normal((_SAMPLES, len(mean)), dtype=np.float32)
-        return np.empty((0, 1, 1, 3), np.uint8), mean + std * noise, table.affect
+        return NO_FRAMES, mean + std * noise, table.affect
     frames = golden_frames(backbone.input_size)
     return frames, extract_features(backbone, frames), table.affect
 
@@ -92,9 +107,16 @@ def _batches(count: int, recipe: HeadRecipe) -> NDArray[np.int32]:
 
 
 def _train(
-    head: ExpertHead, features: Tensor, labels: Tensor, batches: NDArray[np.int32], recipe: HeadRecipe
-) -> list[float]:
-    optimizer = make_optimizer(recipe.optimizer, head.parameters(), recipe.learning_rate)
+    head: ExpertHead,
+    features: Tensor,
+    labels: Tensor,
+    batches: NDArray[np.int32],
+    recipe: HeadRecipe,
+    name: OptimizerName,
+) -> tuple[Floats, Floats]:
+    """Return the loss before each step and the packed matrix after all; ``head`` stays as it is."""
+    head = copy.deepcopy(head)
+    optimizer = make_optimizer(name, head.parameters(), recipe.learning_rate[name])
     losses = []
     for rows in batches:
         chosen = torch.from_numpy(rows[rows >= 0]).long()
@@ -103,4 +125,4 @@ def _train(
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         losses.append(float(loss.detach()))
-    return losses
+    return np.array(losses, np.float32), head.packed.detach().unsqueeze(0).numpy()

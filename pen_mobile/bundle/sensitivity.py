@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,13 +30,18 @@ class Loss:
         """True when neither figure is worse than the budget's; NaN never fits."""
         return self.ccc <= budget.ccc and self.cosine >= budget.cosine
 
+    def less(self, expected: Loss, found: Loss) -> Loss:
+        """Return this budget less what a loss turned out worse than expected."""
+        return Loss(self.ccc - max(found.ccc - expected.ccc, 0), self.cosine + max(expected.cosine - found.cosine, 0))
+
 
 @dataclass(frozen=True)
 class Trial:
-    """One attempt: which blocks stayed in float, and what the rest in int8 cost."""
+    """One attempt: which blocks stayed in float, what the rest in int8 cost, after how much fine-tuning."""
 
     float_blocks: list[str]
     loss: Loss
+    qat_epochs: int = 0
 
 
 class Ladder:
@@ -49,40 +55,58 @@ class Ladder:
         trials: what was measured, in order.
     """
 
-    def __init__(self, quantizer: Quantizer, judge: Callable[[Floats], Loss], frames: NDArray[np.uint8]) -> None:
-        """Take a quantizer and what judges features of ``frames`` ``[N, S, S, 3]``."""
-        self._quantizer, self._judge, self._frames = quantizer, judge, frames
+    def __init__(
+        self,
+        quantizer: Quantizer,
+        judge: Callable[[Floats], Loss],
+        frames: NDArray[np.uint8],
+        sample: NDArray[np.uint8],
+        max_float_share: float = 1.0,
+    ) -> None:
+        """Prepare to try.
+
+        Args:
+            quantizer: what makes features.
+            judge: what says how much features of ``frames`` lost.
+            frames: uint8 ``[N, S, S, 3]``.
+            sample: frames that decide the order of blocks.
+            max_float_share: at most this share of the blocks stays in float; all of them never do.
+        """
+        self._quantizer, self._judge, self._frames, self._sample = quantizer, judge, frames, sample
+        count = len(quantizer.blocks)
+        self._most = min(int(max_float_share * count), count - 1)
         self.trials: list[Trial] = []
 
-    def fewest_float_blocks(self, budget: Loss, sample: NDArray[np.uint8]) -> list[str] | None:
-        """Return the shortest head of the ladder that fits, or None when nothing but float does.
+    def fewest_float_blocks(self, budget: Loss) -> Trial | None:
+        """Return the trial with the shortest head of the ladder that fits, or None when none does.
 
         All in int8 is tried first. Then the number of float blocks is halved towards the least that fits; every
         simulated trial counts the rounding exactly as torch's own int8 graph does.
-
-        Args:
-            budget: the largest loss.
-            sample: frames that decide the order of blocks.
         """
-        if self._fits([], budget):
-            return []
-        order = self._order(sample)
-        least, most = 1, len(order)
+        whole = self._try([])
+        if whole.loss.fits(budget):
+            return whole
+        least, most = 1, self._most + 1  # so many stands for none
         while least < most:
             middle = (least + most) // 2
-            least, most = (least, middle) if self._fits(order[:middle], budget) else (middle + 1, most)
-        return order[:least] if least < len(order) else None
+            fits = self._try(self._order[:middle]).loss.fits(budget)
+            least, most = (least, middle) if fits else (middle + 1, most)
+        return self._try(self._order[:least]) if least <= self._most else None
 
-    def _fits(self, float_blocks: list[str], budget: Loss) -> bool:
-        loss = self._judge(self._quantizer.simulate(float_blocks, self._frames))
-        self.trials.append(Trial(float_blocks, loss))
-        return loss.fits(budget)
+    def _try(self, float_blocks: list[str]) -> Trial:
+        for trial in self.trials:
+            if trial.float_blocks == float_blocks:
+                return trial
+        trial = Trial(float_blocks, self._judge(self._quantizer.simulate(float_blocks, self._frames)))
+        self.trials.append(trial)
+        return trial
 
-    def _order(self, sample: NDArray[np.uint8]) -> list[str]:
+    @cached_property
+    def _order(self) -> list[str]:
         blocks = self._quantizer.blocks
-        exact = self._quantizer.simulate(blocks, sample)
+        exact = self._quantizer.simulate(blocks, self._sample)
         alone = {
-            block: cosine(self._quantizer.simulate([other for other in blocks if other != block], sample), exact)
+            block: cosine(self._quantizer.simulate([other for other in blocks if other != block], self._sample), exact)
             for block in blocks
         }
         return sorted(blocks, key=alone.__getitem__)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pen_mobile.bundle.golden import Golden
+from pen_mobile.bundle.golden import RIDGE_LOOSENESS, Golden
 from pen_mobile.bundle.operators import operators_outside
 from pen_mobile.contract.folder import BundleFolder
 from pen_mobile.contract.head_state import fresh_state
-from pen_mobile.contract.manifest import BackbonePart, QuantizationPart
+from pen_mobile.contract.manifest import BackbonePart, QuantizationPart, TrainPart
 from pen_mobile.metrics import Agreement, agreement
+from pen_mobile.phone.executorch_runtime import executorch_runtime
 from pen_mobile.phone.runtime import BundleRuntime
 
 Floats = NDArray[np.float32]
@@ -93,14 +96,19 @@ def _check_executorch(bundle: BundleFolder) -> Verification:
     return replace(verification, scope=scope, skipped=skipped, outside_delegate=_outside_delegate(bundle))
 
 
+def write_golden(bundle: BundleFolder, folder: Path) -> None:
+    """Write a bundle's golden vectors as plain files (:meth:`Golden.write_plain`)."""
+    head = bundle.manifest.head
+    initial = np.fromfile(bundle.file(head.initial_parameters), dtype="<f4").reshape(head.parameters_shape)
+    Golden.read(bundle.file(bundle.manifest.golden.file)).write_plain(folder, initial)
+
+
 def _cannot_run(backbone: BackbonePart | None) -> dict[str, str]:
     """Return which checks of the backbone must be left out because its delegate is not here, and why."""
-    from executorch.runtime import Runtime
-
     if backbone is None or backbone.backend is None:
         return {}
     delegate = _DELEGATES[backbone.backend]
-    if Runtime.get().backend_registry.is_available(delegate):
+    if executorch_runtime().backend_registry.is_available(delegate):
         return {}
     return {"features": f"the ExecuTorch runtime of this machine has no {delegate} to run the backbone"}
 
@@ -128,12 +136,11 @@ def check_runtime(runtime: BundleRuntime) -> Verification:
         checks.insert(0, Check("features", _error(features, expected), part.feature_tolerance))
     whole, _ = runtime.predict(parameters, features)
     affect, gate = runtime.predict(parameters, features if golden.int8_features is None else golden.features)
-    trained, losses = _replay(runtime, golden, parameters)
     checks += [
         Check("affect", _error(affect, golden.affect), part.affect_tolerance),
         Check("gate", _error(gate, golden.gate), part.affect_tolerance),
-        Check("training loss", _error(losses, golden.losses), part.train_tolerance),
-        Check("parameters after training", _error(trained, golden.parameters), part.train_tolerance),
+        *_training_checks(runtime, golden, parameters),
+        *_ridge_checks(runtime, golden, parameters),
     ]
     return Verification(checks, agreement(whole, golden.affect))
 
@@ -147,16 +154,40 @@ def _budget_checks(part: QuantizationPart | None) -> list[Check]:
     ]
 
 
-def _replay(runtime: BundleRuntime, golden: Golden, parameters: Floats) -> tuple[Floats, Floats]:
+def _training_checks(runtime: BundleRuntime, golden: Golden, parameters: Floats) -> Iterator[Check]:
+    tolerance = runtime.bundle.manifest.golden.train_tolerance
+    for part in runtime.bundle.manifest.head.train:
+        trained, losses = _replay(runtime, part, golden, parameters)
+        yield Check(f"{part.optimizer}: loss", _error(losses, golden.losses[part.optimizer]), tolerance)
+        yield Check(f"{part.optimizer}: parameters", _error(trained, golden.parameters[part.optimizer]), tolerance)
+
+
+def _replay(runtime: BundleRuntime, part: TrainPart, golden: Golden, parameters: Floats) -> tuple[Floats, Floats]:
     """Repeat the golden training from the golden features, short batches padded with weight 0."""
-    head = runtime.bundle.manifest.head
-    state, losses = fresh_state(parameters, head), []
-    for rows in golden.batches.reshape(-1, head.train.steps, head.train.batch):
+    state, losses = fresh_state(parameters, part), []
+    hyper = np.array(part.default_hyper(), np.float32)
+    for rows in golden.batches.reshape(-1, part.steps, part.batch):
         weight = (rows >= 0).astype(np.float32)
         z, y = golden.features[rows], golden.labels[rows]
-        state, loss = runtime.train(state, z, y, weight, runtime.default_hyper())
+        state, loss = runtime.train(part.optimizer, state, z, y, weight, hyper)
         losses.append(loss)
     return state[0], np.concatenate(losses)
+
+
+def _ridge_checks(runtime: BundleRuntime, golden: Golden, parameters: Floats) -> Iterator[Check]:
+    """Fit the golden examples, what is left of N padded with weight 0, and compare what the head then says.
+
+    Single-precision products solve the system; what matters is the answer, not the last digits of every weight.
+    """
+    ridge = runtime.bundle.manifest.head.ridge
+    if ridge is None or golden.ridge is None:
+        return
+    rows = np.resize(np.arange(len(golden.features)), ridge.labels)
+    weight = (np.arange(ridge.labels) < len(golden.features)).astype(np.float32)
+    z, y = golden.features[rows][None], golden.labels[rows][None]
+    fitted = runtime.ridge(parameters, z, y, weight[None], RIDGE_LOOSENESS)
+    found, expected = (runtime.predict(head, golden.features)[0] for head in (fitted, golden.ridge))
+    yield Check("ridge: affect", _error(found, expected), runtime.bundle.manifest.golden.affect_tolerance)
 
 
 def _error(found: NDArray[Any], expected: NDArray[Any]) -> float:

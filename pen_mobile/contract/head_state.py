@@ -1,7 +1,8 @@
-"""The head state as bytes: what the phone stores, restores and hashes.
+"""The head as bytes: what the phone stores, restores and hashes.
 
-The tensors of ``manifest.head.state`` in their order, each row-major float32 little-endian, with
-nothing before, between or after them. Kotlin and Swift read it with a byte buffer and no library.
+The packed matrix ``[3 n_s, D_z + 1]``, row-major little-endian float32, with nothing before or after it: gate rows,
+then valence and arousal of every expert; the last column is the bias. Kotlin and Swift read it with a byte buffer and
+no library. The optimizer's slots are no part of it: every adaptation starts them at zero.
 """
 
 from __future__ import annotations
@@ -11,38 +12,36 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from pen_mobile.contract.manifest import HeadPart
+from pen_mobile.contract.manifest import HeadPart, TrainPart
 from pen_mobile.errors import BadInput
 
-State = list[NDArray[np.float32]]
+Floats = NDArray[np.float32]
+State = list[Floats]
+"""What a train method takes and returns: the parameters ``[1, 3 n_s, D_z + 1]``, then the optimizer's slots."""
 
 
-def state_to_bytes(state: State) -> bytes:
-    """Return the state's tensors as one run of little-endian float32."""
-    return b"".join(np.ascontiguousarray(tensor, dtype="<f4").tobytes() for tensor in state)
+def parameters_to_bytes(parameters: Floats) -> bytes:
+    """Return the packed matrix as little-endian float32."""
+    return np.ascontiguousarray(parameters, dtype="<f4").tobytes()
 
 
-def state_from_bytes(blob: bytes, head: HeadPart) -> State:
-    """Read a state back.
+def parameters_from_bytes(blob: bytes, head: HeadPart) -> Floats:
+    """Read the packed matrix back, ``[1, 3 n_s, D_z + 1]``.
 
     Raises:
-        BadInput: the number of bytes is not that of this head's state.
+        BadInput: the number of bytes is not that of this head.
     """
-    shapes = [tensor.shape for tensor in head.state]
-    expected = 4 * sum(math.prod(shape) for shape in shapes)
+    expected = parameter_bytes(head)
     if len(blob) != expected:
-        raise BadInput(
-            f"a head state of {len(blob)} bytes does not belong to this bundle, whose states have {expected}"
-        )
-    values = np.frombuffer(blob, dtype="<f4")
-    state: State = []
-    for shape in shapes:
-        count = math.prod(shape)
-        state.append(values[:count].reshape(shape).astype(np.float32))
-        values = values[count:]
-    return state
+        raise BadInput(f"a head of {len(blob)} bytes does not belong to this bundle, whose heads have {expected}")
+    return np.frombuffer(blob, dtype="<f4").reshape(head.parameters_shape).astype(np.float32)
 
 
-def fresh_state(parameters: NDArray[np.float32], head: HeadPart) -> State:
+def parameter_bytes(head: HeadPart) -> int:
+    """Return the size of the packed matrix."""
+    return 4 * math.prod(head.parameters_shape)
+
+
+def fresh_state(parameters: Floats, part: TrainPart) -> State:
     """Return a state with these parameters and every optimizer slot at its start, zero."""
-    return [parameters.astype(np.float32), *(np.zeros(slot.shape, np.float32) for slot in head.state[1:])]
+    return [parameters.astype(np.float32), *(np.zeros(slot.shape, np.float32) for slot in part.state[1:])]

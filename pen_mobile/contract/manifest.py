@@ -18,6 +18,11 @@ MethodName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=1, le=1 << 24)]
 Tolerance = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Precision = Literal["fp32", "fp16", "int8", "palettized-4"]
+"""How the numbers of a backbone are stored."""
+OptimizerName = Literal["adadelta", "sgd", "adam"]
+Strategy = Literal["adadelta", "sgd", "adam", "offset", "ridge"]
+"""Ways to adapt: gradient steps with an optimizer, or in closed form."""
 
 
 class _Part(BaseModel):
@@ -70,7 +75,8 @@ class BackbonePart(_Part):
 
     Its method takes one frame, float32 ``[1, 3, size, size]``, RGB, values 0 to 255, and returns the
     feature, float32 ``[1, D_z]``. Normalisation is inside; ``mean`` and ``std`` only document it. ``backend`` is the
-    ExecuTorch delegate it was lowered for, null for Core ML.
+    ExecuTorch delegate it was lowered for, null for Core ML. ``identity`` is equal when features of two bundles mean
+    the same (weights, crop, number format): a store keeps them across an update. Null in bundles of older exports.
     """
 
     file: FileName
@@ -81,6 +87,7 @@ class BackbonePart(_Part):
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     backend: Literal["xnnpack", "vulkan"] | None
+    identity: Sha256 | None = None
     coreml: CoreMLPart | None = None
 
 
@@ -105,22 +112,44 @@ class HyperParameter(_Part):
 
 
 class TrainPart(_Part):
-    """The train method: ``(state.., z [K,B,D_z], y [K,B,2], weight [K,B], hyper [H]) -> (state'.., loss [K])``.
+    """A train method: ``(state.., z [K,B,D_z], y [K,B,2], weight [K,B], hyper [H]) -> (state'.., loss [K])``.
 
     Attributes:
+        optimizer: its name.
+        state: what goes in and comes out. ``state[0]`` is the packed parameter matrix ``[1, 3 n_s, D_z + 1]``: gate
+            rows, then valence and arousal of every expert; the last column is the bias. The others are the
+            optimizer's slots, which start at zero.
         steps: K, optimizer steps in one call, each on its own batch.
         batch: B, samples a step; weight 0 pads a short one.
-        optimizer: its name.
         constants: numbers baked into the program.
         hyper: numbers given at every call.
     """
 
     method: MethodName
+    optimizer: OptimizerName
+    state: Annotated[list[StateTensor], Field(min_length=1)]
     steps: Count
     batch: Count
-    optimizer: Literal["adadelta", "sgd", "adam"]
     constants: dict[str, float]
     hyper: list[HyperParameter]
+    coreml: CoreMLPart | None = None
+
+    def default_hyper(self) -> list[float]:
+        """Return the defaults for the ``hyper`` input, in order."""
+        return [value.default for value in self.hyper]
+
+
+class RidgePart(_Part):
+    """Experts in closed form: ``(parameters, z [1,N,D_z], y [1,N,2], weight [1,N], looseness [1]) -> parameters'``.
+
+    Attributes:
+        labels: N, samples of one call; weight 0 pads.
+        looseness: values to choose among, ascending; 0 moves everybody's offset alone.
+    """
+
+    method: MethodName
+    labels: Count
+    looseness: Annotated[list[Annotated[float, Field(ge=0)]], Field(min_length=1)]
     coreml: CoreMLPart | None = None
 
 
@@ -133,26 +162,48 @@ class PredictPart(_Part):
 
 
 class HeadPart(_Part):
-    """The trainable head: programs, sizes and the state that training changes.
+    """The trainable head: its methods and sizes.
 
-    ``state[0]`` is the packed parameter matrix ``[1, 3 n_s, D_z + 1]``: gate rows, then valence and
-    arousal of every expert; the last column is the bias. The others are optimizer slots, which start
-    at zero. ``initial_parameters`` holds ``state[0]`` as row-major little-endian float32.
+    ``initial_parameters`` holds the packed matrix with which every phone starts, row-major little-endian float32.
+
+    Attributes:
+        train: one method for each optimizer that the bundle carries.
+        ridge: adaptation without steps; None where the bundle carries none.
     """
 
     file: FileName
     initial_parameters: FileName
     expert_count: Count
     feature_size: Count
-    state: Annotated[list[StateTensor], Field(min_length=1)]
     predict: PredictPart
-    train: TrainPart
+    train: Annotated[list[TrainPart], Field(min_length=1)]
+    ridge: RidgePart | None = None
+
+    @property
+    def parameters_shape(self) -> tuple[int, int, int]:
+        """Shape of the packed matrix, ``[1, 3 n_s, D_z + 1]``."""
+        return 1, 3 * self.expert_count, self.feature_size + 1
+
+    @property
+    def strategies(self) -> list[Strategy]:
+        """Ways to adapt that the bundle carries."""
+        closed: list[Strategy] = [] if self.ridge is None else ["offset", "ridge"]
+        return [*(part.optimizer for part in self.train), *closed]
+
+    def trainer(self, optimizer: str) -> TrainPart:
+        """Return the train method of an optimizer, which must be among those carried."""
+        return next(part for part in self.train if part.optimizer == optimizer)
 
     @model_validator(mode="after")
     def _sizes_agree(self) -> HeadPart:
-        expected = (1, 3 * self.expert_count, self.feature_size + 1)
-        if self.state[0].shape != expected:
-            raise ValueError(f"state[0] has shape {self.state[0].shape}, but n_s and D_z ask for {expected}")
+        for part in self.train:
+            if part.state[0].shape != self.parameters_shape:
+                raise ValueError(
+                    f"state[0] of {part.method} has shape {part.state[0].shape}, but n_s and D_z ask for "
+                    f"{self.parameters_shape}"
+                )
+        if len({part.optimizer for part in self.train}) < len(self.train):
+            raise ValueError("two train methods have one optimizer")
         return self
 
 
@@ -160,20 +211,31 @@ class AdaptationPart(_Part):
     """How a phone adapts unless its owner's app says otherwise.
 
     Attributes:
-        steps: optimizer steps at most.
+        strategy: one of those that the head carries, or ``auto``: what errs least on the owner's labels left out.
+        steps: optimizer steps of one training at most.
         check_every: steps between looks at the held-out labels.
         patience: looks without improvement before stopping.
-        held_out: share of the labels that never train.
+        held_out: share of the labels that never train; half of it decides when to stop, half whether to accept.
         min_labels: below this many labels the phone declines.
         margin: the new state is accepted when its held-out error is at most the old one's plus this.
+        hold_out_from: below this many labels every label judges in its turn (cross-validation), and the head that is
+            kept learned from all of them; from here on, labels are held out once.
+        seconds: wall time of gradient steps at most, over all trainings; None is no limit.
+        on_interrupt: whether the next adaptation goes on with one that was interrupted, or nothing of it is kept.
+        save_seconds: a kill loses no more than so much training and ``check_every`` steps; 0 notes every look.
     """
 
+    strategy: Strategy | Literal["auto"]
     steps: Count
     check_every: Count
     patience: Count
     held_out: Annotated[float, Field(gt=0, lt=1)]
     min_labels: Annotated[int, Field(ge=4, le=1 << 20)]
     margin: Annotated[float, Field(ge=0, le=1)]
+    hold_out_from: Annotated[int, Field(ge=0, le=1 << 20)] = 120
+    seconds: Annotated[float, Field(gt=0)] | None = None
+    on_interrupt: Literal["resume", "discard"] = "resume"
+    save_seconds: Annotated[float, Field(ge=0)] = 1.0
 
 
 class GoldenPart(_Part):
@@ -189,11 +251,16 @@ class GoldenPart(_Part):
 
 
 class QuantizationTrial(_Part):
-    """What was measured with some blocks of the backbone in float and the others in int8."""
+    """What was measured with some blocks of the backbone in float and the others in int8.
+
+    Attributes:
+        qat_epochs: epochs of quantization-aware fine-tuning before.
+    """
 
     float_blocks: list[str]
     ccc_loss: float
     cosine: float
+    qat_epochs: Annotated[int, Field(ge=0)] = 0
 
 
 class QuantizationPart(_Part):
@@ -251,7 +318,7 @@ class Manifest(_Part):
     schema_version: Literal[1]
     recipe: str
     runtime: Literal["executorch", "coreml"] = "executorch"
-    precision: Literal["fp32", "fp16", "int8", "palettized-4"]
+    precision: Precision
     affect: tuple[Literal["valence"], Literal["arousal"]]
     affect_range: tuple[Literal[-1], Literal[1]]
     backbone: BackbonePart | None
@@ -284,7 +351,14 @@ class Manifest(_Part):
 
     @model_validator(mode="after")
     def _programs_are_of_the_runtime(self) -> Manifest:
-        for program in (self.backbone, self.head.predict, self.head.train):
+        head = self.head
+        for program in (self.backbone, head.predict, *head.train, head.ridge):
             if program is not None and (program.coreml is not None) != (self.runtime == "coreml"):
                 raise ValueError(f"program {program.method} does not say what runtime {self.runtime} needs")
+        return self
+
+    @model_validator(mode="after")
+    def _strategy_is_carried(self) -> Manifest:
+        if self.adaptation.strategy not in (*self.head.strategies, "auto"):
+            raise ValueError(f"adaptation.strategy {self.adaptation.strategy} is not among {self.head.strategies}")
         return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -106,8 +107,13 @@ def personalize(
     return Personalization(people, before, after, own_mean, table.synthetic)
 
 
-def adapt_one(phone: Phone, table: SubjectTable, subject: str, labels: int, seed: int = 0) -> PersonResult:
+def adapt_one(
+    phone: Phone, table: SubjectTable, subject: str, labels: int, seed: int = 0, strategy: str | None = None
+) -> PersonResult:
     """Adapt one phone to one person with labels from the first half in time, and test on the second half.
+
+    Args:
+        strategy: one that the phone's bundle carries, or ``auto``; None is the bundle's own choice.
 
     Raises:
         BadInput: nobody of that name, or a recording too short to have two halves.
@@ -116,8 +122,9 @@ def adapt_one(phone: Phone, table: SubjectTable, subject: str, labels: int, seed
     taught, test = split.pool[:labels], split.test
     z = features_of(phone, table, test)
     before, gate_before = phone.predict_features(z)
-    phone.remember(features_of(phone, table, taught), table.affect[taught])
-    adaptation = phone.adapt(seed=seed)
+    captured_at = time.time() - table.time_s[taught].max() + table.time_s[taught]  # the recording has just ended
+    phone.remember(features_of(phone, table, taught), table.affect[taught], captured_at)
+    adaptation = phone.adapt(seed=seed, strategy=strategy)
     after, gate_after = phone.predict_features(z)
     own_mean = np.broadcast_to(table.affect[taught].mean(axis=0), after.shape).astype(np.float32)
     affect = table.affect[test]

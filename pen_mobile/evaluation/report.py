@@ -176,8 +176,8 @@ def _roles(manifest: Manifest) -> dict[str, str]:
     head = manifest.head
     roles = {
         "manifest.json": "what a phone must know, with a hash of every other file",
-        head.file: f"the head: predict, and train with {head.train.optimizer}",
-        head.initial_parameters: f"its {math.prod(head.state[0].shape):,} parameters as shipped",
+        head.file: f"the head: predict, and ways to adapt: {', '.join(head.strategies)}",
+        head.initial_parameters: f"its {math.prod(head.parameters_shape):,} parameters as shipped",
         manifest.golden.file: "inputs with the float model's answers",
         manifest.store_schema: "the tables of a personal store",
     }

@@ -6,16 +6,18 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from lightning.fabric import Fabric
 from torch import Tensor, nn
 
 from pen_mobile.learning.batches import Batch, EpochBatches, Samples, batch_loader
 from pen_mobile.learning.checkpoint import Checkpoint, StageLog, Weights, load_checkpoint, save_checkpoint
 from pen_mobile.network.optimizers import OptimizerName, make_optimizer
 from pen_mobile.progress import SILENT, Progress
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
 
 Loss = Callable[[nn.Module, Batch], Tensor]
 

@@ -7,15 +7,18 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from lightning.fabric import Fabric
 
 from pen_mobile.files import replacing
 from pen_mobile.learning.ahead import ahead, reading_threads
 from pen_mobile.progress import SILENT, Progress
 from pen_mobile.subjects.frames import ArrayFrames, Frames, Image
 from pen_mobile.subjects.table import Rows
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric  # seconds to import, and only training needs it
 
 _CHUNK = 64
 _GIB = 1 << 30

@@ -8,31 +8,45 @@ from pen_mobile.errors import BadInput
 from pen_mobile.phone.database import Database
 from pen_mobile.resources import contract_folder
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 # The old tables step aside, the present schema makes new ones, and rows move over: a migrated store
 # and a new one have the same tables by construction.
-_ASIDE = {
-    1: """
-        DROP INDEX sample_by_time;
-        DROP INDEX one_active_state;
-        ALTER TABLE bundle RENAME TO old_bundle;
-        ALTER TABLE sample RENAME TO old_sample;
-        ALTER TABLE head_state RENAME TO old_head_state;
-    """
-}
+_ASIDE_1 = """
+    DROP INDEX sample_by_time;
+    DROP INDEX one_active_state;
+    ALTER TABLE bundle RENAME TO old_bundle;
+    ALTER TABLE sample RENAME TO old_sample;
+    ALTER TABLE head_state RENAME TO old_head_state;
+"""
+_AWAY_1 = """
+    DROP TABLE old_head_state;
+    DROP TABLE old_sample;
+    DROP TABLE old_bundle;
+"""
+_ASIDE = {1: _ASIDE_1, 2: _ASIDE_1 + "ALTER TABLE event RENAME TO old_event;\n"}
+# Before version 3 a state ended in its optimizer's slots, and nothing said how large the parameters were; the next
+# bundle that opens the store does.
 _OVER = {
     1: """
-        INSERT INTO bundle (only, backbone, feature_size, state_bytes)
-            SELECT only, backbone, feature_size, state_bytes FROM old_bundle;
+        INSERT INTO bundle (only, backbone, feature_size) SELECT only, backbone, feature_size FROM old_bundle;
         INSERT INTO sample (id, feature, sha256, valence, arousal, weight, captured_at)
             SELECT id, feature, sha256, valence, arousal, weight, captured_at FROM old_sample;
-        INSERT INTO head_state (version, parent, status, blob, sha256, metrics, created_at)
-            SELECT version, parent, status, blob, sha256, report, created_at FROM old_head_state ORDER BY version;
-        DROP TABLE old_head_state;
-        DROP TABLE old_sample;
-        DROP TABLE old_bundle;
+        INSERT INTO head_state (version, parent, status, blob, sha256, with_slots, metrics, created_at)
+            SELECT version, parent, status, blob, sha256, 1, report, created_at FROM old_head_state ORDER BY version;
     """
+    + _AWAY_1,
+    2: """
+        INSERT INTO bundle (only, backbone, feature_size, key_check)
+            SELECT only, backbone, feature_size, key_check FROM old_bundle;
+        INSERT INTO sample SELECT * FROM old_sample;
+        INSERT INTO head_state (version, parent, status, blob, sha256, with_slots, strategy, metrics, created_at)
+            SELECT version, parent, status, blob, sha256, 1, optimizer, metrics, created_at
+            FROM old_head_state ORDER BY version;
+        INSERT INTO event SELECT * FROM old_event;
+        DROP TABLE old_event;
+    """
+    + _AWAY_1,
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,16 +13,18 @@ from numpy.typing import NDArray
 from pen_mobile.contract.folder import BundleFolder
 from pen_mobile.contract.head_state import State
 from pen_mobile.errors import BadInput, BundleError
+from pen_mobile.phone.executorch_runtime import executorch_runtime, use_threads
 
 Floats = NDArray[np.float32]
 Method = Callable[..., Sequence[Floats]]
 
 
 class Programs(NamedTuple):
-    """The methods of a bundle: arrays in, arrays out."""
+    """The methods of a bundle, arrays in, arrays out; ``train`` by optimizer."""
 
     predict: Method
-    train: Method
+    train: Mapping[str, Method]
+    ridge: Method | None
     backbone: Method | None
 
 
@@ -41,23 +43,25 @@ class BundleRuntime:
             BundleError: the runtime does not accept a program, or is not the one that the bundle is for.
         """
         self.bundle, self.threads = bundle, threads
-        self._predict, self._train, self._backbone = self._load(threads)
+        self._programs = self._load(threads)
+        head = bundle.manifest.head
+        self._batch = np.zeros((1, head.predict.batch, head.feature_size), np.float32)
 
     def _load(self, threads: int) -> Programs:
-        from executorch.extension.pybindings import portable_lib
-
         manifest = self.bundle.manifest
         if manifest.runtime != "executorch":
             raise BundleError(
                 f"{self.bundle.path} is a Core ML bundle: it runs on Apple systems only; "
                 "'pen-mobile verify' checks it here"
             )
-        portable_lib._unsafe_reset_threadpool(threads)
-        head = _Program(self.bundle.file(manifest.head.file))
+        use_threads(threads)
+        parts, head = manifest.head, _Program(self.bundle.file(manifest.head.file))
+        train: dict[str, Method] = {part.optimizer: head.method(part.method) for part in parts.train}
+        ridge = None if parts.ridge is None else head.method(parts.ridge.method)
         backbone = None
         if manifest.backbone is not None:
             backbone = _Program(self.bundle.file(manifest.backbone.file)).method(manifest.backbone.method)
-        return Programs(head.method(manifest.head.predict.method), head.method(manifest.head.train.method), backbone)
+        return Programs(head.method(parts.predict.method), train, ridge, backbone)
 
     def features(self, frames: NDArray[np.uint8]) -> Floats:
         """Return features ``[N, D_z]`` of uint8 RGB frames ``[N, S, S, 3]``.
@@ -65,49 +69,65 @@ class BundleRuntime:
         Raises:
             BadInput: the bundle has no backbone, or takes frames of another size.
         """
-        backbone = self.bundle.manifest.backbone
-        if self._backbone is None or backbone is None:
+        backbone, program = self.bundle.manifest.backbone, self._programs.backbone
+        if program is None or backbone is None:
             raise BadInput(f"{self.bundle.path} has no backbone: it was trained on features; give features, not images")
         size = backbone.crop.size
         if frames.shape[1:] != (size, size, 3):
             raise BadInput(f"frames are {list(frames.shape[1:])}, the backbone takes [{size}, {size}, 3]")
-        planes = np.ascontiguousarray(frames.transpose(0, 3, 1, 2), dtype=np.float32)
-        return np.concatenate([self._backbone(planes[row : row + 1])[0] for row in range(len(planes))])
+        found = np.empty((len(frames), backbone.feature_size), np.float32)
+        for row, frame in enumerate(frames):
+            planes = np.ascontiguousarray(frame.transpose(2, 0, 1), dtype=np.float32)
+            found[row] = program(planes[None])[0]
+        return found
 
     def predict(self, parameters: Floats, z: Floats) -> tuple[Floats, Floats]:
         """Return affect ``[N, 2]`` and gate weights ``[N, n_s]`` of features ``[N, D_z]`` (Eq. 1)."""
         head = self.bundle.manifest.head
         self._check_features(z)
-        batch = np.zeros((1, head.predict.batch, head.feature_size), np.float32)
+        batch = self._batch  # rows behind the last hold older features: every row is answered by itself
         affect, gate = np.empty((len(z), 2), np.float32), np.empty((len(z), head.expert_count), np.float32)
         for start in range(0, len(z), head.predict.batch):
             part = z[start : start + head.predict.batch]
             batch[0, : len(part)] = part
-            outputs = self._predict(parameters, batch)
+            outputs = self._programs.predict(parameters, batch)
             rows = slice(start, start + len(part))
             affect[rows], gate[rows] = outputs[0][0, : len(part)], outputs[1][0, : len(part)]
         return affect, gate
 
-    def train(self, state: State, z: Floats, y: Floats, weight: Floats, hyper: Floats) -> tuple[State, Floats]:
+    def train(
+        self, optimizer: str, state: State, z: Floats, y: Floats, weight: Floats, hyper: Floats
+    ) -> tuple[State, Floats]:
         """Take K optimizer steps (Eq. 8) and return the new state and the loss before each step.
 
         Args:
-            state: the tensors that the manifest lists, in its order.
+            optimizer: one that the bundle carries.
+            state: the tensors that the manifest lists for it, in its order.
             z, y, weight: features ``[K, B, D_z]``, labels ``[K, B, 2]``, weights ``[K, B]``; weight 0 pads.
             hyper: the numbers that the manifest lists, in its order.
         """
-        *new_state, loss = self._train(*state, z, y, weight, hyper)
+        *new_state, loss = self._programs.train[optimizer](*state, z, y, weight, hyper)
         return new_state, loss
+
+    def ridge(self, parameters: Floats, z: Floats, y: Floats, weight: Floats, looseness: float) -> Floats:
+        """Return the parameters whose experts fit labels in closed form.
+
+        Args:
+            z, y, weight: features ``[1, N, D_z]``, labels ``[1, N, 2]``, weights ``[1, N]``; weight 0 pads.
+            looseness: how far experts may move; 0 moves everybody's offset alone.
+
+        Raises:
+            BadInput: the bundle carries no such method.
+        """
+        if self._programs.ridge is None:
+            raise BadInput(f"{self.bundle.path} carries no ridge method; export with ridge_labels above 0")
+        return self._programs.ridge(parameters, z, y, weight, np.array([looseness], np.float32))[0]
 
     def initial_parameters(self) -> Floats:
         """Return the parameters that the bundle ships, ``[1, 3 n_s, D_z + 1]``."""
         head = self.bundle.manifest.head
         values = np.fromfile(self.bundle.file(head.initial_parameters), dtype="<f4")
-        return values.reshape(head.state[0].shape).astype(np.float32)
-
-    def default_hyper(self) -> Floats:
-        """Return the manifest's defaults for the ``hyper`` input."""
-        return np.array([value.default for value in self.bundle.manifest.head.train.hyper], np.float32)
+        return values.reshape(head.parameters_shape).astype(np.float32)
 
     def _check_features(self, z: Floats) -> None:
         expected = self.bundle.manifest.head.feature_size
@@ -119,11 +139,9 @@ class _Program:
     """One program file. Methods hold on to it: freeing a program under a method ends the process."""
 
     def __init__(self, path: Path) -> None:
-        from executorch.runtime import Runtime
-
         self.path = path
         try:
-            self._program = Runtime.get().load_program(path)
+            self._program = executorch_runtime().load_program(path)
         except RuntimeError as error:
             raise BundleError(f"{path}: the runtime does not accept this program: {error}") from None
 

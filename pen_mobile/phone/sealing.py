@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+from pathlib import Path
 from typing import Protocol
 
 from pen_mobile.errors import BadInput
 
 KEY_BYTES = 32
 _NONCE_BYTES = 12
+_TAG_BYTES = 16
+SEAL_BYTES = _NONCE_BYTES + _TAG_BYTES
+"""How much longer a blob is when it is sealed."""
 _CHECK_IDENTITY = b"pen-mobile personal store"
 _DIGEST_LABEL = b"pen-mobile moment"
 
@@ -60,9 +64,10 @@ class AesGcm:
     Digests are HMAC-SHA-256 under ``HMAC-SHA-256(key, "pen-mobile moment")``, so that one key serves both.
     """
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, key: bytes, store: Path) -> None:
+        self._store = store
         if len(key) != KEY_BYTES:
-            raise BadInput(f"the store's key has {len(key)} bytes; AES-256 takes {KEY_BYTES}")
+            raise BadInput(f"{store}: the key has {len(key)} bytes; AES-256 takes {KEY_BYTES}")
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         self._cipher = AESGCM(key)
@@ -78,7 +83,7 @@ class AesGcm:
         try:
             return self._cipher.decrypt(stored[:_NONCE_BYTES], stored[_NONCE_BYTES:], identity)
         except (InvalidTag, ValueError):
-            raise BadInput(f"{identity.decode()} is damaged, or was sealed with another key") from None
+            raise BadInput(f"{self._store}: {identity.decode()} is damaged, or was sealed with another key") from None
 
     def digest(self, blob: bytes) -> str:
         return hmac.digest(self._digest_key, blob, "sha256").hex()
@@ -97,25 +102,28 @@ class AesGcm:
 class Locked:
     """An encrypted store without its key: what needs no blob works, what needs one is refused."""
 
+    def __init__(self, store: Path) -> None:
+        self._refusal = f"{store} is encrypted; give its key (--key-file)"
+
     def seal(self, blob: bytes, identity: bytes) -> bytes:
-        raise _no_key()
+        raise BadInput(self._refusal)
 
     def unseal(self, stored: bytes, identity: bytes) -> bytes:
-        raise _no_key()
+        raise BadInput(self._refusal)
 
     def digest(self, blob: bytes) -> str:
-        raise _no_key()
+        raise BadInput(self._refusal)
 
     def key_check(self) -> bytes | None:
-        raise _no_key()
+        raise BadInput(self._refusal)
 
 
-def sealer_of(key: bytes | None) -> Clear | AesGcm:
+def sealer_of(key: bytes | None, store: Path) -> Clear | AesGcm:
     """Return what a new store uses."""
-    return Clear() if key is None else AesGcm(key)
+    return Clear() if key is None else AesGcm(key, store)
 
 
-def matching_sealer(key: bytes | None, key_check: bytes | None) -> Sealer:
+def matching_sealer(key: bytes | None, key_check: bytes | None, store: Path) -> Sealer:
     """Return what an existing store uses.
 
     Raises:
@@ -123,15 +131,11 @@ def matching_sealer(key: bytes | None, key_check: bytes | None) -> Sealer:
     """
     if key_check is None:
         if key is not None:
-            raise BadInput("the store is not encrypted, but a key was given; open it without one")
+            raise BadInput(f"{store}: the store is not encrypted, but a key was given; open it without one")
         return Clear()
     if key is None:
-        return Locked()
-    sealer = AesGcm(key)
+        return Locked(store)
+    sealer = AesGcm(key, store)
     if not sealer.opens(key_check):
-        raise BadInput("the key is not the store's; nothing was read or changed")
+        raise BadInput(f"{store}: the key is not the store's; nothing was read or changed")
     return sealer
-
-
-def _no_key() -> BadInput:
-    return BadInput("the store is encrypted; give its key (--key-file)")

@@ -6,63 +6,27 @@ It imports neither torch nor the manifest, so that a process which only looks af
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pen_mobile.errors import BadInput
 from pen_mobile.phone.database import IN_MEMORY, WAIT_S, Database
+from pen_mobile.phone.log import Log
 from pen_mobile.phone.migration import check_version, migrate, present_schema
+from pen_mobile.phone.owner import Belonging, OnOtherBackbone, Owner, Row, bundle_row, create
 from pen_mobile.phone.retention import Retention
+from pen_mobile.phone.samples import Format, Samples, SampleTable
 from pen_mobile.phone.sealing import Locked, Sealer, matching_sealer, sealer_of
+from pen_mobile.phone.states import HeadInUse, Overtaken, StateTable
+from pen_mobile.phone.unfinished import Checkpoint, UnfinishedTable
 
 Floats = NDArray[np.float32]
-Format = Literal["float32", "float16"]
-
-_DTYPES = {"float32": "<f4", "float16": "<f2"}
-_MAKE_BUNDLE = "INSERT INTO bundle (only, backbone, feature_size, state_bytes, key_check) VALUES (?, ?, ?, ?, ?)"
-_KEEP_SAMPLE = """
-    INSERT INTO sample (feature, format, sha256, valence, arousal, weight, captured_at, origin)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (sha256) DO UPDATE SET
-        valence = excluded.valence, arousal = excluded.arousal, weight = excluded.weight,
-        captured_at = excluded.captured_at, origin = excluded.origin
-"""
-_RECORD_STATE = """
-    INSERT INTO head_state (version, parent, status, blob, sha256, optimizer, metrics, created_at)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-"""
-
-
-@dataclass(frozen=True)
-class Samples:
-    """The owner's labelled moments, oldest first: features ``[N, D_z]``, affect ``[N, 2]``, weight ``[N]``."""
-
-    features: Floats
-    affect: Floats
-    weight: Floats
-
-
-@dataclass(frozen=True)
-class Owner:
-    """What a store belongs to.
-
-    Attributes:
-        backbone: SHA-256 of the backbone program; features of another one mean nothing here.
-        feature_size: D_z.
-        state_bytes: bytes of a head state.
-    """
-
-    backbone: str
-    feature_size: int
-    state_bytes: int
 
 
 @dataclass(frozen=True)
@@ -94,7 +58,11 @@ class StoreStatus:
 
 
 class Vault:
-    """One open store."""
+    """One open store.
+
+    Attributes:
+        change: what opening it with another bundle than before has changed, for people; None for nothing.
+    """
 
     def __init__(
         self,
@@ -105,24 +73,36 @@ class Vault:
         retention: Retention | None = None,
         wait_s: float = WAIT_S,
         clock: Callable[[], float] = time.time,
+        quota_bytes: int | None = None,
+        on_other_backbone: OnOtherBackbone = "refuse",
     ) -> None:
         """Open a store, check it, and bring it to the present schema.
 
         Args:
-            owner: what it must belong to; it is made when it is not there. None takes any store that exists.
+            owner: the bundle that it is to belong to; it is made when it is not there. None takes any store that
+                exists.
             key: opens the blobs of an encrypted store, 32 bytes; a new store becomes encrypted with it. An encrypted
                 store without its key opens for everything that needs no blob.
             clock: says when things happen, Unix seconds.
+            quota_bytes: how large the file may grow; None is no limit.
+            on_other_backbone: ``forget`` deletes samples and heads of another backbone instead of refusing the store.
 
         Raises:
-            BadInput: not a store, of another owner, damaged, another key, or the file system refuses.
+            BadInput: not a store, of another backbone, damaged, another key, or the file system refuses.
         """
         self.path, self.retention, self._clock = path, retention or Retention(), clock
+        self._owner = owner
         if owner is None and not path.is_file():
             raise BadInput(f"{path} does not exist; 'pen-mobile adapt' makes one")
-        self._db = Database(path, wait_s)
+        self._db = Database(path, wait_s, quota_bytes)
         try:
-            self._sealer = self._prepare(owner, key)
+            self._sealer = self._prepare(owner, key, on_other_backbone)
+            self._log = Log(self._db, self.retention, clock)
+            self._samples = SampleTable(path, self._db, self._sealer)
+            self._states = StateTable(path, self._db, self._sealer, clock)
+            self._unfinished = UnfinishedTable(self._db, self._sealer)
+            self._belonging = Belonging(self._db, self._states, self._log)
+            self.change = self._change_bundle()
             with contextlib.suppress(BadInput):  # another process may be reading: the next opening finishes
                 self._finish_erasure()
         except BaseException:
@@ -143,7 +123,7 @@ class Vault:
     @property
     def feature_size(self) -> int:
         """D_z of the bundle that the store belongs to."""
-        return self._db.number("SELECT feature_size FROM bundle")
+        return self._samples.feature_size
 
     def close(self) -> None:
         """Close the file."""
@@ -155,25 +135,33 @@ class Vault:
         affect: Floats,
         weight: float = 1.0,
         origin: str = "owner",
-        captured_at: float | None = None,
+        captured_at: float | Sequence[float] | NDArray[np.float64] | None = None,
         feature_format: Format = "float32",
     ) -> None:
         """Keep labelled samples, features ``[N, D_z]`` and affect ``[N, 2]``, all or none.
 
-        A moment that is in the store already gets the new label. What is beyond the retention limits goes.
+        A moment that is in the store already gets the new label. What is beyond the retention limits goes. Labels that
+        are refused are in the log, with the reason.
+
+        Args:
+            captured_at: when, Unix seconds, of each sample or of all; None is now.
 
         Raises:
-            BadInput: a label is out of range or NaN, or a feature does not fit its format.
+            BadInput: a label is out of range or NaN, a feature does not fit its format, or another process has moved
+                the store to another backbone.
         """
-        _check_samples(features, affect, weight, self.feature_size)
-        when = self._clock() if captured_at is None else captured_at
+        when = np.broadcast_to(np.asarray(self._clock() if captured_at is None else captured_at, float), len(affect))
         with self._db.transaction():
-            for z, (valence, arousal) in zip(features, affect, strict=True):
-                digest = self._sealer.digest(z.astype("<f4").tobytes())
-                stored = self._sealer.seal(_packed(z, feature_format), _sample_identity(digest))
-                values = (stored, feature_format, digest, float(valence), float(arousal), weight, when, origin)
-                self._db.execute(_KEEP_SAMPLE, values)
-            self._forget()
+            self._insist_on_backbone()
+            refusal = self._samples.why_refuse(features, affect, weight)
+            if refusal is not None:
+                self._log.note("labels-refused", {"labels": len(affect), "reason": refusal})
+            else:
+                for z, label, moment in zip(features, affect, when.tolist(), strict=True):
+                    self._samples.keep(z, label, feature_format, weight, moment, origin)
+                self._forget()
+        if refusal is not None:
+            raise BadInput(refusal)
 
     def frozen(self) -> contextlib.AbstractContextManager[None]:
         """Keep other processes from writing while the block reads several things that must belong together."""
@@ -186,20 +174,15 @@ class Vault:
 
     def samples(self) -> Samples:
         """Return all samples; BadInput when a feature is not what was written."""
-        rows = self._db.rows(
-            "SELECT sha256, format, feature, valence, arousal, weight FROM sample ORDER BY captured_at, id"
-        )
-        features = np.empty((len(rows), self.feature_size), np.float32)
-        for row, (digest, feature_format, stored, *_) in enumerate(rows):
-            features[row] = self._feature(digest, feature_format, stored, features.shape[1])
-        numbers = np.array([row[3:] for row in rows], np.float32).reshape(-1, 3)
-        return Samples(features, numbers[:, :2], numbers[:, 2])
+        return self._samples.read()
 
     def sample_records(self) -> list[dict[str, Any]]:
         """Return everything about the samples but their features, in the order of :meth:`samples`."""
-        return self._db.records(
-            "SELECT id, captured_at, valence, arousal, weight, origin, format FROM sample ORDER BY captured_at, id"
-        )
+        return self._samples.records()
+
+    def head_in_use(self) -> HeadInUse:
+        """Say which head is in use, for :meth:`accept`."""
+        return self._states.in_use()
 
     def active_state(self) -> tuple[int, bytes] | None:
         """Return version and bytes of the state in use, or None for the bundle's initial head.
@@ -207,26 +190,68 @@ class Vault:
         Raises:
             BadInput: its bytes are not those that were written.
         """
-        version = self._active_version()
+        version = self._states.in_use().version
         return None if version is None else (version, self.state_blob(version))
 
     def state_blob(self, version: int) -> bytes:
         """Return the bytes of a head state; BadInput when they are damaged or no longer kept."""
-        return self._sealer.unseal(self._stored_state(version), _state_identity(version))
+        return self._states.blob(version)
 
-    def accept(self, blob: bytes, metrics: dict[str, Any], optimizer: str | None = None) -> int:
-        """Make a state the active one; returns its version."""
-        with self._db.transaction():
-            parent = self._active_version()
-            self._supersede()
-            version = self._record(parent, "active", blob, metrics, optimizer)
-            self.retention.forget_states(self._db)
-            return version
+    def accept(
+        self, blob: bytes, metrics: dict[str, Any], strategy: str | None = None, *, started_from: HeadInUse
+    ) -> int:
+        """Make a state the active one; returns its version.
 
-    def reject(self, metrics: dict[str, Any], optimizer: str | None = None) -> int:
-        """Note an attempt that was not accepted; the active state stays. Returns the attempt's version."""
+        Args:
+            blob: the parameters.
+            metrics: what was measured.
+            strategy: how it was trained.
+            started_from: the head in use when training began, which the new one was compared with.
+
+        Raises:
+            Overtaken: another head is in use by now. The attempt is in the history with the reason, unless the
+                data that it learned from were deleted.
+        """
         with self._db.transaction():
-            return self._record(self._active_version(), "rejected", None, metrics, optimizer)
+            reason = self._overtaken(started_from)
+            if reason is None:
+                version = self._states.record("active", blob, metrics, strategy, started_from.version)
+                self.retention.forget_states(self._db)
+                self._unfinished.clear()
+                return version
+            refused = metrics | {"accepted": False, "reason": reason}
+            self._states.record("rejected", None, refused, strategy, started_from.version)
+        raise Overtaken(f"{self.path}: {reason}")
+
+    def reject(self, metrics: dict[str, Any], strategy: str | None = None, *, started_from: HeadInUse) -> int:
+        """Note an attempt that was not accepted; the active state stays. Returns the attempt's version.
+
+        Raises:
+            Overtaken: the data that it learned from were deleted; nothing is noted.
+        """
+        with self._db.transaction():
+            self._insist_on_generation(started_from)
+            self._unfinished.clear()
+            return self._states.record("rejected", None, metrics, strategy, started_from.version)
+
+    def unfinished(self, inputs: str) -> Checkpoint | None:
+        """Return the adaptation that did not come to its end; its inputs are empty when they were others than these."""
+        return self._unfinished.load(inputs)
+
+    def keep_unfinished(self, checkpoint: Checkpoint, *, started_from: HeadInUse) -> None:
+        """Keep the adaptation under way, until one is accepted or rejected, or data are deleted.
+
+        Raises:
+            Overtaken: the data that it learns from were deleted.
+        """
+        with self._db.transaction():
+            self._insist_on_generation(started_from)
+            self._unfinished.save(checkpoint)
+
+    def drop_unfinished(self) -> None:
+        """Forget the adaptation that did not come to its end."""
+        with self._db.transaction():
+            self._unfinished.clear()
 
     def rollback(self, reason: str = "asked for") -> int | None:
         """Take the parent of the active state back into use; returns its version, None for the initial head.
@@ -235,52 +260,42 @@ class Vault:
             BadInput: no state is active, or the parent's bytes are damaged or no longer kept.
         """
         with self._db.transaction():
-            version = self._active_version()
+            version = self._states.in_use().version
             if version is None:
                 raise BadInput(f"{self.path}: the bundle's initial head is in use; there is nothing to go back to")
-            parent: int | None = self._db.rows("SELECT parent FROM head_state WHERE version = ?", (version,))[0][0]
-            self._supersede()
-            if parent is not None:
-                self._stored_state(parent)
-                self._db.execute("UPDATE head_state SET status = 'active' WHERE version = ?", (parent,))
-            self._note("rolled-back", {"from": version, "to": parent, "reason": reason})
+            parent = self._states.step_back(version)
+            self._log.note("rolled-back", {"from": version, "to": parent, "reason": reason})
             return parent
 
     def reset(self, reason: str = "asked for") -> None:
         """Go back to the bundle's initial head; every state stays in the history."""
         with self._db.transaction():
-            version = self._active_version()
-            self._supersede()
-            self._note("reset", {"from": version, "reason": reason})
+            version = self._states.in_use().version
+            self._states.supersede()
+            self._log.note("reset", {"from": version, "reason": reason})
 
     def history(self) -> list[dict[str, Any]]:
         """Return every attempt, oldest first, with what it measured and the reason."""
-        rows = self._db.records(
-            "SELECT version, parent, status, created_at, optimizer, blob IS NOT NULL AS kept, sha256, metrics "
-            "FROM head_state ORDER BY version"
-        )
-        metrics = [json.loads(row.pop("metrics")) for row in rows]
-        return [row | {"kept": bool(row["kept"])} | measured for row, measured in zip(rows, metrics, strict=True)]
+        return self._states.history()
 
     def events(self) -> list[dict[str, Any]]:
         """Return the log, oldest first."""
-        rows = self._db.records("SELECT at, kind, detail FROM event ORDER BY id")
-        return [row | {"detail": json.loads(row["detail"])} for row in rows]
+        return self._log.entries()
 
     def status(self) -> StoreStatus:
         """Say how the store stands."""
         samples, oldest, newest = self._db.rows("SELECT count(*), min(captured_at), max(captured_at) FROM sample")[0]
-        bundle = self._db.records("SELECT backbone, feature_size, state_bytes FROM bundle")[0]
+        bundle = bundle_row(self._db)
         states = dict(self._db.rows("SELECT status, count(*) FROM head_state GROUP BY status"))
         return StoreStatus(
             str(self.path),
             self._db.size(),
-            not self._is_clear(),
-            bundle,
+            bundle.pop("key_check") is not None,
+            {name: value for name, value in bundle.items() if name != "only"},
             samples,
             oldest,
             newest,
-            self._active_version(),
+            self._states.in_use().version,
             states,
             next(reversed(self.history()), None),
         )
@@ -288,7 +303,7 @@ class Vault:
     def note(self, kind: str, detail: dict[str, Any]) -> None:
         """Write one entry into the log."""
         with self._db.transaction():
-            self._note(kind, detail)
+            self._log.note(kind, detail)
 
     def erase(self) -> dict[str, int]:
         """Delete everything about the owner, so that no byte of it is left in the files; returns how much it was.
@@ -300,23 +315,21 @@ class Vault:
         """
         with self._db.transaction():
             counts = {table: self._db.number(f"SELECT count(*) FROM {table}") for table in ("sample", "head_state")}
-            for table in ("event", "sample", "head_state"):
+            for table in ("event", "sample", "head_state", "unfinished"):
                 self._db.execute(f"DELETE FROM {table}")
-            self._note("erasing", counts)
+            self._belonging.next_generation()
+            self._log.note("erasing", counts)
         self._scrub()
         return {"samples": counts["sample"], "states": counts["head_state"]}
 
-    def _prepare(self, owner: Owner | None, key: bytes | None) -> Sealer:
+    def _prepare(self, owner: Owner | None, key: bytes | None, on_other_backbone: OnOtherBackbone) -> Sealer:
         if not self._db.rows("SELECT 1 FROM sqlite_master LIMIT 1") and not self._db.number("PRAGMA user_version"):
             self._create(owner, key)
         check_version(self._db)
-        row = next(iter(self._db.records("SELECT * FROM bundle")), {})
-        if owner is not None and not asdict(owner).items() <= row.items():
-            raise BadInput(
-                f"{self.path} belongs to another bundle: features of one backbone mean nothing to another; "
-                "give another --store"
-            )
-        sealer = self._matching_sealer(key, row.get("key_check"))
+        row = bundle_row(self._db)
+        if owner is not None and on_other_backbone == "refuse" and not owner.understands(row):
+            raise self._other_backbone(row, owner)
+        sealer = matching_sealer(key, row.get("key_check"), self.path)
         self._db.check_integrity()
         migrate(self._db, self._clock())
         self._db.enter_wal()
@@ -325,68 +338,51 @@ class Vault:
     def _create(self, owner: Owner | None, key: bytes | None) -> None:
         if owner is None:
             raise BadInput(f"{self.path} is not a personal store: it is empty")
-        key_check = sealer_of(key).key_check()
+        key_check = sealer_of(key, self.path).key_check()
         self._db.enter_wal()
         with self._db.transaction():
             if self._db.rows("SELECT 1 FROM sqlite_master LIMIT 1"):
                 return  # another process was faster
             self._db.run_script(present_schema())
-            self._db.execute(_MAKE_BUNDLE, (1, *asdict(owner).values(), key_check))
+            create(self._db, owner, key_check)
 
-    def _matching_sealer(self, key: bytes | None, key_check: bytes | None) -> Sealer:
-        try:
-            return matching_sealer(key, key_check)
-        except BadInput as error:
-            raise BadInput(f"{self.path}: {error}") from None
+    def _change_bundle(self) -> str | None:
+        if self._owner is None or self._owner.is_of(bundle_row(self._db)):
+            return None
+        return self._belonging.change_to(self._owner)
 
-    def _is_clear(self) -> bool:
-        return self._db.rows("SELECT key_check FROM bundle")[0][0] is None
+    def _other_backbone(self, row: Row, owner: Owner) -> BadInput:
+        return BadInput(
+            f"{self.path} was made with another backbone ({row['backbone'][:12]}, {row['feature_size']} features; this "
+            f"bundle's is {owner.backbone[:12]}, {owner.feature_size}), to which its features mean nothing; give "
+            "another --store, or 'pen-mobile phone rebase' deletes them and keeps the history"
+        )
 
-    def _feature(self, digest: str, feature_format: str, stored: bytes, size: int) -> Floats:
-        blob = self._sealer.unseal(stored, _sample_identity(digest))
-        values = np.frombuffer(blob, _DTYPES[feature_format])
-        whole = feature_format != "float32" or self._sealer.digest(blob) == digest
-        if len(values) != size or not whole:
-            raise BadInput(f"{self.path}: the feature {digest[:8]} is damaged")
-        return values.astype(np.float32)
+    def _insist_on_backbone(self) -> None:
+        row = bundle_row(self._db)
+        if self._owner is not None and not self._owner.understands(row):
+            raise self._other_backbone(row, self._owner)
 
-    def _stored_state(self, version: int) -> bytes:
-        row = self._db.row("SELECT blob, sha256 FROM head_state WHERE version = ?", (version,))
-        if row is None or row[0] is None:
-            raise BadInput(f"{self.path}: head state {version} is no longer kept; 'reset' goes to the initial head")
-        stored: bytes = row[0]
-        if hashlib.sha256(stored).hexdigest() != row[1]:
-            raise BadInput(
-                f"{self.path}: head state {version} is damaged (its SHA-256 differs); 'rollback' or 'reset' leaves it"
+    def _insist_on_generation(self, started_from: HeadInUse) -> None:
+        if self._states.in_use().generation != started_from.generation:
+            raise Overtaken(
+                f"{self.path}: data were deleted, or the bundle was changed, while this head was trained; nothing of "
+                "it is kept"
             )
-        return stored
 
-    def _active_version(self) -> int | None:
-        row = self._db.row("SELECT version FROM head_state WHERE status = 'active'")
-        return None if row is None else int(row[0])
-
-    def _supersede(self) -> None:
-        self._db.execute("UPDATE head_state SET status = 'superseded' WHERE status = 'active'")
-
-    def _record(
-        self, parent: int | None, status: str, blob: bytes | None, metrics: dict[str, Any], optimizer: str | None
-    ) -> int:
-        version = self._db.number("SELECT coalesce(max(version), 0) + 1 FROM head_state")
-        stored = None if blob is None else self._sealer.seal(blob, _state_identity(version))
-        sha256 = None if stored is None else hashlib.sha256(stored).hexdigest()
-        text, now = json.dumps(metrics, allow_nan=False), self._clock()
-        self._db.execute(_RECORD_STATE, (version, parent, status, stored, sha256, optimizer, text, now))
-        return version
-
-    def _note(self, kind: str, detail: dict[str, Any]) -> None:
-        values = (self._clock(), kind, json.dumps(detail, allow_nan=False))
-        self._db.execute("INSERT INTO event (at, kind, detail) VALUES (?, ?, ?)", values)
-        self.retention.forget_events(self._db)
+    def _overtaken(self, started_from: HeadInUse) -> str | None:
+        """Return why a head must not be taken into use; None when it may."""
+        self._insist_on_generation(started_from)
+        version = self._states.in_use().version
+        if version == started_from.version:
+            return None
+        now = "the bundle's initial head" if version is None else f"version {version}"
+        return f"{now} came into use while this head was trained, and was not compared with it; adapt again"
 
     def _forget(self) -> None:
         gone = self.retention.forget_samples(self._db, self._clock())
         if gone:
-            self._note("forgotten", gone)
+            self._log.note("forgotten", gone)
 
     def _scrub(self) -> None:
         """Overwritten pages leave the file, and the log, which still has them, is cut to nothing."""
@@ -399,38 +395,18 @@ class Vault:
         self.note("erased", {})
 
     def _finish_erasure(self) -> None:
-        last = self._db.row("SELECT kind FROM event WHERE kind IN ('erasing', 'erased') ORDER BY id DESC LIMIT 1")
-        if last == ("erasing",):
+        if self._log.last_of("erasing", "erased") == "erasing":
             self._scrub()
 
 
-def _check_samples(features: Floats, affect: Floats, weight: float, size: int) -> None:
-    if len(features) != len(affect):
-        raise BadInput(f"{len(features)} samples but {len(affect)} labels; give one label for each")
-    if len(features) and features.shape[1:] != (size,):
-        raise BadInput(f"features are {list(features.shape)}, this store takes [N, {size}]")
-    if not (weight > 0 and np.isfinite(weight)):
-        raise BadInput(f"weight is {weight}; it must be above 0")
-    for row in np.flatnonzero(~(np.abs(affect) <= 1).all(axis=1))[:1]:
-        raise BadInput(f"label {row + 1} is {affect[row].tolist()}; valence and arousal must lie in [-1, 1]")
-    for row in np.flatnonzero(~np.isfinite(features).all(axis=1))[:1]:
-        raise BadInput(f"sample {row + 1}: its feature holds NaN or infinity")
-
-
-def _packed(z: Floats, feature_format: Format) -> bytes:
-    with np.errstate(over="ignore"):
-        values = z.astype(_DTYPES[feature_format])
-    if not np.isfinite(values).all():
-        raise BadInput(f"a feature of {float(np.abs(z).max()):g} does not fit {feature_format}; keep float32")
-    return values.tobytes()
-
-
-def _sample_identity(digest: str) -> bytes:
-    return f"sample {digest}".encode()
-
-
-def _state_identity(version: int) -> bytes:
-    return f"head state {version}".encode()
-
-
-__all__ = ["IN_MEMORY", "Format", "Owner", "Samples", "StoreStatus", "Vault"]
+__all__ = [
+    "IN_MEMORY",
+    "Format",
+    "HeadInUse",
+    "OnOtherBackbone",
+    "Overtaken",
+    "Owner",
+    "Samples",
+    "StoreStatus",
+    "Vault",
+]

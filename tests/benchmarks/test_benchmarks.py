@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parent.parent.parent / "benchmarks"
-HELPERS = {"compare.py", "measure.py", "tables.py"}
+HELPERS = {"bundles.py", "compare.py", "measure.py", "plots.py", "tables.py"}
 
 
 @pytest.mark.parametrize("script", sorted(path.name for path in FOLDER.glob("*.py") if path.name not in HELPERS))

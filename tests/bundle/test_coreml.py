@@ -26,8 +26,7 @@ from pen_mobile.bundle.coreml import (
     CoreMLModel,
     Weights,
     convert_backbone,
-    convert_predict,
-    convert_train,
+    convert_head,
 )
 from pen_mobile.bundle.coreml_export import CoreMLExporter, insist_on_weights
 from pen_mobile.bundle.export import export_bundle
@@ -162,7 +161,7 @@ def test_a_package_says_what_it_is(backbone: Backbone, converted: dict[Weights, 
 def test_saved_train_step_equals_the_torch_program(name: OptimizerName, tmp_path: Path) -> None:
     """Ten steps, each third batch padded with weight 0 and noise: state and loss within 1e-5, all in float32."""
     program = TrainProgram(FEATURES, EXPERTS, name, steps=1, batch=BATCH)
-    model = convert_train(program, ABOUT)
+    model = convert_head(program, ABOUT)
     evaluated = MilProgram(model.package.write(tmp_path / "train.mlpackage"))
     assert evaluated.dtypes() == {"fp32"}
     generator = torch.Generator().manual_seed(0)
@@ -185,7 +184,7 @@ def test_saved_train_step_equals_the_torch_program(name: OptimizerName, tmp_path
 
 def test_saved_predict_equals_the_torch_program(tmp_path: Path) -> None:
     program = PredictProgram(FEATURES, EXPERTS, BATCH)
-    model = convert_predict(program, ABOUT)
+    model = convert_head(program, ABOUT)
     generator = torch.Generator().manual_seed(0)
     inputs = [torch.randn(x.shape, generator=generator) for x in program.example_inputs()]
     evaluated = MilProgram(model.package.write(tmp_path / "predict.mlpackage"))
@@ -220,9 +219,10 @@ def test_export_on_the_command_line(exported: tuple[Path, str, str]) -> None:
     assert manifest.backbone is not None
     assert manifest.backbone.coreml is not None
     assert manifest.backbone.coreml.inputs == ["frame"]
-    assert manifest.head.train.coreml is not None
-    assert manifest.head.train.coreml.inputs[:3] == [tensor.name for tensor in manifest.head.state]
-    assert manifest.head.train.coreml.outputs[-1] == "loss"
+    adadelta = manifest.head.trainer("adadelta")
+    assert adadelta.coreml is not None
+    assert adadelta.coreml.inputs[:3] == [tensor.name for tensor in adadelta.state]
+    assert adadelta.coreml.outputs[-1] == "loss"
 
 
 @pytest.mark.slow
@@ -338,7 +338,7 @@ def test_a_recipe_that_cannot_be_met_leaves_nothing(run_folder: Path, tmp_path: 
     recipe = load_recipe("ios-coreml")
     strict = recipe.model_copy(update={"tolerance": recipe.tolerance.model_copy(update={"train": 1e-30})})
     run = Run.open(run_folder)
-    run.backbone = lambda: None  # type: ignore[method-assign]
+    run.trained_backbone = lambda: None  # type: ignore[method-assign]
     with pytest.raises(PenMobileError, match=r"ios-coreml.*more than the 1e-30 it allows; nothing was exported"):
         export_bundle(run, strict, tmp_path / "bundle")
     assert list(tmp_path.iterdir()) == []

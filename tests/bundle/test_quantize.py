@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from pen_mobile.bundle.calibration import covering_rows, source_frames
-from pen_mobile.bundle.quantize import Quantizer, features_of
+from pen_mobile.bundle.quantize import Quantizer, features_of, relative_error
 from pen_mobile.bundle.sensitivity import Ladder, Loss, cosine
+from pen_mobile.bundle.simplify import simplify
 from pen_mobile.errors import BadInput
 from pen_mobile.learning.run import Run
 from pen_mobile.network.backbone import Backbone
@@ -35,7 +38,7 @@ def pixels(people: SubjectTable) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def quantizer(backbone: Backbone, pixels: np.ndarray) -> Quantizer:
-    return Quantizer(backbone, pixels)
+    return Quantizer(simplify(backbone), pixels)
 
 
 def test_blocks_are_the_networks_own_parts(quantizer: Quantizer) -> None:
@@ -87,12 +90,69 @@ class FakeQuantizer:
 def test_the_fewest_of_the_worst_blocks_stay_in_float(angle: float, expected: list[str] | None) -> None:
     exact = np.array([[1.0, 0.0]], np.float32)
     frames = np.zeros((1, 2, 2, 3), np.uint8)
-    ladder = Ladder(FakeQuantizer(), lambda features: Loss(0.0, cosine(features, exact)), frames)  # type: ignore[arg-type]
+    ladder = Ladder(FakeQuantizer(), lambda features: Loss(0.0, cosine(features, exact)), frames, frames)  # type: ignore[arg-type]
     budget = Loss(0.0, float(np.cos(angle)))
-    assert ladder.fewest_float_blocks(budget, frames) == expected
+    found = ladder.fewest_float_blocks(budget)
+    assert (found and found.float_blocks) == expected
+    assert found is None or found.loss.fits(budget)
     assert ladder.trials[0].float_blocks == []
-    if expected:
-        assert any(trial.float_blocks == expected and trial.loss.fits(budget) for trial in ladder.trials)
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.25, None), (0.5, ["b", "c"]), (0.0, None)])
+def test_no_more_blocks_than_the_recipe_allows_stay_in_float(share: float, expected: list[str] | None) -> None:
+    """Of four blocks the budget wants two in float."""
+    exact = np.array([[1.0, 0.0]], np.float32)
+    frames = np.zeros((1, 2, 2, 3), np.uint8)
+    ladder = Ladder(FakeQuantizer(), lambda features: Loss(0.0, cosine(features, exact)), frames, frames, share)  # type: ignore[arg-type]
+    found = ladder.fewest_float_blocks(Loss(0.0, float(np.cos(0.2))))
+    assert (found and found.float_blocks) == expected
+
+
+def test_what_the_runtime_adds_is_taken_off_the_budget() -> None:
+    """0.01 and 0.002 worse than expected leave 0.02 - 0.01 and 0.98 + 0.002; better than expected leaves all."""
+    budget = Loss(0.02, 0.98)
+    less = budget.less(Loss(0.005, 0.99), Loss(0.015, 0.988))
+    assert (less.ccc, less.cosine) == pytest.approx((0.01, 0.982))
+    assert budget.less(Loss(0.0, 0.98), Loss(-0.1, 0.99)) == budget
+
+
+class _Uneven(nn.Module):
+    """Four convolutions whose first channel is thirty times as large as the others: its range hides theirs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        widths = (3, 8, 16, 16, 16)
+        convolutions = [nn.Conv2d(i, o, 3, stride=2, padding=1) for i, o in itertools.pairwise(widths)]
+        self.network = nn.Sequential(*(nn.Sequential(conv, nn.Hardswish()) for conv in convolutions))
+        with torch.no_grad():
+            for conv in convolutions:
+                conv.weight[0] *= 30
+
+    def forward(self, frames: torch.Tensor) -> torch.Tensor:
+        return torch.flatten(self.network(frames / 128 - 1), 1)
+
+
+def test_fine_tuning_keeps_a_budget_that_rounding_alone_cannot() -> None:
+    """All in int8, before and after, on frames that neither calibration nor training has seen."""
+    network = _Uneven().eval()
+    frames = np.random.default_rng(0).integers(0, 255, (96, 16, 16, 3), dtype=np.uint8)
+    pixels, unseen = frames[:64], frames[64:]
+    lessons = [(pixels[row : row + 16], features_of(network, pixels[row : row + 16])) for row in (0, 16, 32, 48)]
+    exact = features_of(network, unseen)
+
+    def loss(features: np.ndarray) -> Loss:
+        return Loss(float(relative_error(torch.from_numpy(features), torch.from_numpy(exact))), 1.0)
+
+    rounded = Quantizer(network, pixels)
+    tuned = Quantizer(rounded.fine_tune(lessons * 8, learning_rate=1e-4), pixels)
+    before, after = loss(rounded.simulate([], unseen)), loss(tuned.simulate([], unseen))
+    assert after.ccc < before.ccc
+    budget = Loss((before.ccc + after.ccc) / 2, 1.0)
+    ladders = [Ladder(quantizer, loss, unseen, pixels, max_float_share=0) for quantizer in (rounded, tuned)]
+    assert [ladder.fewest_float_blocks(budget) is None for ladder in ladders] == [True, False]
+    assert loss(features_of(tuned.quantize(), unseen)).fits(budget)
+    np.testing.assert_allclose(features_of(network, unseen), exact)  # what was given stays as it was
 
 
 def test_nan_fits_no_budget() -> None:
@@ -143,7 +203,7 @@ def test_mobilenets_gates_stay_in_float() -> None:
     torch.manual_seed(0)
     table = synthetic_table(SyntheticConfig(sources=1, targets=0, seconds=4, fps=1, size=32, seed=0))
     assert table.frames is not None
-    quantizer = Quantizer(Backbone("mobilenet_v3_small", 32).eval(), table.frames.read(slice(None)))
+    quantizer = Quantizer(simplify(Backbone("mobilenet_v3_small", 32).eval()), table.frames.read(slice(None)))
     assert "features.12" in quantizer.blocks
     text = quantizer.quantize().code
     assert "hardsigmoid" not in text

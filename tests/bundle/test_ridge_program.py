@@ -1,23 +1,17 @@
-"""Closed-form adaptation by products alone, against the solver in float64; then the same in the real runtime."""
+"""Closed-form adaptation by products alone, against the solver in float64; then in the real runtime."""
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from pen_mobile.bundle.lowering import lower
 from pen_mobile.bundle.ridge_program import LOOSENESS, RidgeProgram
-from pen_mobile.learning.strategies import adapt_with, dual
+from pen_mobile.learning.strategies.mixture import evaluate
+from pen_mobile.learning.strategies.ridge import fit_experts
 
 FEATURES, EXPERTS, LABELS = 12, 3, 16
-
-
-@pytest.fixture
-def same_grid(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The server's strategy with the program's candidates."""
-    monkeypatch.setattr(dual, "LOOSENESS", LOOSENESS)
 
 
 def head(seed: int = 0) -> Tensor:
@@ -29,9 +23,7 @@ def labelled(packed: Tensor, count: int, noise: float, seed: int = 1) -> tuple[T
     generator = torch.Generator().manual_seed(seed)
     z = torch.randn(count, FEATURES, generator=generator)
     own = packed + 0.1 * torch.randn(packed.shape, generator=generator)
-    program = RidgeProgram(FEATURES, EXPERTS, count)
-    _, _, _, _, affect = program.evaluate(own[None], program.with_bias(z[None]))
-    return z, affect[0] + 0.3 + noise * torch.randn(count, 2, generator=generator)
+    return z, evaluate(own, z).affect.float() + 0.3 + noise * torch.randn(count, 2, generator=generator)
 
 
 def padded(z: Tensor, y: Tensor, filler: float) -> tuple[Tensor, Tensor, Tensor]:
@@ -44,69 +36,58 @@ def padded(z: Tensor, y: Tensor, filler: float) -> tuple[Tensor, Tensor, Tensor]
     return full_z[None], full_y[None], weight[None]
 
 
-@pytest.mark.parametrize("count", [2, 3, 7, LABELS])
-@pytest.mark.parametrize("noise", [0.0, 0.5])
-def test_it_is_offset_and_ridge(same_grid: None, count: int, noise: float) -> None:
-    packed = head()
-    z, y = labelled(packed, count, noise)
-    found, errors = RidgeProgram(FEATURES, EXPERTS, LABELS)(packed[None], *padded(z, y, filler=0.7))
-    expected = adapt_with("offset-ridge", packed, z, y)
-    torch.testing.assert_close(found[0], expected, rtol=1e-3, atol=1e-3)
-    assert errors.shape == (1 + len(LOOSENESS),)
-
-
-def test_errors_are_those_of_labels_left_out(same_grid: None) -> None:
-    """Refit without each label in turn, in float64, for every t; the first error is that of the head as it is."""
-    packed = head()
-    z, y = labelled(packed, 6, 0.2)
-    _, errors = RidgeProgram(FEATURES, EXPERTS, LABELS)(packed[None], *padded(z, y, filler=0.0))
-    from pen_mobile.learning.strategies.mixture import evaluate, with_one
-    from pen_mobile.learning.strategies.ridge import mixture_kernel
-
-    output = evaluate(packed, z)
-    residual, kernel = y.double() - output.affect, mixture_kernel(output.gate, with_one(z))
-    expected = [residual.square().sum() / 6]
-    for t in dual.looseness_grid(kernel):
-        total = 0.0
-        for out in range(6):
-            kept = [row for row in range(6) if row != out]
-            alpha, offset = dual.solve(kernel[kept][:, kept], residual[kept], t, intercept=True)
-            total += float((residual[out] - kernel[out, kept] @ alpha - offset).square().sum())
-        expected.append(torch.tensor(total / 6))
-    np.testing.assert_allclose(errors.numpy(), torch.stack([one.double() for one in expected]).numpy(), rtol=2e-3)
-
-
-def test_labels_that_teach_nothing_change_nothing() -> None:
-    """Labels that the head gives already, with a little noise: leaving them out favours the head as it is."""
-    packed = head()
-    z = torch.randn(LABELS, FEATURES, generator=torch.Generator().manual_seed(5))
+def adapted(packed: Tensor, z: Tensor, y: Tensor, weight: Tensor, looseness: float) -> Tensor:
     program = RidgeProgram(FEATURES, EXPERTS, LABELS)
-    _, _, _, _, affect = program.evaluate(packed[None], program.with_bias(z[None]))
-    flip = torch.tensor([1.0, -1.0]).repeat(LABELS // 2)[:, None]  # mean zero: no offset either
-    found, errors = program(packed[None], z[None], affect + 0.01 * flip, torch.ones(1, LABELS))
-    assert errors[0] < errors[1:].min()  # without a label, the mean of the others is further from it than 0 is
-    assert torch.equal(found[0], packed)
+    return program(packed[None], z, y, weight, torch.tensor([looseness]))[0]
+
+
+@pytest.mark.parametrize("count", [1, 3, 7, LABELS])
+@pytest.mark.parametrize("looseness", [*LOOSENESS, 0.37])
+def test_it_is_the_solution_of_the_ridge_problem(count: int, looseness: float) -> None:
+    packed = head()
+    z, y = labelled(packed, count, noise=0.5)
+    found = adapted(packed, *padded(z, y, filler=0.7), looseness)
+    torch.testing.assert_close(found, fit_experts(packed, z, y, looseness), rtol=1e-3, atol=1e-3)
+
+
+def test_looseness_0_is_the_mean_residual_on_every_bias() -> None:
+    """y is what the head says plus (0.25, -0.5): only the biases move, by just that."""
+    packed = head()
+    z = torch.randn(5, FEATURES, generator=torch.Generator().manual_seed(5))
+    shift = torch.tensor([0.25, -0.5])
+    found = adapted(packed, *padded(z, evaluate(packed, z).affect.float() + shift, filler=0.0), 0.0)
+    expected = packed.clone()
+    expected[EXPERTS:, -1] += shift.repeat(EXPERTS)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
 
 
 def test_what_lies_under_weight_0_does_not_matter() -> None:
     packed = head()
-    z, y = labelled(packed, 5, 0.3)
-    program = RidgeProgram(FEATURES, EXPERTS, LABELS)
-    one, two = (program(packed[None], *padded(z, y, filler))[0] for filler in (0.0, 3.0))
+    z, y = labelled(packed, 5, noise=0.3)
+    one, two = (adapted(packed, *padded(z, y, filler), 1.0) for filler in (0.0, 3.0))
     torch.testing.assert_close(one, two, rtol=1e-5, atol=1e-6)
 
 
-def test_the_real_runtime_says_the_same() -> None:
+def test_weight_2_is_the_sample_twice() -> None:
+    packed = head()
+    z, y = labelled(packed, 4, noise=0.3)
+    full_z, full_y, weight = padded(z, y, filler=0.0)
+    weight[0, 1] = 2
+    twice = padded(torch.cat([z, z[1:2]]), torch.cat([y, y[1:2]]), filler=0.0)
+    torch.testing.assert_close(
+        adapted(packed, full_z, full_y, weight, 1.0), adapted(packed, *twice, 1.0), rtol=1e-4, atol=1e-5
+    )
+
+
+def test_the_real_runtime_says_the_same_in_one_delegate_call() -> None:
     from executorch.runtime import Runtime
 
     program = RidgeProgram(FEATURES, EXPERTS, LABELS).eval()
     lowered = lower({"ridge": (program, program.example_inputs())})
     packed = head()
-    inputs = (packed[None], *padded(*labelled(packed, 9, 0.3), filler=0.5))
+    inputs = (packed[None], *padded(*labelled(packed, 9, noise=0.3), filler=0.5), torch.tensor([1.0]))
     loaded = Runtime.get().load_program(lowered.buffer)
-    found, errors = loaded.load_method("ridge").execute(inputs)
-    expected, expected_errors = program(*inputs)
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
-    torch.testing.assert_close(errors, expected_errors, rtol=1e-4, atol=1e-6)
-    assert lowered.undelegated["ridge"] == ["amin.out"]  # the least of eight errors, between two delegate calls
-    assert lowered.delegate_calls["ridge"] == 2
+    (found,) = loaded.load_method("ridge").execute(inputs)
+    torch.testing.assert_close(found, program(*inputs), rtol=1e-4, atol=1e-5)
+    assert lowered.undelegated["ridge"] == []
+    assert lowered.delegate_calls["ridge"] == 1

@@ -76,18 +76,21 @@ def manifest(synthetic: bool = True) -> Manifest:
                 "initial_parameters": "head-parameters.f32",
                 "expert_count": 3,
                 "feature_size": 4,
-                "state": [{"name": "parameters", "shape": (1, 9, 5)}],  # (1, 3 n_s, D_z + 1)
                 "predict": {"method": "predict", "batch": 8},
-                "train": {
-                    "method": "train",
-                    "steps": 2,
-                    "batch": 4,
-                    "optimizer": "adadelta",
-                    "constants": {},
-                    "hyper": [],
-                },
+                "train": [
+                    {
+                        "method": "train_adadelta",
+                        "optimizer": "adadelta",
+                        "state": [{"name": "parameters", "shape": (1, 9, 5)}],  # (1, 3 n_s, D_z + 1)
+                        "steps": 2,
+                        "batch": 4,
+                        "constants": {},
+                        "hyper": [],
+                    }
+                ],
             },
             "adaptation": {
+                "strategy": "adadelta",
                 "steps": 100,
                 "check_every": 10,
                 "patience": 3,

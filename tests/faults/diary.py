@@ -64,9 +64,9 @@ def perform(vault: Vault, n: int, clock: Clock) -> None:
     """Do operation n for real."""
     clock.now, kind = n, kind_of(n)
     if kind == "accept":
-        vault.accept(state_blob(n), {"n": n})
+        vault.accept(state_blob(n), {"n": n}, started_from=vault.head_in_use())
     elif kind == "reject":
-        vault.reject({"n": n})
+        vault.reject({"n": n}, started_from=vault.head_in_use())
     elif kind == "rollback":
         vault.rollback()
     elif kind == "reset":

@@ -12,8 +12,11 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 
-from tests.faults import trials
+from tests.faults import soak, trials
+from tests.faults.soak import Growth
 from tests.faults.trials import REPOSITORY, Trials
+
+MAX_GROWTH_MIB = 10
 
 _HEAD = """# Faults that a personal store survives
 
@@ -21,7 +24,7 @@ Written by `python -m tests.faults.report`: each row does the fault to a real SQ
 compares everything in the store with a model that knows which operations were acknowledged. A row is written when
 *every* trial ended well: the store opens, its integrity check passes, samples, labels and head states are bit for bit
 those of the acknowledged operations, and at most the one operation under way is there too, whole. `tests/faults`
-repeats them, fewer of each, with the other tests.
+repeats them, fewer of each, with the other tests. The last rows are long lives of one process (`tests/faults/soak.py`).
 
 | fault | tried | survived | seconds | what was seen |
 |---|---|---|---|---|
@@ -52,6 +55,30 @@ def scenarios(kills: int) -> dict[str, Callable[[Path], Trials]]:
     }
 
 
+def long_lives() -> dict[str, Callable[[Path], Trials]]:
+    return {
+        "100,000 predictions in one process (2,048 features, nine experts)": lambda folder: _steady(
+            soak.feature_predictions(soak.make_bundle(folder, 2048, 9), 100_000)
+        ),
+        "1,000 adaptations in one process (64 features, three experts)": lambda folder: _steady(
+            soak.adaptations(soak.make_bundle(folder, 64, 3), 1_000)
+        ),
+        "100 phones opened, used and closed in one process": lambda folder: _steady(
+            soak.openings(soak.make_bundle(folder, 64, 3), 100)
+        ),
+    }
+
+
+def _steady(growth: Growth) -> Trials:
+    assert growth.megabytes < MAX_GROWTH_MIB, growth
+    assert growth.descriptors == 0, growth
+    return Trials(
+        growth.count,
+        f"memory grew by {growth.megabytes:.1f} MiB after the warm-up (at most {growth.peak_megabytes:.1f} on the way; "
+        f"{MAX_GROWTH_MIB} are allowed), open files by {growth.descriptors}",
+    )
+
+
 def _row(name: str, scenario: Callable[[Path], Trials]) -> str:
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
@@ -72,7 +99,8 @@ def _where() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=500)
-    rows = [_row(name, scenario) for name, scenario in scenarios(parser.parse_args().kills).items()]
+    everything = scenarios(parser.parse_args().kills) | long_lives()
+    rows = [_row(name, scenario) for name, scenario in everything.items()]
     text = _HEAD + "".join(rows) + _where() + _FOOT
     (REPOSITORY / "docs" / "faults.md").write_text(text, encoding="utf-8")
     print(text)

@@ -244,7 +244,7 @@ def make_version_1(path: Path) -> dict[str, Any]:
     db = sqlite3.connect(path, isolation_level=None)
     db.execute("PRAGMA journal_mode = WAL")
     db.executescript(SCHEMA_1.read_text(encoding="utf-8"))
-    db.execute("INSERT INTO bundle VALUES (1, ?, ?, ?)", (OWNER.backbone, OWNER.feature_size, OWNER.state_bytes))
+    db.execute("INSERT INTO bundle VALUES (1, ?, ?, ?)", (OWNER.backbone, OWNER.feature_size, 3 * OWNER.head_bytes))
     for n in range(60):
         z = feature(f"{n}").tobytes()
         values = (z, hashlib.sha256(z).hexdigest(), n / 100, n / 100, 1.0, n)
@@ -253,7 +253,7 @@ def make_version_1(path: Path) -> dict[str, Any]:
             values,
         )
     for version in range(1, 7):
-        rejected, blob = version % 3 == 2, state_blob(version)
+        rejected, blob = version % 3 == 2, 3 * state_blob(version)  # Adadelta's slots followed the parameters
         status = "rejected" if rejected else "active" if version == 6 else "superseded"
         stored = (None, None) if rejected else (blob, hashlib.sha256(blob).hexdigest())
         db.execute(

@@ -35,7 +35,7 @@ def test_accepts_what_helps_and_is_repeatable(runtime: BundleRuntime, samples: S
     assert state is not None
     again, same = adapt(runtime, start, samples, plan, seed=3)
     assert same is not None
-    np.testing.assert_array_equal(state[0], same[0])
+    np.testing.assert_array_equal(state, same)
     assert again.error_after == result.error_after
 
 

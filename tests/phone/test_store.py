@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from pen_mobile.contract.folder import BundleFolder, open_bundle
-from pen_mobile.contract.head_state import State, fresh_state
 from pen_mobile.errors import BadInput
 from pen_mobile.phone.store import PersonalStore
 
@@ -25,9 +24,12 @@ def _samples(bundle: BundleFolder, count: int, seed: int = 0) -> tuple[np.ndarra
     return rng.standard_normal((count, size), np.float32), rng.uniform(-1, 1, (count, 2)).astype(np.float32)
 
 
-def _state(bundle: BundleFolder, value: float) -> State:
-    head = bundle.manifest.head
-    return fresh_state(np.full(head.state[0].shape, value, np.float32), head)
+def _head(bundle: BundleFolder, value: float) -> np.ndarray:
+    return np.full(bundle.manifest.head.parameters_shape, value, np.float32)
+
+
+def _accept(store: PersonalStore, head: np.ndarray, report: dict[str, object]) -> int:
+    return store.accept(head, report, "adam", store.head_in_use()[0])
 
 
 def test_samples_come_back_bit_for_bit(bundle: BundleFolder, tmp_path: Path) -> None:
@@ -66,11 +68,11 @@ def test_one_bad_label_keeps_all_out(bundle: BundleFolder, tmp_path: Path) -> No
 
 def test_accept_supersedes_and_reject_changes_nothing(bundle: BundleFolder, tmp_path: Path) -> None:
     store = PersonalStore(tmp_path / "me.sqlite", bundle)
-    assert store.active_state() is None
-    first = store.accept(_state(bundle, 1.0), {"reason": "better"})
-    store.reject({"reason": "worse"})
-    second = store.accept(_state(bundle, 2.0), {"reason": "better again"})
-    active = store.active_state()
+    assert store.head_in_use()[1] is None
+    first = _accept(store, _head(bundle, 1.0), {"reason": "better"})
+    store.reject({"reason": "worse"}, "adam", store.head_in_use()[0])
+    second = _accept(store, _head(bundle, 2.0), {"reason": "better again"})
+    active = store.head_in_use()[1]
     assert active is not None
     assert float(active[0].max()) == 2.0
     history = store.history()
@@ -82,12 +84,12 @@ def test_accept_supersedes_and_reject_changes_nothing(bundle: BundleFolder, tmp_
 
 def test_a_damaged_state_is_noticed(bundle: BundleFolder, tmp_path: Path) -> None:
     store = PersonalStore(tmp_path / "me.sqlite", bundle)
-    store.accept(_state(bundle, 1.0), {})
+    _accept(store, _head(bundle, 1.0), {})
     other = sqlite3.connect(tmp_path / "me.sqlite")
     with other:
         other.execute("UPDATE head_state SET blob = zeroblob(length(blob))")
     with pytest.raises(BadInput, match="head state 1 is damaged"):
-        store.active_state()
+        store.head_in_use()
 
 
 def test_the_schema_itself_refuses_nonsense(bundle: BundleFolder, tmp_path: Path) -> None:
@@ -125,5 +127,5 @@ def test_a_store_of_another_backbone_is_refused(bundle: BundleFolder, tmp_path: 
     PersonalStore(tmp_path / "me.sqlite", bundle).close()
     with sqlite3.connect(tmp_path / "me.sqlite") as db:
         db.execute("UPDATE bundle SET backbone = ?", ("0" * 64,))
-    with pytest.raises(BadInput, match="belongs to another bundle"):
+    with pytest.raises(BadInput, match="made with another backbone"):
         PersonalStore(tmp_path / "me.sqlite", bundle)

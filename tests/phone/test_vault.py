@@ -8,6 +8,8 @@ import sqlite3
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +17,13 @@ import pytest
 
 from pen_mobile.errors import BadInput
 from pen_mobile.phone.retention import Retention
+from pen_mobile.phone.sealing import sealer_of
 from pen_mobile.phone.takeout import export_data
 from pen_mobile.phone.vault import Owner, Vault
 
 OWNER = Owner("b" * 64, 8, 400)
 KEY = bytes(range(32))
-V1 = (Path(__file__).parent / "fixtures" / "personal_store_v1.sql").read_text(encoding="utf-8")
+FIXTURES = Path(__file__).parent / "fixtures"
 
 
 def samples(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -32,26 +35,59 @@ def blob(value: int) -> bytes:
     return np.full(100, value, "<f4").tobytes()
 
 
+def accept(vault: Vault, state: bytes, metrics: dict[str, object], strategy: str | None = None) -> int:
+    return vault.accept(state, metrics, strategy, started_from=vault.head_in_use())
+
+
 def write_version_1(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """A store as the first release wrote it: 3 samples, one superseded state, one rejected, one active."""
     import hashlib
 
     z, affect = samples(3)
     with sqlite3.connect(path) as db:
-        db.executescript(V1)
-        db.execute("INSERT INTO bundle VALUES (1, ?, 8, 400)", ("b" * 64,))
+        db.executescript((FIXTURES / "personal_store_v1.sql").read_text(encoding="utf-8"))
+        db.execute("INSERT INTO bundle VALUES (1, ?, 8, 1200)", ("b" * 64,))
         for row in range(3):
             digest = hashlib.sha256(z[row].tobytes()).hexdigest()
             values = (row + 1, z[row].tobytes(), digest, *map(float, affect[row]), 1.0, 100.0 + row)
             db.execute("INSERT INTO sample VALUES (?, ?, ?, ?, ?, ?, ?)", values)
         for version, parent, status in ((1, None, "superseded"), (2, 1, "rejected"), (3, 1, "active")):
-            stored = None if status == "rejected" else blob(version)
+            stored = None if status == "rejected" else with_slots(version)
             digest = None if stored is None else hashlib.sha256(stored).hexdigest()
             report = json.dumps({"reason": f"reason {version}"})
             db.execute(
                 "INSERT INTO head_state VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (version, parent, status, stored, digest, report, 200.0 + version),
             )
+    db.close()
+    return z, affect
+
+
+def with_slots(version: int) -> bytes:
+    """What a release before version 3 kept: parameters, then Adadelta's two slots."""
+    return blob(version) + blob(100) + blob(101)
+
+
+def write_version_2(path: Path, key: bytes | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """A store as the second release wrote it: 3 samples, one superseded state, one active, one event."""
+    import hashlib
+
+    z, affect = samples(3)
+    sealer = sealer_of(key, path)
+    with sqlite3.connect(path) as db:
+        db.executescript((FIXTURES / "personal_store_v2.sql").read_text(encoding="utf-8"))
+        db.execute("INSERT INTO bundle VALUES (1, ?, 8, 1200, ?)", ("b" * 64, sealer.key_check()))
+        for row in range(3):
+            digest = sealer.digest(z[row].tobytes())
+            stored = sealer.seal(z[row].tobytes(), f"sample {digest}".encode())
+            values = (row + 1, stored, "float32", digest, *map(float, affect[row]), 1.0, 100.0 + row, "owner")
+            db.execute("INSERT INTO sample VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+        for version, status in ((1, "superseded"), (2, "active")):
+            stored = sealer.seal(with_slots(version), f"head state {version}".encode())
+            report, digest = json.dumps({"reason": f"reason {version}"}), hashlib.sha256(stored).hexdigest()
+            values = (version, version - 1 or None, status, stored, digest, "adadelta", report, 200.0 + version)
+            db.execute("INSERT INTO head_state VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
+        db.execute("INSERT INTO event VALUES (1, 300.0, 'exported', '{}')")
     db.close()
     return z, affect
 
@@ -68,15 +104,44 @@ class TestMigration:
             kept = vault.samples()
             np.testing.assert_array_equal(kept.features, z)
             np.testing.assert_array_equal(kept.affect, affect)
-            assert vault.active_state() == (3, blob(3))
+            assert vault.active_state() == (3, with_slots(3))
             assert [state["reason"] for state in vault.history()] == ["reason 1", "reason 2", "reason 3"]
             assert [event["kind"] for event in vault.events()] == ["migrated"]
             vault.add(z[:1], -affect[:1])  # the same moment again: known by its digest
             assert len(vault.samples().weight) == 3
             assert vault.rollback() == 1
 
-    def test_migrated_and_new_have_the_same_tables(self, tmp_path: Path) -> None:
-        write_version_1(tmp_path / "old.sqlite")
+    @pytest.mark.parametrize("key", [None, KEY])
+    def test_a_store_of_version_2_loses_nothing(self, tmp_path: Path, key: bytes | None) -> None:
+        """Looked at without its bundle first, then opened by the bundle: the head in use fits and stays in use."""
+        z, affect = write_version_2(tmp_path / "me.sqlite", key)
+        Vault(tmp_path / "me.sqlite").close()
+        with Vault(tmp_path / "me.sqlite", OWNER, key=key, retention=Retention(days=None)) as vault:
+            assert vault.change is None
+            kept = vault.samples()
+            np.testing.assert_array_equal(kept.features, z)
+            np.testing.assert_array_equal(kept.affect, affect)
+            assert vault.active_state() == (2, with_slots(2))
+            assert [state["strategy"] for state in vault.history()] == ["adadelta", "adadelta"]
+            assert [event["kind"] for event in vault.events()] == ["exported", "migrated"]
+            vault.add(z[:1], -affect[:1])
+            assert len(vault.samples().weight) == 3
+            assert vault.rollback() == 1
+
+    @pytest.mark.parametrize("write", [write_version_1, write_version_2])
+    def test_an_old_head_of_another_size_is_left_and_said(
+        self, tmp_path: Path, write: Callable[[Path], object]
+    ) -> None:
+        """States of 1,200 bytes are 400 of parameters under Adadelta; a head of 500 bytes has none of them."""
+        write(tmp_path / "me.sqlite")
+        with Vault(tmp_path / "me.sqlite", replace(OWNER, head_bytes=500)) as vault:
+            assert "stays in the history" in str(vault.change)
+            assert vault.active_state() is None
+            assert [event["kind"] for event in vault.events()][-1] == "bundle-changed"
+
+    @pytest.mark.parametrize("write", [write_version_1, write_version_2])
+    def test_migrated_and_new_have_the_same_tables(self, tmp_path: Path, write: Callable[[Path], object]) -> None:
+        write(tmp_path / "old.sqlite")
         Vault(tmp_path / "old.sqlite").close()
         Vault(tmp_path / "new.sqlite", OWNER).close()
         assert tables(tmp_path / "old.sqlite") == tables(tmp_path / "new.sqlite")
@@ -85,7 +150,7 @@ class TestMigration:
         store = tmp_path / "me.sqlite"
         Vault(store, OWNER).close()
         with sqlite3.connect(store) as db:
-            db.execute("PRAGMA user_version = 3")
+            db.execute("PRAGMA user_version = 4")
         db.close()
         before = store.read_bytes()
         with pytest.raises(BadInput, match="a newer release made it"):
@@ -97,11 +162,11 @@ class TestGoingBack:
     def test_rollback_goes_to_the_parent_then_to_the_initial_head(self, tmp_path: Path) -> None:
         """1, then 2; back to 1; 3 is then a child of 1; back, back: the initial head."""
         vault = Vault(tmp_path / "me.sqlite", OWNER)
-        assert vault.accept(blob(1), {}) == 1
-        assert vault.accept(blob(2), {}) == 2
+        assert accept(vault, blob(1), {}) == 1
+        assert accept(vault, blob(2), {}) == 2
         assert vault.rollback() == 1
         assert vault.active_state() == (1, blob(1))
-        assert vault.accept(blob(3), {}) == 3
+        assert accept(vault, blob(3), {}) == 3
         assert vault.history()[2]["parent"] == 1
         assert [vault.rollback(), vault.rollback()] == [1, None]
         assert vault.active_state() is None
@@ -111,18 +176,18 @@ class TestGoingBack:
 
     def test_reset_keeps_the_history_and_starts_a_new_line(self, tmp_path: Path) -> None:
         vault = Vault(tmp_path / "me.sqlite", OWNER)
-        vault.accept(blob(1), {"reason": "better"})
+        accept(vault, blob(1), {"reason": "better"})
         vault.reset("the owner asked")
         assert vault.active_state() is None
         assert vault.history()[0]["status"] == "superseded"
         assert vault.events()[0]["detail"] == {"from": 1, "reason": "the owner asked"}
-        vault.accept(blob(2), {})
+        accept(vault, blob(2), {})
         assert vault.history()[1]["parent"] is None
 
     def test_a_damaged_state_can_be_left_but_not_returned_to(self, tmp_path: Path) -> None:
         vault = Vault(tmp_path / "me.sqlite", OWNER)
         for value in (1, 2, 3):
-            vault.accept(blob(value), {})
+            accept(vault, blob(value), {})
         with sqlite3.connect(tmp_path / "me.sqlite") as db:
             db.execute("UPDATE head_state SET blob = zeroblob(400) WHERE version IN (1, 3)")
         db.close()
@@ -136,15 +201,15 @@ class TestGoingBack:
     def test_status(self, tmp_path: Path) -> None:
         vault = Vault(tmp_path / "me.sqlite", OWNER, clock=lambda: 1000.0)
         vault.add(*samples(3))
-        vault.accept(blob(1), {"reason": "better"}, "adam")
-        vault.reject({"reason": "worse"})
+        accept(vault, blob(1), {"reason": "better"}, "adam")
+        vault.reject({"reason": "worse"}, started_from=vault.head_in_use())
         status = vault.status()
         assert (status.samples, status.oldest, status.newest, status.active_version) == (3, 1000.0, 1000.0, 1)
         assert (status.states, status.encrypted) == ({"active": 1, "rejected": 1}, False)
         assert status.bytes == sum(file.stat().st_size for file in tmp_path.iterdir())
         assert status.last_adaptation is not None
         assert status.last_adaptation["reason"] == "worse"
-        assert vault.history()[0]["optimizer"] == "adam"
+        assert vault.history()[0]["strategy"] == "adam"
 
 
 class TestRetention:
@@ -173,12 +238,12 @@ class TestRetention:
     def test_old_states_lose_their_blob_but_not_the_way_back(self, tmp_path: Path) -> None:
         """Two blobs are kept; after going back to 1, state 4's parent is 1, which stays beside 3 and 4."""
         vault = Vault(tmp_path / "me.sqlite", OWNER, retention=Retention(states=2))
-        vault.accept(blob(1), {})
-        vault.accept(blob(2), {})
+        accept(vault, blob(1), {})
+        accept(vault, blob(2), {})
         vault.rollback()
-        vault.accept(blob(3), {})
+        accept(vault, blob(3), {})
         vault.rollback()
-        vault.accept(blob(4), {"n": 4})
+        accept(vault, blob(4), {"n": 4})
         assert [state["kept"] for state in vault.history()] == [True, False, True, True]
         assert vault.rollback() == 1
 
@@ -217,7 +282,7 @@ class TestEncryption:
         store = tmp_path / "me.sqlite"
         vault = Vault(store, OWNER, key=KEY)
         vault.add(z, affect)
-        vault.accept(blob(7), {})
+        accept(vault, blob(7), {})
         raw = b"".join(file.read_bytes() for file in tmp_path.iterdir())
         assert not [row for row in range(4) if z[row].tobytes()[:12] in raw]
         assert blob(7)[:64] not in raw
@@ -244,11 +309,11 @@ class TestEncryption:
         store = tmp_path / "me.sqlite"
         with Vault(store, OWNER, key=KEY) as vault:
             vault.add(*samples(2))
-            vault.accept(blob(1), {})
+            accept(vault, blob(1), {})
         with Vault(store) as locked:
             assert locked.locked
             assert locked.status().encrypted
-            for needs_key in (locked.samples, locked.active_state, lambda: locked.accept(blob(2), {})):
+            for needs_key in (locked.samples, locked.active_state, lambda: accept(locked, blob(2), {})):
                 with pytest.raises(BadInput, match="encrypted; give its key"):
                     needs_key()
             locked.reset()
@@ -298,8 +363,8 @@ class TestTakingOut:
         z, affect = samples(3)
         vault = Vault(tmp_path / "me.sqlite", OWNER, key=key)
         vault.add(z, affect, origin="import")
-        vault.accept(blob(1), {"reason": "better"})
-        vault.reject({"reason": "worse"})
+        accept(vault, blob(1), {"reason": "better"})
+        vault.reject({"reason": "worse"}, started_from=vault.head_in_use())
         vault.reset()
         export_data(vault, tmp_path / "out")
         names = {file.name for file in (tmp_path / "out").iterdir()}
@@ -334,7 +399,7 @@ class TestDeleting:
         vault.add(z, affect)
         vault.close()  # now they are in the file
         vault = Vault(tmp_path / "me.sqlite", OWNER)
-        vault.accept(blob(9), {"reason": "a secret reason"})  # this one is in its log
+        accept(vault, blob(9), {"reason": "a secret reason"})  # this one is in its log
         needles = [*(row.tobytes()[:16] for row in z), blob(9)[:64], b"a secret reason"]
 
         def found() -> int:
@@ -371,7 +436,7 @@ _ADD_200 = """
 import sys
 from pathlib import Path
 import numpy as np
-from pen_mobile.phone.vault import Owner, Vault
+from pen_mobile.phone.vault import Overtaken, Owner, Vault
 which = int(sys.argv[2])
 print("ready", flush=True)
 sys.stdin.readline()
@@ -379,7 +444,12 @@ vault = Vault(Path(sys.argv[1]), Owner("b" * 64, 8, 400))
 for n in range(200):
     vault.add(np.full((1, 8), 1000 * which + n, np.float32), np.zeros((1, 2), np.float32))
     if n % 50 == 0:
-        vault.accept(bytes([which]) * 400, {"n": n})
+        while True:
+            try:
+                vault.accept(bytes([which]) * 400, {"n": n}, started_from=vault.head_in_use())
+                break
+            except Overtaken:
+                continue
 """
 
 
@@ -404,9 +474,9 @@ class TestTwoProcesses:
         with Vault(store, OWNER) as vault:
             values = sorted(vault.samples().features[:, 0].tolist())
             assert values == [*range(1000, 1200), *range(2000, 2200)]
-            states = vault.history()
-            assert [state["status"] for state in states] == ["superseded"] * 7 + ["active"]
-            assert [state["parent"] for state in states] == [None, *range(1, 8)]
+            taken = [state for state in vault.history() if state["status"] != "rejected"]
+            assert [state["status"] for state in taken] == ["superseded"] * 7 + ["active"]
+            assert [state["parent"] for state in taken] == [None, *(state["version"] for state in taken[:-1])]
 
     def test_one_that_waits_too_long_is_refused_in_one_line(self, tmp_path: Path) -> None:
         store = tmp_path / "me.sqlite"

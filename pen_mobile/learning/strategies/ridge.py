@@ -6,6 +6,7 @@ from torch import Tensor
 
 from pen_mobile.learning.lockstep import AdaptationSettings
 from pen_mobile.learning.strategies.dual import (
+    Correction,
     chosen_labels,
     first_of_the_best,
     left_out_residuals,
@@ -38,10 +39,22 @@ def move_experts(packed: Tensor, z: Tensor, affect: Tensor, seed: int, *, interc
     if chosen < 0 or errors[chosen] >= residual[few].square().sum():
         return packed.clone()
     whole = mixture_kernel(output.gate, inputs) if len(few) < len(z) else kernel
-    alpha, offset = solve(whole, residual, looseness_grid(kernel)[chosen], intercept=intercept)
-    by_expert = (output.gate[:, :, None] * alpha[:, None]).flatten(1)  # [N, 2 n_s]
+    correction = solve(whole, residual, looseness_grid(kernel)[chosen], intercept=intercept)
+    return _corrected(packed, output.gate, inputs, correction)
+
+
+def fit_experts(packed: Tensor, z: Tensor, affect: Tensor, looseness: float) -> Tensor:
+    """Move the experts, and everybody's offset, for one given t = 1 / lambda in units of the kernel's mean diagonal."""
+    output, inputs = evaluate(packed, z), with_one(z)
+    kernel = mixture_kernel(output.gate, inputs)
+    t = looseness / float(kernel.diagonal().mean())
+    return _corrected(packed, output.gate, inputs, solve(kernel, affect.double() - output.affect, t, intercept=True))
+
+
+def _corrected(packed: Tensor, gate: Tensor, inputs: Tensor, correction: Correction) -> Tensor:
+    by_expert = (gate[:, :, None] * correction.alpha[:, None]).flatten(1)  # [N, 2 n_s]
     change = (by_expert.T @ inputs).view(-1, 2, inputs.shape[1])
-    change[:, :, -1] += offset
+    change[:, :, -1] += correction.intercept
     return add_to_experts(packed, change)
 
 

@@ -1,0 +1,1 @@
+"""A person's day with a phone, on a virtual clock."""

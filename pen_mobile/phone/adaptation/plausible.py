@@ -1,0 +1,62 @@
+"""What is wrong with a set of labels, as far as a phone can tell without knowing the truth."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pen_mobile.phone.adaptation.blocks import BLOCK_S, ENOUGH_BLOCKS, Blocks, Rows
+
+Floats = NDArray[np.float32]
+
+_ALIKE = 0.01  # standard deviation of labels that say nothing
+_FAR = 8.0  # times the median norm of the owner's features
+_CONTRADICTION = 1.0
+
+
+def usable(features: Floats) -> Rows:
+    """Return rows ``[M]`` whose features are like the others in size; what a broken camera gives is not.
+
+    Args:
+        features: ``[N, D_z]``.
+    """
+    norms = np.sqrt(np.einsum("nd,nd->n", features, features, dtype=np.float64))
+    return np.flatnonzero(norms <= _FAR * np.median(norms))
+
+
+def agreement_of(estimate: Floats, affect: Floats) -> float:
+    """Return the correlation of what a head says with the labels, both ``[N, 2]``, each dimension around its mean.
+
+    It is 0 where either is constant. Somebody's own offset does not change it.
+    """
+    said, felt = (values.astype(np.float64) - values.mean(axis=0) for values in (estimate, affect))
+    size = np.sqrt((said**2).sum() * (felt**2).sum())
+    return float((said * felt).sum() / size) if size > 0 else 0.0
+
+
+def why_doubt(affect: Floats, estimate: Floats) -> str | None:
+    """Return why labels must not be learned from; None when nothing speaks against them.
+
+    Args:
+        affect: labels ``[N, 2]``.
+        estimate: what the head in use says about them, ``[N, 2]``.
+    """
+    if affect.std(axis=0).max() < _ALIKE:
+        return "all labels are the same; they say nothing about what changes a face"
+    agreement = agreement_of(estimate, affect)
+    if agreement < -_CONTRADICTION / np.sqrt(len(affect)):
+        return (
+            f"labels contradict the head in use (correlation {agreement:.2f} over {len(affect)}); "
+            "they may be inverted, or belong to other moments"
+        )
+    return None
+
+
+def why_one_sided(blocks: Blocks) -> str | None:
+    """Return why labels come from too little time to say anything about another; None when they do not."""
+    if not blocks.by_time or blocks.count >= ENOUGH_BLOCKS:
+        return None
+    return (
+        f"the labels come from {blocks.count} stretches of {BLOCK_S:g} s; at least {ENOUGH_BLOCKS} are needed to judge "
+        "by another time than one that was learned"
+    )

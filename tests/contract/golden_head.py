@@ -1,0 +1,54 @@
+"""Golden vectors of a tiny head, as plain files in ``export/golden``, for the tests of the apps.
+
+    python -m tests.contract.golden_head
+
+writes them anew: 3 experts, 6 features, batches of 4 of which every third is short.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from pen_mobile.bundle.golden import Golden
+from pen_mobile.bundle.recipe import HeadRecipe, load_recipe
+from pen_mobile.bundle.reference import head_answers
+from pen_mobile.network.heads import ExpertHead
+
+FOLDER = Path(__file__).parent.parent.parent / "export" / "golden"
+FEATURES, EXPERTS, EXAMPLES, BATCH = 6, 3, 16, 4
+
+
+def recipe() -> HeadRecipe:
+    """android-fp32's head, with small batches."""
+    return load_recipe("android-fp32").head.model_copy(update={"batch": BATCH})
+
+
+def tiny_head() -> ExpertHead:
+    """A head with fixed parameters."""
+    head = ExpertHead(FEATURES, EXPERTS)
+    values = np.random.default_rng(0).normal(0, 0.3, (3 * EXPERTS, FEATURES + 1))
+    with torch.no_grad():
+        head.packed.copy_(torch.from_numpy(values))
+    return head
+
+
+def answers() -> Golden:
+    """What the head says and learns."""
+    rng = np.random.default_rng(1)
+    features = rng.standard_normal((EXAMPLES, FEATURES), np.float32)
+    labels = rng.uniform(-1, 1, (EXAMPLES, 2)).astype(np.float32)
+    return head_answers(tiny_head(), features, labels, recipe())
+
+
+def main() -> None:
+    """Replace the folder."""
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    answers().write_plain(FOLDER, tiny_head().packed.detach()[None].numpy())
+
+
+if __name__ == "__main__":
+    main()

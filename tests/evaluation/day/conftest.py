@@ -1,0 +1,21 @@
+"""One person's moments, as a phone sees them: 80 of them, twelve minutes apart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pen_mobile.evaluation.day.lived import Moments
+from pen_mobile.phone.phone import Phone
+from pen_mobile.subjects.table import SubjectTable
+
+
+@pytest.fixture(scope="session")
+def moments(bundle_folder: Path, people: SubjectTable) -> Moments:
+    rows = people.rows_of("target-01")
+    assert people.frames is not None
+    with Phone.open(bundle_folder) as phone:
+        z = phone.runtime.features(people.frames.read(rows))
+    return Moments(7 * 3600 + 720.0 * np.arange(len(rows)), z, people.affect[rows])
