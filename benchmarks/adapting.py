@@ -1,0 +1,180 @@
+"""What do an adaptation and a prediction cost beside the bundle's own programs?
+
+An adaptation is 330 steps of batch 32 on 350 samples in a store on disk, with guard and commit; beside it the same
+steps alone, each with its batch gathered. A prediction is of an aligned frame, or of a feature.
+"""
+
+from __future__ import annotations
+
+import measure
+
+measure.pin_to_one_core()
+
+import tempfile  # noqa: E402
+import time  # noqa: E402
+import warnings  # noqa: E402
+from collections.abc import Callable  # noqa: E402
+from pathlib import Path  # noqa: E402
+from typing import Any  # noqa: E402
+
+import click  # noqa: E402
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+from bundles import make_bundle, run_of_backbone, run_of_features  # noqa: E402
+from executorch.runtime import Runtime  # noqa: E402
+
+from pen_mobile.phone.phone import Phone  # noqa: E402
+
+SAMPLES, BATCH, STEPS = 350, 32, 330
+MOST_ADAPTING, MOST_PREDICTING_MS = 1.5, 0.2
+
+
+class Method:
+    """A method of a bundle's program, without anything of ours around it."""
+
+    def __init__(self, program: Path, name: str) -> None:
+        self._program = Runtime.get().load_program(program)
+        chosen = next(one for one in sorted(self._program.method_names) if one.startswith(name))
+        self._method = self._program.load_method(chosen)
+
+    def __call__(self, *inputs: torch.Tensor) -> Any:
+        return self._method.execute(inputs)
+
+
+class BareSteps:
+    """The steps of one adaptation: gather, execute, keep the state."""
+
+    def __init__(self, bundle: Path, z: np.ndarray, y: np.ndarray, steps: int) -> None:
+        with Phone.open(bundle) as phone:
+            self._start = torch.from_numpy(phone.parameters.copy())
+            head = phone.manifest.head.file
+        self._train, self._z, self._y, self._steps = Method(bundle / head, "train"), z, y, steps
+        self._batch = np.empty((1, BATCH, z.shape[1]), np.float32)
+        self._weight, self._hyper = torch.ones(1, BATCH), torch.tensor([0.1, 1e-3])
+
+    def __call__(self) -> None:
+        rng = np.random.default_rng(0)
+        state = [self._start, torch.zeros_like(self._start), torch.zeros_like(self._start)]  # Adadelta's
+        for _ in range(self._steps):
+            rows = rng.integers(0, len(self._z), BATCH)
+            np.take(self._z, rows, axis=0, out=self._batch[0])
+            batch, y = torch.from_numpy(self._batch), torch.from_numpy(self._y[None, rows])
+            *state, _ = self._train(*state, batch, y, self._weight, self._hyper)
+
+
+class WholeAdaptation:
+    """A phone that adapts to samples in its store, from the shipped head every time."""
+
+    def __init__(self, bundle: Path, z: np.ndarray, y: np.ndarray, store: Path) -> None:
+        self._phone = Phone.open(bundle, store=store)
+        self._phone.remember(z, y)
+        self.steps = 0
+
+    def __call__(self) -> None:
+        self.steps = self._phone.adapt().steps
+
+    def reset(self) -> None:
+        self._phone.reset()
+
+
+def adapting_row(bundle: Path, folder: Path, rounds: int, steps: int) -> dict[str, Any]:
+    """Time adaptations and bare steps in turn."""
+    rng = np.random.default_rng(0)
+    with Phone.open(bundle) as phone:
+        z = rng.random((SAMPLES, phone.manifest.head.feature_size), np.float32)
+        y = np.clip(phone.predict_features(z)[0] + np.float32(0.3), -1, 1)
+    bare, whole = BareSteps(bundle, z, y, steps), WholeAdaptation(bundle, z, y, folder / "owner.sqlite")
+    pairs = []
+    for _ in range(rounds):
+        whole.reset()
+        pairs.append((seconds(whole), seconds(bare)))
+    found = whole.steps
+    # As if it had taken as many steps, should the session have stopped early.
+    pairs = [(adaptation, alone * found / steps) for adaptation, alone in pairs]
+    row: dict[str, Any] = {"what": f"adapting, {found} steps, {z.shape[1]} features"}
+    return row | cells(pairs, f"at most {MOST_ADAPTING} times")
+
+
+def predicting_rows(bundle: Path, rounds: int) -> list[dict[str, Any]]:
+    """Time predictions and the programs alone in turn."""
+    with Phone.open(bundle) as phone:
+        part, head = phone.manifest.backbone, phone.manifest.head
+        assert part is not None
+        frame = np.random.default_rng(0).integers(0, 256, (part.crop.size, part.crop.size, 3), np.uint8)
+        z = phone.runtime.features(frame[None])
+        backbone, predict = Method(bundle / part.file, part.method), Method(bundle / head.file, head.predict.method)
+        planes, batch = torch.rand(1, 3, *frame.shape[:2]) * 255, torch.rand(1, head.predict.batch, head.feature_size)
+        parameters = torch.from_numpy(phone.parameters.copy())
+
+        def alone() -> None:
+            predict(parameters, batch)
+
+        def both() -> None:
+            backbone(planes)
+            predict(parameters, batch)
+
+        target = f"at most {MOST_PREDICTING_MS} ms more"
+        frames = [(seconds(lambda: phone.predict(frame, aligned=True)), seconds(both)) for _ in range(rounds)]
+        features = [(seconds(lambda: phone.predict_features(z)), seconds(alone)) for _ in range(rounds)]
+    name = f"predicting, {part.name}, {part.crop.size} px"
+    return [{"what": name} | cells(frames, target), {"what": "predicting from a feature"} | cells(features, target)]
+
+
+def seconds(call: Callable[[], object]) -> float:
+    """Return processor seconds of one call: what other processes take of the core does not count."""
+    started = time.process_time()
+    call()
+    return time.process_time() - started
+
+
+def cells(pairs: list[tuple[float, float]], target: str) -> dict[str, Any]:
+    """Return what both took and how they compare; every round is compared with itself."""
+    return {
+        "ms": spread([1e3 * whole for whole, _ in pairs]),
+        "programs alone, ms": spread([1e3 * alone for _, alone in pairs]),
+        "more, ms": spread([1e3 * (whole - alone) for whole, alone in pairs]),
+        "times": spread([whole / alone for whole, alone in pairs]),
+        "target": target,
+    }
+
+
+def spread(values: list[float]) -> dict[str, float]:
+    return {key: round(value, 3) for key, value in measure.summary(values).items()}
+
+
+def remarks(rows: list[dict[str, Any]]) -> list[str]:
+    """Say which targets are missed."""
+    missed = []
+    for row in rows:
+        adapting = row["what"].startswith("adapting")
+        found, most = (row["times"], MOST_ADAPTING) if adapting else (row["more, ms"], MOST_PREDICTING_MS)
+        if found["median"] > most:
+            missed.append(f"Missed: {row['what']}: {found['median']} against {row['target']}.")
+    return missed
+
+
+@click.command()
+@click.option("--quick", is_flag=True, help="A tiny bundle, one round; writes nothing.")
+@click.option("--bundles", type=click.Path(path_type=Path), help="Folder that keeps bundles for the next time.")
+@click.option("--rounds", default=15, show_default=True)
+def main(quick: bool, bundles: Path | None, rounds: int) -> None:
+    warnings.simplefilter("ignore")
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = bundles or Path(temporary)
+        if quick:
+            bundle = make_bundle(run_of_backbone("squeezenet1_1", 32, folder / "run"), "fp32", folder / "tiny")
+            rows = [adapting_row(bundle, Path(temporary), 1, 10), *predicting_rows(bundle, 3)]
+        else:
+            on_features = make_bundle(run_of_features(2048, folder / "features-run"), "fp32", folder / "features")
+            rows = [adapting_row(on_features, Path(temporary), rounds, STEPS)]
+            run = run_of_backbone("mobilenet_v3_small", 224, folder / "mobilenet_v3_small-run")
+            rows += predicting_rows(make_bundle(run, "fp32", folder / "mobilenet_v3_small-fp32"), rounds * 20)
+    for row in rows:
+        click.echo(f"{row['what']}: {row['times']['median']} times, {row['more, ms']['median']} ms more")
+    if not quick:
+        facts = {"seed": 0, "rounds": rounds, "threads": 1, "experts": 9, "time": "of the processor"}
+        click.echo(measure.record(str(__doc__).splitlines()[0], rows, remarks=remarks(rows), **facts))
+
+
+if __name__ == "__main__":
+    main()
