@@ -9,11 +9,11 @@ from pathlib import Path
 # One thread for each test process and its children: tests run side by side, and sums come out alike.
 os.environ["OMP_NUM_THREADS"] = "1"
 
-import numpy as np
 import pytest
 
 from pen_mobile.subjects.synthetic import SyntheticConfig, synthetic_table
 from pen_mobile.subjects.table import SubjectTable
+from tests.small_world import make_small_bundle, make_small_run
 
 SIZE = 32
 
@@ -74,32 +74,11 @@ def bundle_folder(run_folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run on 16 invented features of 3 people: no backbone, so everything about it is small and fast."""
-    from pen_mobile.learning.config import LearningConfig
-    from pen_mobile.learning.source import learn_source
-
-    rng = np.random.default_rng(0)
-    table = SubjectTable(
-        np.repeat(["a", "b", "c"], 40),
-        np.full(120, "source"),
-        np.tile(np.arange(40.0), 3),
-        rng.uniform(-1, 1, (120, 2)).astype(np.float32),
-        features=rng.standard_normal((120, 16), dtype=np.float32),
-    )
-    folder = tmp_path_factory.mktemp("small") / "run"
-    learn_source(table, LearningConfig(head_epochs=1, joint_epochs=1), folder)
-    return folder
+    """A run on 16 invented features of 3 people, without a backbone; tests must not change it."""
+    return make_small_run(tmp_path_factory.mktemp("small") / "run")
 
 
 @pytest.fixture(scope="session")
 def small_bundle(small_run: Path) -> Path:
-    """The bundle of ``small_run`` for android-fp32, about 30 KB; tests must not change it."""
-    from pen_mobile.bundle.export import export_bundle
-    from pen_mobile.bundle.recipe import load_recipe
-    from pen_mobile.learning.run import Run
-
-    folder = small_run.parent / "bundle"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        export_bundle(Run.open(small_run), load_recipe("android-fp32"), folder)
-    return folder
+    """The bundle of ``small_run`` for android-fp32, some tens of kilobytes; tests must not change it."""
+    return make_small_bundle(small_run, small_run.parent / "bundle")

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pen_mobile.bundle.golden import RIDGE_LOOSENESS, Golden
+from pen_mobile.bundle.golden_check import read_golden
 from pen_mobile.bundle.operators import operators_outside
 from pen_mobile.contract.folder import BundleFolder
 from pen_mobile.contract.head_state import fresh_state
@@ -100,7 +101,7 @@ def write_golden(bundle: BundleFolder, folder: Path) -> None:
     """Write a bundle's golden vectors as plain files (:meth:`Golden.write_plain`)."""
     head = bundle.manifest.head
     initial = np.fromfile(bundle.file(head.initial_parameters), dtype="<f4").reshape(head.parameters_shape)
-    Golden.read(bundle.file(bundle.manifest.golden.file)).write_plain(folder, initial)
+    read_golden(bundle).write_plain(folder, initial)
 
 
 def _cannot_run(backbone: BackbonePart | None) -> dict[str, str]:
@@ -127,7 +128,7 @@ def check_runtime(runtime: BundleRuntime) -> Verification:
     """
     bundle = runtime.bundle
     part = bundle.manifest.golden
-    golden = Golden.read(bundle.file(part.file))
+    golden = read_golden(bundle)
     parameters = runtime.initial_parameters()
     features, checks = golden.features, _budget_checks(bundle.manifest.quantization)
     if bundle.manifest.backbone is not None:

@@ -328,7 +328,9 @@ class Manifest(_Part):
     golden: GoldenPart
     store_schema: FileName
     source: SourcePart
-    files: Annotated[dict[FileName, FilePart], Field(max_length=MAX_FILES)]
+    files: Annotated[
+        dict[FileName, FilePart], Field(max_length=MAX_FILES, json_schema_extra={"additionalProperties": False})
+    ]
 
     @property
     def frame_size(self) -> int | None:

@@ -12,11 +12,20 @@ from numpy.typing import NDArray
 
 from pen_mobile.contract.folder import BundleFolder
 from pen_mobile.contract.head_state import State
-from pen_mobile.errors import BadInput, BundleError
+from pen_mobile.contract.method_shapes import (
+    MethodShapes,
+    backbone_shapes,
+    predict_shapes,
+    ridge_shapes,
+    train_shapes,
+)
+from pen_mobile.errors import BadInput, BundleError, one_line
 from pen_mobile.phone.executorch_runtime import executorch_runtime, use_threads
 
 Floats = NDArray[np.float32]
 Method = Callable[..., Sequence[Floats]]
+_FLOAT32 = 6
+"""ExecuTorch's number for it, as in ``torch``'s ``ScalarType``."""
 
 
 class Programs(NamedTuple):
@@ -51,17 +60,20 @@ class BundleRuntime:
         manifest = self.bundle.manifest
         if manifest.runtime != "executorch":
             raise BundleError(
-                f"{self.bundle.path} is a Core ML bundle: it runs on Apple systems only; "
+                f"{self.bundle.origin} is a Core ML bundle: it runs on Apple systems only; "
                 "'pen-mobile verify' checks it here"
             )
         use_threads(threads)
         parts, head = manifest.head, _Program(self.bundle.file(manifest.head.file))
-        train: dict[str, Method] = {part.optimizer: head.method(part.method) for part in parts.train}
-        ridge = None if parts.ridge is None else head.method(parts.ridge.method)
+        train: dict[str, Method] = {
+            part.optimizer: head.method(part.method, train_shapes(parts, part)) for part in parts.train
+        }
+        ridge = None if parts.ridge is None else head.method(parts.ridge.method, ridge_shapes(parts, parts.ridge))
         backbone = None
         if manifest.backbone is not None:
-            backbone = _Program(self.bundle.file(manifest.backbone.file)).method(manifest.backbone.method)
-        return Programs(head.method(parts.predict.method), train, ridge, backbone)
+            program = _Program(self.bundle.file(manifest.backbone.file))
+            backbone = program.method(manifest.backbone.method, backbone_shapes(manifest.backbone))
+        return Programs(head.method(parts.predict.method, predict_shapes(parts)), train, ridge, backbone)
 
     def features(self, frames: NDArray[np.uint8]) -> Floats:
         """Return features ``[N, D_z]`` of uint8 RGB frames ``[N, S, S, 3]``.
@@ -71,7 +83,7 @@ class BundleRuntime:
         """
         backbone, program = self.bundle.manifest.backbone, self._programs.backbone
         if program is None or backbone is None:
-            raise BadInput(f"{self.bundle.path} has no backbone: it was trained on features; give features, not images")
+            raise BadInput(f"{self.bundle.origin} has no backbone: it was trained on features; give features")
         size = backbone.crop.size
         if frames.shape[1:] != (size, size, 3):
             raise BadInput(f"frames are {list(frames.shape[1:])}, the backbone takes [{size}, {size}, 3]")
@@ -120,7 +132,7 @@ class BundleRuntime:
             BadInput: the bundle carries no such method.
         """
         if self._programs.ridge is None:
-            raise BadInput(f"{self.bundle.path} carries no ridge method; export with ridge_labels above 0")
+            raise BadInput(f"{self.bundle.origin} carries no ridge method; export with ridge_labels above 0")
         return self._programs.ridge(parameters, z, y, weight, np.array([looseness], np.float32))[0]
 
     def initial_parameters(self) -> Floats:
@@ -143,22 +155,43 @@ class _Program:
         try:
             self._program = executorch_runtime().load_program(path)
         except RuntimeError as error:
-            raise BundleError(f"{path}: the runtime does not accept this program: {error}") from None
+            raise BundleError(f"{path}: the runtime does not accept this program: {one_line(error)}") from None
 
-    def method(self, name: str) -> _Method:
+    def method(self, name: str, expected: MethodShapes) -> _Method:
         try:
-            method = self._program.load_method(name)
-        except (RuntimeError, KeyError) as error:
-            raise BundleError(f"{self.path}: method {name} cannot be loaded: {error}") from None
-        return _Method(self, method)
+            stated = _stated_shapes(self._program.metadata(name))
+            method = self._program.load_method(name) if stated == expected else None
+        except (RuntimeError, LookupError, ValueError) as error:
+            raise BundleError(f"{self.path}: method {name} cannot be loaded: {one_line(error)}") from None
+        if method is None:
+            raise BundleError(
+                f"{self.path}: method {name} takes and returns {_said(stated)}, the manifest says {_said(expected)}"
+            )
+        return _Method(f"{self.path}: method {name}", self, method)
 
 
 class _Method:
     """One method of a program: arrays in, arrays out."""
 
-    def __init__(self, program: _Program, method: Any) -> None:
-        self._program, self._method = program, method
+    def __init__(self, name: str, program: _Program, method: Any) -> None:
+        self._name, self._program, self._method = name, program, method
 
     def __call__(self, *arrays: Floats) -> Sequence[Floats]:
-        outputs = self._method.execute([torch.from_numpy(array) for array in arrays])
+        try:
+            outputs = self._method.execute([torch.from_numpy(array) for array in arrays])
+        except RuntimeError as error:
+            raise BundleError(f"{self._name} failed: {one_line(error)}") from None
         return [output.numpy() for output in outputs]
+
+
+def _stated_shapes(method: Any) -> MethodShapes:
+    inputs = [method.input_tensor_meta(place) for place in range(method.num_inputs())]
+    outputs = [method.output_tensor_meta(place) for place in range(method.num_outputs())]
+    if {tensor.dtype() for tensor in (*inputs, *outputs)} != {_FLOAT32}:
+        raise ValueError("not all of its tensors are float32")
+    return MethodShapes([tuple(tensor.sizes()) for tensor in inputs], [tuple(tensor.sizes()) for tensor in outputs])
+
+
+def _said(shapes: MethodShapes) -> str:
+    inputs, outputs = (", ".join(str(list(shape)) for shape in part) for part in shapes)
+    return one_line(f"{inputs} -> {outputs}")

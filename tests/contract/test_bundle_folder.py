@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 from pathlib import Path
@@ -97,6 +98,64 @@ def test_a_sealed_manifest_that_is_no_manifest(copy: Path, text: str) -> None:
         open_bundle(copy)
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ('"recipe":', '"recipe": "first", "recipe":', "key recipe comes twice"),
+        ('"bytes": ', '"bytes": -', r"files\..*greater than or equal to 0"),
+        ('"bytes": ', '"bytes": 9999999', r"files\..*less than or equal to 1073741824"),
+        ('"seed": 0', '"seed": "0"', r"source\.seed: Input should be a valid integer"),
+        ('"synthetic": false', '"synthetic": 0', r"source\.synthetic: Input should be a valid boolean"),
+        ('"recipe":', '"a\\nb\\u001b": 1, "recipe":', r"a\\nb\\x1b: Extra inputs are not permitted$"),
+    ],
+)
+def test_a_manifest_that_readers_could_understand_differently(
+    copy: Path, before: str, after: str, message: str
+) -> None:
+    text = (copy / MANIFEST).read_text()
+    assert before in text
+    (copy / MANIFEST).write_text(text.replace(before, after, 1))
+    _seal(copy)
+    with pytest.raises(BundleError, match=message) as refusal:
+        open_bundle(copy)
+    assert str(refusal.value).isprintable()
+
+
+def test_sizes_are_limited_before_anything_is_read(copy: Path) -> None:
+    seal = (copy / SEAL).read_bytes()
+    (copy / SEAL).write_bytes(seal + b" " * 200)
+    with pytest.raises(BundleError, match=r"manifest\.json\.sha256 is larger than 128 bytes"):
+        open_bundle(copy)
+    (copy / SEAL).write_bytes(seal)
+    values = json.loads((copy / MANIFEST).read_text())
+    half = {"bytes": (1 << 29) + 1, "sha256": "0" * 64}
+    _reseal(copy, values | {"files": values["files"] | {"a": half, "b": half}})
+    with pytest.raises(BundleError, match=r"holds 6 files of 1,07.* bytes; at most 64 of 1,073,741,824 are"):
+        open_bundle(copy)
+    many = {f"x{number}": {"bytes": 0, "sha256": "0" * 64} for number in range(65)}
+    _reseal(copy, values | {"files": values["files"] | many})
+    with pytest.raises(BundleError, match="files: Dictionary should have at most 64 items"):
+        open_bundle(copy)
+
+
+def test_parameters_have_the_size_that_the_head_needs(copy: Path) -> None:
+    """3 experts on 16 features: 4 bytes x 9 rows x 17 columns = 612."""
+    values = json.loads((copy / MANIFEST).read_text())
+    (copy / "head-parameters.f32").write_bytes(bytes(608))
+    values["files"]["head-parameters.f32"] = {"bytes": 608, "sha256": sha256_of_file(copy / "head-parameters.f32")}
+    _reseal(copy, values)
+    with pytest.raises(BundleError, match=r"head-parameters\.f32 has 608 bytes; 3 experts on 16 features need 612"):
+        open_bundle(copy)
+
+
+def test_a_pipe_is_not_a_file(copy: Path) -> None:
+    """Reading one would wait for ever."""
+    (copy / "head.pte").unlink()
+    os.mkfifo(copy / "head.pte")
+    with pytest.raises(BundleError, match=r"head\.pte is not a plain file"):
+        open_bundle(copy)
+
+
 def test_not_a_folder(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="not a bundle folder"):
         open_bundle(tmp_path / "nothing")
@@ -108,4 +167,8 @@ def test_the_seal_is_what_sha256sum_writes(copy: Path) -> None:
 
 def _reseal(folder: Path, values: dict[str, object]) -> None:
     (folder / MANIFEST).write_text(json.dumps(values))
+    _seal(folder)
+
+
+def _seal(folder: Path) -> None:
     (folder / SEAL).write_text(f"{sha256_of_file(folder / MANIFEST)}  {MANIFEST}\n")

@@ -1,0 +1,63 @@
+"""Golden vectors of a bundle that somebody else may have made: refused unless they fit its manifest."""
+
+from __future__ import annotations
+
+from pen_mobile.bundle.golden import Golden
+from pen_mobile.contract.folder import BundleFolder
+from pen_mobile.contract.manifest import Manifest
+from pen_mobile.errors import BundleError, one_line
+
+_WHOLE_NUMBERS = {"frames": "uint8", "batches": "int32"}
+
+
+def read_golden(bundle: BundleFolder) -> Golden:
+    """Read the golden vectors of a bundle.
+
+    Raises:
+        BundleError: they are not readable, or their shapes are not those of the bundle's head and backbone.
+    """
+    from safetensors import SafetensorError
+
+    name = bundle.manifest.golden.file
+    try:
+        golden = Golden.read(bundle.file(name))
+        _check(golden, bundle.manifest)
+    except (SafetensorError, TypeError, LookupError, ValueError) as error:
+        raise BundleError(f"{bundle.origin / name} does not fit this bundle: {one_line(error)}") from None
+    return golden
+
+
+def _check(golden: Golden, manifest: Manifest) -> None:
+    arrays = golden.arrays()
+    for name, shape in _expected(golden, manifest).items():
+        array, kind = arrays[name], _WHOLE_NUMBERS.get(name, "float32")
+        if array.shape != shape or array.dtype.name != kind:
+            raise ValueError(f"{name} is {array.dtype.name} {list(array.shape)}, not {kind} {list(shape)}")
+    if not len(golden.features):
+        raise ValueError("it holds no examples")
+    if golden.batches.min() < -1 or golden.batches.max() >= len(golden.features):
+        raise ValueError("batches name rows that are not there")
+
+
+def _expected(golden: Golden, manifest: Manifest) -> dict[str, tuple[int, ...]]:
+    """Return the shape of every array, given how many examples and training steps there are."""
+    head, backbone = manifest.head, manifest.backbone
+    examples, steps = golden.features.shape[0], golden.batches.shape[0]
+    expected: dict[str, tuple[int, ...]] = {
+        "features": (examples, head.feature_size),
+        "labels": (examples, 2),
+        "affect": (examples, 2),
+        "gate": (examples, head.expert_count),
+    }
+    if backbone is not None:
+        expected["frames"] = (examples, backbone.crop.size, backbone.crop.size, 3)
+    if golden.int8_features is not None:
+        expected["int8_features"] = (examples, head.feature_size)
+    if golden.ridge is not None:
+        expected["ridge"] = head.parameters_shape
+    for part in head.train:
+        whole_calls = steps - steps % part.steps
+        expected["batches"] = (whole_calls, part.batch)
+        expected[f"losses.{part.optimizer}"] = (steps,)
+        expected[f"parameters.{part.optimizer}"] = head.parameters_shape
+    return expected

@@ -1,0 +1,46 @@
+"""What each method takes and returns, as it follows from the manifest; the program must state the same."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from pen_mobile.contract.manifest import BackbonePart, HeadPart, RidgePart, TrainPart
+
+Shape = tuple[int, ...]
+
+
+class MethodShapes(NamedTuple):
+    """Shapes of a method's inputs and outputs, in order; all of them are float32."""
+
+    inputs: list[Shape]
+    outputs: list[Shape]
+
+
+def backbone_shapes(part: BackbonePart) -> MethodShapes:
+    """One frame ``[1, 3, S, S]`` -> feature ``[1, D_z]``."""
+    return MethodShapes([(1, 3, part.crop.size, part.crop.size)], [(1, part.feature_size)])
+
+
+def predict_shapes(head: HeadPart) -> MethodShapes:
+    """Parameters, features ``[1, B, D_z]`` -> affect ``[1, B, 2]``, gate ``[1, B, n_s]``."""
+    batch = head.predict.batch
+    return MethodShapes(
+        [head.parameters_shape, (1, batch, head.feature_size)], [(1, batch, 2), (1, batch, head.expert_count)]
+    )
+
+
+def train_shapes(head: HeadPart, part: TrainPart) -> MethodShapes:
+    """State, ``z [K, B, D_z]``, ``y [K, B, 2]``, ``weight [K, B]``, ``hyper [H]`` -> state, ``loss [K]``."""
+    state: list[Shape] = [tensor.shape for tensor in part.state]
+    samples = (part.steps, part.batch)
+    return MethodShapes(
+        [*state, (*samples, head.feature_size), (*samples, 2), samples, (len(part.hyper),)], [*state, (part.steps,)]
+    )
+
+
+def ridge_shapes(head: HeadPart, part: RidgePart) -> MethodShapes:
+    """Parameters, ``z [1, N, D_z]``, ``y [1, N, 2]``, ``weight [1, N]``, ``looseness [1]`` -> parameters."""
+    samples = (1, part.labels)
+    return MethodShapes(
+        [head.parameters_shape, (*samples, head.feature_size), (*samples, 2), samples, (1,)], [head.parameters_shape]
+    )

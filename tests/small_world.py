@@ -1,0 +1,39 @@
+"""A run without a backbone, and its bundle: everything about them is small and fast."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from pen_mobile.subjects.table import SubjectTable
+
+
+def make_small_run(folder: Path) -> Path:
+    """Learn from 16 invented features of 3 people."""
+    from pen_mobile.learning.config import LearningConfig
+    from pen_mobile.learning.source import learn_source
+
+    rng = np.random.default_rng(0)
+    table = SubjectTable(
+        np.repeat(["a", "b", "c"], 40),
+        np.full(120, "source"),
+        np.tile(np.arange(40.0), 3),
+        rng.uniform(-1, 1, (120, 2)).astype(np.float32),
+        features=rng.standard_normal((120, 16), dtype=np.float32),
+    )
+    learn_source(table, LearningConfig(head_epochs=1, joint_epochs=1), folder)
+    return folder
+
+
+def make_small_bundle(run: Path, folder: Path) -> Path:
+    """Export for android-fp32."""
+    from pen_mobile.bundle.export import export_bundle
+    from pen_mobile.bundle.recipe import load_recipe
+    from pen_mobile.learning.run import Run
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        export_bundle(Run.open(run), load_recipe("android-fp32"), folder)
+    return folder

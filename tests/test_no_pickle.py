@@ -1,0 +1,72 @@
+"""Nothing that this package reads or writes can run code: no pickle, in no disguise."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import pen_mobile
+
+_MODULES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "pandas"}
+_PACKAGE = Path(pen_mobile.__file__).parent
+_SOURCES = sorted(_PACKAGE.rglob("*.py")) + sorted((_PACKAGE.parent / "export").glob("*.py"))
+
+
+def findings(source: str) -> list[str]:
+    """Return what in a source file could read or write a pickle."""
+    return [found for node in ast.walk(ast.parse(source)) for found in _findings(node)]
+
+
+def _findings(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        names = [alias.name for alias in node.names]
+        modules = names if isinstance(node, ast.Import) else [node.module or "", *names]
+        yield from (name for name in modules if name.split(".")[0] in _MODULES)
+    if not isinstance(node, ast.Call):
+        return
+    call, keywords = ast.unparse(node.func), {word.arg: ast.unparse(word.value) for word in node.keywords}
+    if call == "torch.load" and keywords.get("weights_only") != "True":
+        yield "torch.load without weights_only=True"
+    if call in {"torch.save", "torch.package", "torch.jit.load", "torch.jit.save"}:
+        yield call
+    if keywords.get("allow_pickle", "False") != "False" or keywords.get("weights_only", "True") != "True":
+        yield f"{call} with {keywords}"
+    if None in keywords and call in {"np.load", "numpy.load"}:
+        yield f"{call} with keywords that nobody can see"
+
+
+@pytest.mark.parametrize("path", _SOURCES, ids=lambda path: str(path.relative_to(_PACKAGE.parent)))
+def test_no_source_file_touches_a_pickle(path: Path) -> None:
+    assert findings(path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import pickle",
+        "from pickle import loads",
+        "import joblib.numpy_pickle",
+        "torch.load(path)",
+        "torch.load(path, weights_only=False)",
+        "np.load(path, allow_pickle=True)",
+        "np.load(path, **options)",
+        "torch.save(model, path)",
+    ],
+)
+def test_the_search_finds_what_it_should(line: str) -> None:
+    assert findings(line)
+
+
+def test_a_run_and_a_bundle_hold_no_pickle(run_folder: Path, bundle_folder: Path) -> None:
+    """Checkpoints, caches and programs: a pickle starts with 0x80 and its version, torch saves data.pkl."""
+    files = [file for folder in (run_folder, bundle_folder) for file in folder.rglob("*") if file.is_file()]
+    assert {file.suffix for file in files} <= {".json", ".safetensors", ".npy", ".pte", ".f32", ".sha256", ".sql"}
+    assert list(run_folder.glob("*.safetensors"))
+    for file in files:
+        content = file.read_bytes()
+        assert not re.match(rb"\x80[\x02-\x05]", content), file
+        assert b"data.pkl" not in content, file
