@@ -25,7 +25,7 @@ from executorch.runtime import Runtime  # noqa: E402
 
 from pen_mobile.phone.phone import Phone  # noqa: E402
 
-SAMPLES, BATCH, STEPS = 350, 32, 330
+SAMPLES, EVERY_S, BATCH, STEPS = 350, 2.0, 32, 330
 MOST_ADAPTING, MOST_PREDICTING_MS = 1.5, 0.2
 
 
@@ -67,11 +67,11 @@ class WholeAdaptation:
 
     def __init__(self, bundle: Path, z: np.ndarray, y: np.ndarray, store: Path) -> None:
         self._phone = Phone.open(bundle, store=store)
-        self._phone.remember(z, y)
+        self._phone.remember(z, y, captured_at=time.time() - EVERY_S * np.arange(len(z))[::-1])
         self.steps = 0
 
     def __call__(self) -> None:
-        self.steps = self._phone.adapt().steps
+        self.steps = self._phone.adapt(strategy="adadelta").steps
 
     def reset(self) -> None:
         self._phone.reset()

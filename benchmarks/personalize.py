@@ -28,7 +28,7 @@ from pen_mobile.phone.phone import Phone  # noqa: E402
 
 BACKBONES = ("resnet50", "mobilenet_v3_large", "mobilenet_v3_small")
 PRECISIONS = ("fp32", "int8")
-LABELS = 350
+LABELS, EVERY_S = 350, 2.0
 OFFSET = np.array([0.3, -0.2], np.float32)
 CAMERA = ("decode", "detect", "crop", "backbone")
 
@@ -97,8 +97,8 @@ def adaptation_seconds(bundle: Path, z: np.ndarray, y: np.ndarray, store: Path) 
         for method in ("add", "samples", "accept", "reject"):
             watch.watch(phone.store, method, "store")
         started = time.perf_counter()
-        phone.remember(z, y)
-        accepted = phone.adapt().accepted
+        phone.remember(z, y, captured_at=time.time() - EVERY_S * np.arange(len(z))[::-1])
+        accepted = phone.adapt(strategy="adadelta").accepted
         total = time.perf_counter() - started
         found = watch.lap()
     return {**found, "gathering and the rest": total - sum(found.values()), "accepted": float(accepted)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import inference
 import numpy as np
@@ -53,9 +54,26 @@ def serve(model: Path, frames: Path, features: Path) -> None:
         interpreter.invoke()
         return interpreter.get_tensor(given["index"])
 
-    pixels = np.load(frames).astype(np.float32)
-    np.save(features, np.concatenate([estimate(frame[None]) for frame in pixels]))
-    inference.serve(lambda: estimate(pixels[:1]), {"version": metadata.version("ai-edge-litert")})
+    frames_in = [rounded(frame[None], taken) for frame in np.load(frames)]
+    np.save(features, np.concatenate([as_float(estimate(frame), given) for frame in frames_in]))
+    inference.serve(lambda: estimate(frames_in[0]), {"version": metadata.version("ai-edge-litert")})
+
+
+def rounded(frame: np.ndarray, tensor: dict[str, Any]) -> np.ndarray:
+    """Return a frame as a model takes it; an int8 model leaves this to its host, and it is not timed."""
+    if tensor["dtype"] == np.float32:
+        return frame.astype(np.float32)
+    scale, zero = tensor["quantization"]
+    limits = np.iinfo(tensor["dtype"])
+    return np.clip(np.round(frame / scale) + zero, limits.min, limits.max).astype(tensor["dtype"])
+
+
+def as_float(value: np.ndarray, tensor: dict[str, Any]) -> np.ndarray:
+    """Return what a model gave as float32."""
+    if tensor["dtype"] == np.float32:
+        return value
+    scale, zero = tensor["quantization"]
+    return ((value.astype(np.float32) - zero) * scale).astype(np.float32)
 
 
 if __name__ == "__main__":
