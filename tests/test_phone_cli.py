@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from pen_mobile.cli import cli
 from pen_mobile.errors import BadInput
+from pen_mobile.phone.phone import Phone
 from pen_mobile.phone.vault import Owner, Vault
 
 KEY = bytes(range(32))
@@ -105,6 +107,30 @@ def test_an_encrypted_store_wants_its_key_for_what_needs_it(tmp_path: Path) -> N
     key.write_text("abc")
     assert "must hold 32 bytes, or 64 hexadecimal digits" in refused(*export, "--key-file", key)
     assert "cannot be read" in refused(*export, "--key-file", tmp_path / "none")
+
+
+def test_predict_and_adapt_take_the_key_too(bundle_folder: Path, tmp_path: Path) -> None:
+    store, key, image = tmp_path / "me.sqlite", tmp_path / "key", tmp_path / "face.png"
+    key.write_bytes(KEY)
+    Phone.open(bundle_folder, store, key=KEY).close()
+    cv2.imwrite(str(image), np.full((32, 32, 3), 127, np.uint8))
+    predict = ["predict", str(bundle_folder), str(image), "--aligned", "--store", str(store)]
+    assert "is encrypted; give its key (--key-file)" in str(CliRunner().invoke(cli, predict).exception)
+    said = CliRunner().invoke(cli, [*predict, "--key-file", str(key), "--json", "-q"])
+    assert list(json.loads(said.stdout)["images"]) == ["face.png"]
+    adapt = [
+        "adapt",
+        str(bundle_folder),
+        "--data",
+        "none.csv",
+        "--subject",
+        "me",
+        "--store",
+        str(tmp_path / "new.sqlite"),
+    ]
+    error = CliRunner().invoke(cli, [*adapt, "--key-file", str(image)]).exception
+    assert "is not a key: it must hold 32 bytes" in str(error)
+    assert not (tmp_path / "new.sqlite").exists()
 
 
 @pytest.mark.parametrize("command", ["status", "history", "rollback", "reset"])

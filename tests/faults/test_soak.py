@@ -49,7 +49,7 @@ def test_adaptations_leave_nothing(bundle_folder: Path) -> None:
 
 
 def test_phones_that_were_closed_are_gone(bundle_folder: Path) -> None:
-    """A program that stayed would be the backbone's 45 MB each time."""
+    """Backbones that stayed would be 5 times 43 MiB; what the allocator keeps for the next one is less than one."""
     growth = soak.openings(bundle_folder, 5)
-    assert growth.megabytes < 20
+    assert growth.megabytes < 43
     assert growth.descriptors == 0
