@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 
-from tests.faults import soak, trials
+from tests.faults import bundle_report, soak, trials
 from tests.faults.soak import Growth
 from tests.faults.trials import REPOSITORY, Trials
 
@@ -101,7 +101,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=500)
     everything = scenarios(parser.parse_args().kills) | long_lives()
     rows = [_row(name, scenario) for name, scenario in everything.items()]
-    text = _HEAD + "".join(rows) + _where() + _FOOT
+    text = _HEAD + "".join(rows) + _where() + _FOOT + bundle_report.section()
     (REPOSITORY / "docs" / "faults.md").write_text(text, encoding="utf-8")
     print(text)
 
