@@ -1,7 +1,7 @@
 """What does each recipe cost: bytes, latency, features, CCC, time to export?
 
-Give trained runs; every recipe is exported from a copy of each, so that nothing is taken from an earlier export.
-Rewrites the table in export/README.md from all results.
+Give trained runs, or none: then two small ones are learned here from invented people. Every recipe is exported from a
+copy of each run, so that nothing is taken from an earlier export. Rewrites the table in export/README.md.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ measure.pin_to_one_core()
 
 import numpy as np  # noqa: E402
 
-from pen_mobile.bundle.export import export_bundle  # noqa: E402
+from pen_mobile.bundle.export import Exported, export_bundle  # noqa: E402
 from pen_mobile.bundle.golden import Golden  # noqa: E402
-from pen_mobile.bundle.recipe import load_recipe  # noqa: E402
+from pen_mobile.bundle.recipe import load_recipe, recipe_names  # noqa: E402
 from pen_mobile.bundle.sensitivity import cosine  # noqa: E402
 from pen_mobile.contract.folder import BundleFolder, open_bundle  # noqa: E402
 from pen_mobile.errors import PenMobileError  # noqa: E402
@@ -33,42 +33,55 @@ from pen_mobile.learning.config import LearningConfig  # noqa: E402
 from pen_mobile.learning.run import Run  # noqa: E402
 from pen_mobile.learning.source import learn_source  # noqa: E402
 from pen_mobile.phone.runtime import BundleRuntime  # noqa: E402
-from pen_mobile.subjects.synthetic import SyntheticConfig, synthetic_table  # noqa: E402
+from pen_mobile.subjects.load import load_table  # noqa: E402
 
 README = Path(__file__).parent.parent / "export" / "README.md"
 BEGIN, END = "<!-- recipes: written by benchmarks/recipes.py -->", "<!-- end of recipes -->"
+REFERENCE = "android-fp32"
+PEOPLE = "synthetic:sources=4,targets=1,seconds=100,fps=1"
+UNKNOWN = ("MB", "of fp32", "ms a frame", "time of fp32", "cosine", "CCC loss", "in float", "export s", "export CPU s")
 
 
 @click.command()
 @click.argument("runs", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--quick", is_flag=True, help="A tiny run made here, one recipe, few rounds; writes nothing.")
 @click.option("--data", help="Where the runs' data are, when not where they were.")
-@click.option("--recipe", "recipes", multiple=True, default=["android-fp32", "android-int8", "android-vulkan"])
+@click.option("--recipe", "recipes", multiple=True, default=[REFERENCE, *recipe_names()], help="One of several.")
 @click.option("--rounds", default=20, show_default=True)
 def main(runs: tuple[Path, ...], quick: bool, data: str | None, recipes: tuple[str, ...], rounds: int) -> None:
     warnings.simplefilter("ignore")
-    if quick:
-        with TemporaryDirectory() as folder:
-            click.echo(table(rows_of(tiny_run(Path(folder) / "run"), ("android-fp32",), None, 1)))
-        return
-    if not runs:
-        raise click.UsageError("give folders of trained runs, or --quick")
-    rows = [row for run in runs for row in rows_of(run, recipes, data, rounds)]
-    measure.record(str(__doc__).splitlines()[0], rows, rounds=rounds, threads=1)
+    with TemporaryDirectory() as folder:
+        if quick:
+            config = LearningConfig(backbone="resnet18", weights="none", input_size=32, max_steps=1)
+            run = learned("synthetic:sources=2,targets=1,seconds=8,fps=1", config, Path(folder) / "run")
+            click.echo(table(rows_of(run, (REFERENCE,), None, 1)))
+            return
+        rows = []
+        for run in runs or small_runs(Path(folder)):
+            rows += rows_of(run, tuple(dict.fromkeys(recipes)), data, rounds)
+            measure.record(str(__doc__).splitlines()[0], rows, rounds=rounds, threads=1)
     text = README.read_text(encoding="utf-8")
     before, after = text.split(BEGIN)[0], text.split(END)[1]
     README.write_text(f"{before}{BEGIN}\n{table(rows)}\n{END}{after}", encoding="utf-8")
 
 
-def tiny_run(folder: Path) -> Path:
-    """Learn for one step from invented people."""
-    config = LearningConfig(backbone="resnet18", weights="none", input_size=32, max_steps=1)
-    learn_source(synthetic_table(SyntheticConfig(2, 1, seconds=8, fps=1, size=32)), config, folder)
+def small_runs(folder: Path) -> list[Path]:
+    """Learn two backbones for long enough that their features say something."""
+    adam: dict[str, Any] = {"backbone_optimizer": "adam", "backbone_learning_rate": 1e-3, "optimizer": "adam"}
+    epochs = {"resnet18": 3, "mobilenet_v3_small": 8}
+    return [
+        learned(PEOPLE, LearningConfig(name, "none", backbone_epochs=count, learning_rate=1e-3, **adam), folder / name)
+        for name, count in epochs.items()
+    ]
+
+
+def learned(people: str, config: LearningConfig, folder: Path) -> Path:
+    learn_source(load_table(people, config.input_size), config, folder)
     return folder
 
 
 def rows_of(folder: Path, recipes: tuple[str, ...], data: str | None, rounds: int) -> list[dict[str, Any]]:
-    """Export every recipe from one run, then time those that run here in turn."""
+    """Export every recipe from one run, time those that run here in turn, and compare with float32."""
     with TemporaryDirectory() as temporary:
         bundles, rows = {}, []
         for name in recipes:
@@ -77,34 +90,55 @@ def rows_of(folder: Path, recipes: tuple[str, ...], data: str | None, rounds: in
             if bundle is not None:
                 bundles[name] = bundle
         seconds = measure.interleave({name: once(bundle) for name, bundle in bundles.items()}, rounds, 5)
-        for row in rows:
-            if row["recipe"] in seconds:
-                row["ms a frame"] = rounded([1e3 * value for value in seconds[row["recipe"]]])
+    for row in rows:
+        if row["recipe"] in seconds:
+            row["ms a frame"] = rounded([1e3 * value for value in seconds[row["recipe"]]])
+    reference = next((row for row in rows if row["recipe"] == REFERENCE), {"MB": "-"})
+    for row in rows:
+        if isinstance(row["MB"], float) and isinstance(reference["MB"], float):
+            row["of fp32"] = f"{row['MB'] / reference['MB']:.0%}"
+        if row["recipe"] in seconds and REFERENCE in seconds:
+            pairs = zip(seconds[row["recipe"]], seconds[REFERENCE], strict=True)
+            row["time of fp32"] = f"{measure.summary([own / exact for own, exact in pairs])['median']:.2f}x"
     return rows
 
 
 def exported(folder: Path, name: str, data: str | None, temporary: Path) -> tuple[dict[str, Any], BundleFolder | None]:
+    """Export one recipe; a bundle comes back when its backbone runs here."""
     copy = temporary / f"run-{name}"
     shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("lowered"))
     run, out = Run.open(copy), temporary / name
-    row: dict[str, Any] = {"backbone": run.config.backbone, "pixels": run.config.input_size, "recipe": name}
-    started = time.perf_counter()
+    row = {"backbone": run.config.backbone, "pixels": run.config.input_size, "recipe": name}
+    row |= dict.fromkeys(UNKNOWN, "-")
+    started, used = time.perf_counter(), time.process_time()
     try:
         done = export_bundle(run, load_recipe(name), out, data=data)
     except PenMobileError as error:
-        unknown = dict.fromkeys(("MB", "ms a frame", "cosine", "CCC loss", "in float"), "-")
-        return row | unknown | {"export s": str(error)}, None
-    finished = time.perf_counter() - started
-    bundle, part = open_bundle(out), done.quantization
-    row |= {"MB": round(done.bytes["backbone.pte"] / 1e6, 2), "ms a frame": "not run here"}
-    row |= {"cosine": "-", "CCC loss": "-", "in float": "-", "export s": round(finished, 1)}
+        return row | {"export s": str(error)}, None
+    row["export s"] = round(time.perf_counter() - started, 1)
+    row["export CPU s"] = round(time.process_time() - used, 1)
+    bundle = open_bundle(out)
+    runs_here = bundle.manifest.runtime == "executorch" and not done.verification.skipped
+    row |= {"ms a frame": "not run here"} | figures(bundle, done, runs_here)
+    return row, bundle if runs_here else None
+
+
+def figures(bundle: BundleFolder, done: Exported, runs_here: bool) -> dict[str, Any]:
+    """Return size and losses: on people where int8 was judged on them, else the cosine on golden frames."""
+    assert bundle.manifest.backbone is not None
+    found: dict[str, Any] = {"MB": round(done.bytes[bundle.manifest.backbone.file] / 1e6, 2)}
+    part = done.quantization
     if part is not None:
-        row |= {"cosine": round(part.cosine, 4), "CCC loss": round(part.ccc_loss, 4)}
-        row["in float"] = ", ".join(part.float_blocks) or "nothing"
-    elif not done.verification.skipped:
-        golden = Golden.read(bundle.file(bundle.manifest.golden.file))
-        row["cosine"] = round(cosine(BundleRuntime(bundle).features(golden.frames), golden.features), 4)
-    return row, None if done.verification.skipped else bundle
+        found |= {"cosine": round(part.cosine, 4), "CCC loss": round(part.ccc_loss, 4)}
+        return found | {"in float": ", ".join(part.float_blocks) or "nothing"}
+    golden = Golden.read(bundle.file(bundle.manifest.golden.file))
+    if runs_here:
+        return found | {"cosine": round(cosine(BundleRuntime(bundle).features(golden.frames), golden.features), 4)}
+    if bundle.manifest.runtime == "coreml":
+        from pen_mobile.bundle.mil_runtime import MilRuntime
+
+        return found | {"cosine": round(cosine(MilRuntime(bundle).features(golden.frames), golden.features), 4)}
+    return found | {"ms a frame": "built, not run"}
 
 
 def once(bundle: BundleFolder) -> Any:

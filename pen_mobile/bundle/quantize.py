@@ -84,7 +84,7 @@ class Quantizer:
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
         tuned = copy.deepcopy(self._network)
-        tuned.load_state_dict({name: weight.detach() for name, weight in weights.items()}, strict=False)
+        tuned.load_state_dict(tuned.state_dict() | {name: weight.detach() for name, weight in weights.items()})
         return tuned
 
     def quantize(self, float_blocks: Collection[str] = ()) -> GraphModule:

@@ -272,7 +272,8 @@ class QuantizationPart(_Part):
         max_ccc_loss, ccc_loss: CCC of the float model minus CCC of the int8 program under the same head, mean of
             valence and arousal: the most that the recipe allows, and what the runtime gave.
         min_cosine, cosine: mean cosine between int8 and float features, likewise.
-        ccc_loss_retuned: the loss under the head that ships, when that was tuned on int8 features; else None.
+        ccc_loss_retuned: the loss under the head that ships, when one was tuned on int8 features; ``ccc_loss`` again
+            where the tuned head was worse and the run's own ships. None when none was tuned.
         tried: every trial, in order; the last is the shipped program in the runtime.
     """
 

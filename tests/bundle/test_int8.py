@@ -60,6 +60,7 @@ def test_int8_is_smaller_verified_and_says_what_it_cost(exported: tuple[Exported
     assert part.judged_frames == 40
     assert part.cosine >= part.min_cosine
     assert part.tried[-1].cosine == part.cosine
+    assert {trial.qat_epochs for trial in part.tried} == {0}  # nobody asked for fine-tuning
     names = [check.name for check in done.verification.checks]
     assert names[:3] == ["features", "CCC loss at export", "1 - feature cosine at export"]
     assert done.verification.passed
@@ -99,8 +100,9 @@ def test_a_damaged_cache_is_made_again(
 
 
 def test_a_budget_that_nothing_keeps_fails_and_says_what_was_tried(run: Run, recipe: Recipe, tmp_path: Path) -> None:
-    strict = _with(recipe, min_cosine=1.0)
-    with pytest.raises(PenMobileError, match=r"0 blocks in float.*blocks in float.*nothing was exported"):
+    strict = _with(recipe, min_cosine=1.0, qat_epochs=1)
+    tried = r"\(0 blocks in float: .*; 0 blocks in float after fine-tuning: .*\); nothing was exported"
+    with pytest.raises(PenMobileError, match=tried):
         export_bundle(run, strict, tmp_path / "bundle", data=DATA)
     assert list(tmp_path.iterdir()) == []
 
@@ -124,6 +126,7 @@ def test_the_head_was_tuned_on_int8_features(exported: tuple[Exported, Path]) ->
     done, folder = exported
     assert done.quantization is not None
     assert done.quantization.ccc_loss_retuned is not None
+    assert done.quantization.ccc_loss_retuned <= done.quantization.ccc_loss + 1e-6  # the better of two heads ships
     assert np.isfinite(BundleRuntime(open_bundle(folder)).initial_parameters()).all()
 
 
