@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from pen_mobile.bundle.aside import lower_head, lowering_aside
 from pen_mobile.bundle.golden import Golden
 from pen_mobile.bundle.head_methods import HeadMethods
 from pen_mobile.bundle.identity import backbone_identity, int8_numbers
@@ -161,16 +162,18 @@ class Exporter:
 
     def export(self, folder: Path) -> Exported:
         """Make, seal and prove a bundle in an empty folder."""
-        if self.recipe.quantization is not None:
-            with self._stage("quantization"):
-                self._quantize()
-        with self._stage("golden vectors"):
-            self._golden().write(folder / _GOLDEN)
-        if self.backbone is not None:
-            with self._stage("backbone program"):
-                self._write_backbone(folder / self.backbone_file, self.backbone)
-        with self._stage("head programs"):
-            self._write_head(folder / self.head_file)
+        with self._head_aside() as wait_for_head:
+            if self.recipe.quantization is not None:
+                with self._stage("quantization"):
+                    self._quantize()
+            with self._stage("golden vectors"):
+                self._golden().write(folder / _GOLDEN)
+            if self.backbone is not None:
+                with self._stage("backbone program"):
+                    self._write_backbone(folder / self.backbone_file, self.backbone)
+            with self._stage("head programs"):
+                wait_for_head()
+                self._write_head(folder / self.head_file)
         self.head.packed.detach().numpy().astype("<f4").tofile(folder / _PARAMETERS)
         shutil.copyfile(contract_folder() / _STORE, folder / _STORE)
         seal(folder, self._manifest(folder))
@@ -181,6 +184,12 @@ class Exporter:
             sign_bundle(folder, self.sign_key)
         sizes = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
         return Exported(verification, sizes, self.seconds, self.undelegated, self._quantization)
+
+    def _head_aside(self) -> AbstractContextManager[Callable[[], object]]:
+        """Let a second process make the head's programs, where there is a backbone to make meanwhile."""
+        if self.backbone is None or self.recipe.coreml is not None:
+            return nullcontext(lambda: None)
+        return lowering_aside(self.methods, self.cache)
 
     def _golden(self) -> Golden:
         """Return the vectors that an earlier export of the same model made, or let the float model answer again."""
@@ -232,11 +241,7 @@ class Exporter:
         return lower({"forward": (simplify(backbone.network()), (frame,))}, self.recipe.backend)
 
     def _write_head(self, path: Path) -> None:
-        self._keep(path, self._lowered(self.methods.facts(), self._lower_head))
-
-    def _lower_head(self) -> Lowered:
-        programs = self.methods.programs()
-        return lower({name: (program, program.example_inputs()) for name, program in programs.items()})
+        self._keep(path, self._lowered(self.methods.facts(), lambda: lower_head(self.methods)))
 
     def _lowered(self, key: dict[str, Any], make: Callable[[], Lowered]) -> Lowered:
         """Return the program that an earlier export made for ``key``, or make and keep it."""

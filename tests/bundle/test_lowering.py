@@ -94,3 +94,22 @@ def test_shortcuts_end_with_the_lowering() -> None:
     with shortcuts([]):
         assert ExportPass.call is not before["call"]
     assert {"call": ExportPass.call, "recompile": torch.fx.GraphModule.recompile} == before
+
+
+def test_a_second_process_fills_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same program as lowered here; where there is no room for two nothing is started."""
+    from pen_mobile.bundle import aside
+    from pen_mobile.bundle.head_methods import HeadMethods
+    from pen_mobile.bundle.lowered_cache import LoweredCache
+    from pen_mobile.bundle.recipe import load_recipe
+
+    recipe = load_recipe("android-fp32").head.model_copy(update={"learning_rate": {"sgd": 0.1}, "ridge_labels": 0})
+    methods, cache = HeadMethods(8, 2, recipe), LoweredCache(tmp_path / "lowered")
+    monkeypatch.setattr(aside, "_room_for_two", lambda: False)
+    with aside.lowering_aside(methods, cache) as wait:
+        wait()
+    assert not cache.folder.exists()
+    monkeypatch.setattr(aside, "_room_for_two", lambda: True)
+    with aside.lowering_aside(methods, cache) as wait:
+        wait()
+    assert cache.get(methods.facts()) == aside.lower_head(methods)
