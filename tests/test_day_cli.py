@@ -63,7 +63,7 @@ def test_a_phone_with_too_little_memory_is_one_line(bundle_folder: Path, tmp_pat
     """The backbone alone is 45 MB."""
     profile = tmp_path / "small.toml"
     text = (contract_folder() / "profiles" / "phone-2018.toml").read_text()
-    profile.write_text(text.replace("memory_mb = 128", "memory_mb = 12").replace('"phone-2018"', '"small"'))
+    profile.write_text(text.replace("memory_mb = 192", "memory_mb = 12").replace('"phone-2018"', '"small"'))
     said = refused(*arguments(bundle_folder, tmp_path / "day", "--profile", profile, "-q"))
     assert said.startswith("small: out of memory: the bundle's programs, the store and training need more than")
     assert not (tmp_path / "day").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from pen_mobile.evaluation.day.lived import Moments
 from pen_mobile.evaluation.day.pace import unix_time
+from pen_mobile.phone.retention import Retention
 
 if TYPE_CHECKING:
     from pen_mobile.phone.phone import Phone
@@ -18,6 +20,13 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float32]
 
 _GROWTH = 1.25  # the unlimited phone adapts again when it knows this many times as many labels
+
+
+def unlimited_phone(bundle: Path, threads: int = 1) -> Phone:
+    """Open a phone with an empty store that forgets nothing, on whatever day its labels were given."""
+    from pen_mobile.phone.phone import Phone
+
+    return Phone.open(bundle, threads=threads, retention=Retention(samples=None, days=None))
 
 
 def never_adapting(phone: Phone, moments: Moments) -> Floats:
@@ -30,6 +39,11 @@ def adapting_on_everything(phone: Phone, moments: Moments, seed: int = 0) -> Flo
 
     It adapts when it knows enough labels, and again whenever it knows a quarter more. Like every phone it says first
     and learns then.
+
+    Args:
+        phone: an :func:`unlimited_phone`.
+        moments: the day.
+        seed: of adaptations.
     """
     said = np.empty_like(moments.affect)
     for begin, end in itertools.pairwise(_adaptations(len(moments.affect), phone.manifest.adaptation.min_labels)):

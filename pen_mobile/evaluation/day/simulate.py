@@ -18,7 +18,12 @@ from pen_mobile.evaluation.day.live import live
 from pen_mobile.evaluation.day.lived import Lived, Moments
 from pen_mobile.evaluation.day.outcome import EVERYTHING, NEVER, OWN_MEAN, PHONE, DaySettings, OneDay, SimulatedDay
 from pen_mobile.evaluation.day.pace import pace_of
-from pen_mobile.evaluation.day.references import adapting_on_everything, never_adapting, own_mean_so_far
+from pen_mobile.evaluation.day.references import (
+    adapting_on_everything,
+    never_adapting,
+    own_mean_so_far,
+    unlimited_phone,
+)
 from pen_mobile.phone.asking.asker import Asker
 from pen_mobile.phone.confinement import can_limit_memory, memory_limit
 from pen_mobile.phone.executorch_runtime import executorch_runtime
@@ -51,7 +56,7 @@ class _Case:
 
     def compare(self, seed: int, lived: Lived) -> OneDay:
         """Hold a day that was lived against the others."""
-        with Phone.open(self.bundle, threads=self.settings.profile.threads) as phone:
+        with unlimited_phone(self.bundle, self.settings.profile.threads) as phone:
             said = {
                 NEVER: never_adapting(phone, self.moments),
                 PHONE: lived.said,

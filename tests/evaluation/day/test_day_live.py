@@ -11,7 +11,12 @@ import pytest
 from pen_mobile.evaluation.day.device import Device
 from pen_mobile.evaluation.day.live import BLOCK, live
 from pen_mobile.evaluation.day.lived import Lived, Moments
-from pen_mobile.evaluation.day.references import adapting_on_everything, never_adapting, own_mean_so_far
+from pen_mobile.evaluation.day.references import (
+    adapting_on_everything,
+    never_adapting,
+    own_mean_so_far,
+    unlimited_phone,
+)
 from pen_mobile.phone.asking.asker import Asker
 from pen_mobile.phone.phone import Phone
 from pen_mobile.phone.profile import AdaptationRules, Profile, load_profile
@@ -128,9 +133,9 @@ def test_everything_is_learned_after_it_was_said(bundle_folder: Path, moments: M
     """The upper reference, too: the first 16 moments are the initial head's, and the future changes nothing."""
     affect = moments.affect.copy()
     affect[70:] = 0
-    with Phone.open(bundle_folder) as phone:
+    with unlimited_phone(bundle_folder) as phone:
         never, said = never_adapting(phone, moments), adapting_on_everything(phone, moments)
-    with Phone.open(bundle_folder) as phone:
+    with unlimited_phone(bundle_folder) as phone:
         other = adapting_on_everything(phone, Moments(moments.time_s, moments.z, affect))
     np.testing.assert_allclose(said[:16], never[:16], atol=1e-6)
     assert np.abs(said[16:] - never[16:]).max() > 0.01
