@@ -16,7 +16,8 @@ class Budget:
 
     Credit grows by the budget as time passes, up to 2 questions, and a question costs one: no hour has more than
     the budget and 2. With a credit of at least 1, a moment is asked about when its score is among the highest of the
-    last hour, in a share of ``credit x budget / moments an hour``: the more was saved up, the less it must promise.
+    last hour, in a share of ``credit / (2 - credit) x budget / moments an hour``: the more was saved up, the less it
+    must promise, and with a credit of 2 anything will do, so that no question is lost.
     """
 
     def __init__(self, per_hour: float) -> None:
@@ -45,5 +46,6 @@ class Budget:
         times = [when for when, _ in self._scores]
         elapsed = max(times[-1] - times[0], 1e-9)
         moments_an_hour = 3600 * max(len(times) - 1, 1) / elapsed
-        share = min(1.0, self._credit * self.per_hour / moments_an_hour)
+        urgency = self._credit / max(_SAVED - self._credit, 1e-9)
+        share = min(1.0, urgency * self.per_hour / moments_an_hour)
         return float(np.quantile([score for _, score in self._scores], 1 - share, method="higher"))

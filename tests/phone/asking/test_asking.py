@@ -63,7 +63,7 @@ def test_an_unknown_strategy_lists_the_known_ones() -> None:
 @pytest.mark.parametrize("strategy", SCORES)
 @pytest.mark.parametrize(("per_hour", "gap_s"), [(4, 190), (1, 60), (30, 1), (0.5, 600)])
 def test_the_budget_is_kept_and_used(strategy: str, per_hour: float, gap_s: float) -> None:
-    """Over 600 moments: never more than budget and two in an hour, and most of what was allowed."""
+    """Over 600 moments: never more than budget and two in an hour, and all but the last of what was allowed."""
     rng = np.random.default_rng(5)
     asker, times = Asker(strategy, per_hour, seed=1), []
     for place in range(600):
@@ -73,7 +73,7 @@ def test_the_budget_is_kept_and_used(strategy: str, per_hour: float, gap_s: floa
             asker.hear(now.z, now.affect)
             times.append(now.time_s)
     allowed = per_hour * 600 * gap_s / 3600
-    assert 0.6 * allowed - 2 <= len(times) <= allowed
+    assert 0.9 * allowed - 2 <= len(times) <= allowed
     within = [sum(begin <= other < begin + 3600 for other in times) for begin in times]
     assert max(within, default=0) <= per_hour + 2
 
