@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from pen_mobile.evaluation.canvas import inline_svg
 from pen_mobile.evaluation.day.outcome import LINES, NEVER, PHONE, SimulatedDay
 from pen_mobile.evaluation.day.pace import time_of_day
-from pen_mobile.evaluation.page import counted, environment, number
+from pen_mobile.evaluation.page import environment, number
 
 
 def write_day_page(path: Path, day: SimulatedDay, figure: Figure, command: str, versions: dict[str, str]) -> None:
@@ -47,5 +47,4 @@ def _page(day: SimulatedDay, figure: Figure) -> dict[str, Any]:
             (one.seed, time_of_day(attempt.time_s), attempt) for one in day.days for attempt in one.lived.attempts
         ],
         "refused": [(one.seed, reason) for one in day.days for reason in one.lived.refused[:1]],
-        "counted": counted,
     }
