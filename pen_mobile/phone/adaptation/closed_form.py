@@ -18,6 +18,7 @@ OFFSET = 0.0
 
 _FOLDS = 4
 _WORSE_IN_A_ROW = 2
+_WORTH = 0.01  # of the mean square error; less is not worth a richer head
 
 
 class ClosedForm:
@@ -55,10 +56,11 @@ class ClosedForm:
         """
         blocks, weight = self._blocks.of(rows), self._samples.weight[rows]
         best, least, worse = None, self._squares(self._parameters, rows), 0
+        worth = _WORTH * float(np.average(least, weights=weight))
         for looseness in self.looseness:
             squared = self.left_out_squares(rows, looseness, seed)
             gain, error = _gain(least, squared, blocks, weight)
-            if gain > (0 if looseness == OFFSET else error):
+            if gain > (0 if looseness == OFFSET else max(error, worth)):
                 best, least, worse = looseness, squared, 0
             else:
                 worse += looseness != OFFSET
@@ -69,8 +71,9 @@ class ClosedForm:
     def _squares(self, parameters: Floats, rows: Rows) -> Squares:
         estimate, _ = self._runtime.predict(parameters, self._samples.features[rows])
         with np.errstate(over="ignore", invalid="ignore"):
-            squared = ((estimate.astype(np.float64) - self._samples.affect[rows]) ** 2).mean(axis=1)
-        return np.nan_to_num(squared, nan=np.inf)
+            squared: Squares = ((estimate.astype(np.float64) - self._samples.affect[rows]) ** 2).mean(axis=1)
+        squared[np.isnan(squared)] = np.inf
+        return squared
 
 
 def _gain(before: Squares, after: Squares, blocks: Blocks, weight: Floats) -> tuple[float, float]:

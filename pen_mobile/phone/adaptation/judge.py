@@ -12,8 +12,8 @@ from pen_mobile.phone.adaptation.blocks import Rows
 Floats = NDArray[np.float32]
 Numbers = NDArray[np.float64]
 
-CAUTION = 1.0
-"""Standard errors by which a change must clear the margin."""
+CAUTION = 0.5
+"""Standard errors by which a change must clear the margin: enough to be rarely wrong, little enough to learn at all."""
 
 
 @dataclass(frozen=True)

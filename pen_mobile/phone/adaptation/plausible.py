@@ -8,10 +8,12 @@ from numpy.typing import NDArray
 from pen_mobile.phone.adaptation.blocks import BLOCK_S, ENOUGH_BLOCKS, Blocks, Rows
 
 Floats = NDArray[np.float32]
+Numbers = NDArray[np.float64]
 
 _ALIKE = 0.01  # standard deviation of labels that say nothing
 _FAR = 8.0  # times the median norm of the owner's features
-_CONTRADICTION = 1.0
+_BY_CHANCE = 0.05
+_SHIFTS = 500  # are enough to tell one in twenty
 
 
 def usable(features: Floats) -> Rows:
@@ -34,6 +36,15 @@ def agreement_of(estimate: Floats, affect: Floats) -> float:
     return float((said * felt).sum() / size) if size > 0 else 0.0
 
 
+def agreements_elsewhere(estimate: Floats, affect: Floats) -> Numbers:
+    """Return the agreements if every label belonged to a later moment, the last ones to the first, ``[S]``.
+
+    Shifting keeps how alike neighbouring labels are, so this is what chance gives.
+    """
+    steps = np.unique(np.linspace(1, len(affect) - 1, min(len(affect) - 1, _SHIFTS)).astype(int))
+    return np.array([agreement_of(estimate, np.roll(affect, step, axis=0)) for step in steps])
+
+
 def why_doubt(affect: Floats, estimate: Floats) -> str | None:
     """Return why labels must not be learned from; None when nothing speaks against them.
 
@@ -41,15 +52,19 @@ def why_doubt(affect: Floats, estimate: Floats) -> str | None:
         affect: labels ``[N, 2]``.
         estimate: what the head in use says about them, ``[N, 2]``.
     """
+    if not np.isfinite(estimate).all():
+        return "what the head in use says about these faces is not a number"
     if affect.std(axis=0).max() < _ALIKE:
         return "all labels are the same; they say nothing about what changes a face"
-    agreement = agreement_of(estimate, affect)
-    if agreement < -_CONTRADICTION / np.sqrt(len(affect)):
-        return (
-            f"labels contradict the head in use (correlation {agreement:.2f} over {len(affect)}); "
-            "they may be inverted, or belong to other moments"
-        )
-    return None
+    found, shifted = agreement_of(estimate, affect), agreements_elsewhere(estimate, affect)
+    if (shifted >= found).sum() < max(1.0, _BY_CHANCE * len(shifted)) and found > 0:
+        return None
+    if found < -np.quantile(shifted, 1 - _BY_CHANCE):
+        return f"the labels contradict the head in use (correlation {found:.2f}); they may be inverted"
+    return (
+        f"the labels fit what the head in use says no better than labels of other moments would (correlation "
+        f"{found:.2f}); they may belong to other moments or another person"
+    )
 
 
 def why_one_sided(blocks: Blocks) -> str | None:
