@@ -20,7 +20,7 @@ from typing import Any  # noqa: E402
 import click  # noqa: E402
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
-from bundles import make_bundle, run_of_backbone, run_of_features  # noqa: E402
+from bundles import make_bundle, owners_labels, run_of_backbone, run_of_features  # noqa: E402
 from executorch.runtime import Runtime  # noqa: E402
 
 from pen_mobile.phone.phone import Phone  # noqa: E402
@@ -71,7 +71,10 @@ class WholeAdaptation:
         self.steps = 0
 
     def __call__(self) -> None:
-        self.steps = self._phone.adapt(strategy="adadelta").steps
+        result = self._phone.adapt(strategy="adadelta")
+        if not result.steps:
+            raise click.ClickException(f"the phone declined: {result.reason}")
+        self.steps = result.steps
 
     def reset(self) -> None:
         self._phone.reset()
@@ -82,7 +85,7 @@ def adapting_row(bundle: Path, folder: Path, rounds: int, steps: int) -> dict[st
     rng = np.random.default_rng(0)
     with Phone.open(bundle) as phone:
         z = rng.random((SAMPLES, phone.manifest.head.feature_size), np.float32)
-        y = np.clip(phone.predict_features(z)[0] + np.float32(0.3), -1, 1)
+        y = owners_labels(phone.predict_features(z)[0])
     bare, whole = BareSteps(bundle, z, y, steps), WholeAdaptation(bundle, z, y, folder / "owner.sqlite")
     pairs = []
     for _ in range(rounds):
