@@ -24,7 +24,8 @@ sys.path.insert(0, str(Path(__file__).parent / "peers"))
 import steps  # noqa: E402
 from step_worker import BEYOND_CACHE, EXPERTS, POOL, SEED, Wanted  # noqa: E402
 
-PAPER_FEATURES, PAPER_BATCH, EPOCHS, SEVERAL = 2048, 32, 30, 4
+PAPER_FEATURES, PAPER_BATCH, EPOCHS = 2048, 32, 30
+SEVERAL, MANY = 4, 8  # steps of one call
 COPIED, HANDED_OVER = "state copied", "state handed over"
 JOINT, ORT, EAGER = "ExecuTorch's joint graph and SGD", "onnxruntime-training, fused", "torch eager, fused"
 PRODUCTS, LIBRARIES = ("forward", "backward"), ("torch", "numpy", "XNNPACK")
@@ -89,7 +90,9 @@ def rival(features: int, batch: int) -> list[Contender]:
 def at_paper_size(features: int, batch: int) -> list[Contender]:
     """Everybody, and what the limit is made of."""
     one = (features, batch, 1, 1)
-    ours = [exported("Adadelta", features, batch, k, how=how) for k in (1, SEVERAL) for how in (COPIED, HANDED_OVER)]
+    ours = [
+        exported("Adadelta", features, batch, k, how=how) for k in (1, SEVERAL, MANY) for how in (COPIED, HANDED_OVER)
+    ]
     optimizers = [exported(name, features, batch, k) for name in ("SGD", "Adam") for k in (1, SEVERAL)]
     peers = [
         Contender(JOINT, steps.EXECUTORCH, Wanted("", *one), SGD_DIFFERENCE),
