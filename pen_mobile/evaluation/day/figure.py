@@ -114,14 +114,13 @@ def _draw_device(axes: Axes, day: SimulatedDay) -> None:
 def _draw_temperature(axes: Axes, day: SimulatedDay) -> None:
     """Draw the temperature in the upper part, with the limit above which nothing adapts."""
     celsius, limit = day.days[0].lived.celsius, day.settings.profile.adaptation.max_celsius
-    low, high = math.floor(celsius.min()) - 1, math.ceil(celsius.max()) + 1
+    low, high = math.floor(celsius.min()), math.ceil(celsius.max()) + 1
     if limit < high + 10:
-        high = max(high, math.ceil(limit) + 1)
+        high = max(high, math.ceil(limit))
         axes.axhline(limit, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
     axes.plot(day.moments.time_s, celsius, color=INK, linewidth=1.2)
-    axes.set_ylim(low - 1.45 * (high - low), high)  # the strips have the lower 60 %
-    ticks = sorted({math.floor(celsius.min()), math.ceil(celsius.max())})
-    axes.set_yticks(ticks, [f"{tick} °C" for tick in ticks])
+    axes.set_ylim(low - 1.6 * (high - low), high + 0.1 * (high - low))  # the strips have the lower 60 %
+    axes.set_yticks((low, high), [f"{tick} °C" for tick in (low, high)])
     axes.tick_params(axis="y", length=0, labelsize=10.5)
 
 
@@ -181,6 +180,7 @@ def _time_axis(axes: Axes, day: SimulatedDay, *, labels: bool) -> None:
     wide = (end - begin) / HOUR_S / 6
     step = HOUR_S * next((hours for hours in _TICKS if hours >= wide), _TICKS[-1])
     ticks = np.arange(math.ceil(begin / step) * step, end + 1, step)
+    ticks = ticks[ticks > begin + 0.02 * (end - begin)]  # the corner belongs to the other axis
     axes.set_xlim(begin, end)
     axes.set_xticks(ticks, [time_of_day(tick) for tick in ticks])
     axes.tick_params(axis="x", length=0, labelbottom=labels)
