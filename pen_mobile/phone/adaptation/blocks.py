@@ -89,6 +89,11 @@ def blocks_of(samples: Samples) -> Blocks:
     return Blocks(by_time, number if by_time else np.arange(len(times), dtype=np.intp), times, samples.affect)
 
 
+def spread(rows: Rows, most: int) -> Rows:
+    """Return so many of the rows at most, evenly from first to last."""
+    return rows[np.round(np.linspace(0, len(rows) - 1, min(len(rows), most))).astype(np.intp)]
+
+
 def relative_times(samples: Samples) -> NDArray[np.float64]:
     """Return seconds after the first sample ``[N]``, to the millisecond: what the clock said does not matter."""
     return np.round(samples.captured_at - samples.captured_at[:1], 3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pen_mobile.phone.adaptation.blocks import Blocks, Rows
+from pen_mobile.phone.adaptation.blocks import Blocks, Rows, spread
 from pen_mobile.phone.adaptation.holdout import cross_validation
 from pen_mobile.phone.runtime import BundleRuntime
 from pen_mobile.phone.samples import Samples
@@ -34,7 +34,7 @@ class ClosedForm:
 
     def fit(self, rows: Rows, looseness: float) -> Floats:
         """Return parameters fitted to some rows; to as many as the method takes, spread over time, when more."""
-        few = rows[np.round(np.linspace(0, len(rows) - 1, min(len(rows), self._z.shape[1]))).astype(np.intp)]
+        few = spread(rows, self._z.shape[1])
         self._z[0, : len(few)] = self._samples.features[few]
         self._y[0, : len(few)] = self._samples.affect[few]
         self._weight[0] = 0

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pen_mobile.contract.head_state import State, fresh_state
 from pen_mobile.contract.manifest import AdaptationPart, TrainPart
-from pen_mobile.phone.adaptation.blocks import Rows
+from pen_mobile.phone.adaptation.blocks import Rows, spread
 from pen_mobile.phone.adaptation.holdout import Split
 from pen_mobile.phone.adaptation.judge import rmse_of
 from pen_mobile.phone.runtime import BundleRuntime
@@ -20,6 +20,8 @@ from pen_mobile.phone.samples import Samples
 
 Floats = NDArray[np.float32]
 StopReason = Literal["patience", "steps", "seconds"]
+
+_MOST_WATCHED = 64  # stopping rows: more would make a look slower rather than wiser
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,8 @@ class GradientDescent:
         shape = (part.steps, part.batch)
         self._z = np.zeros((*shape, samples.features.shape[1]), np.float32)
         self._y, self._weight = np.zeros((*shape, 2), np.float32), np.zeros(shape, np.float32)
-        self._held = samples.features[split.held]
+        self._watched = spread(split.held, _MOST_WATCHED)
+        self._watched_features = samples.features[self._watched]
 
     def begin(self, parameters: Floats) -> Place:
         """Return the place before the first step."""
@@ -105,9 +108,8 @@ class GradientDescent:
         return replace(place, looks_waited=place.looks_waited + 1)
 
     def _error(self, parameters: Floats) -> float:
-        estimate, _ = self._runtime.predict(parameters, self._held)
-        held = self._split.held
-        return rmse_of(estimate, self._samples.affect[held], self._samples.weight[held])
+        estimate, _ = self._runtime.predict(parameters, self._watched_features)
+        return rmse_of(estimate, self._samples.affect[self._watched], self._samples.weight[self._watched])
 
     def _gather(self, k: int, rows: Rows) -> None:
         """Fill step k of the call; the rest of a short batch keeps old values under weight 0."""

@@ -13,7 +13,6 @@ Numbers = NDArray[np.float64]
 _ALIKE = 0.01  # standard deviation of labels that say nothing
 _FAR = 8.0  # times the median norm of the owner's features
 _BY_CHANCE = 0.05
-_SHIFTS = 500  # are enough to tell one in twenty
 
 
 def usable(features: Floats) -> Rows:
@@ -26,23 +25,21 @@ def usable(features: Floats) -> Rows:
     return np.flatnonzero(norms <= _FAR * np.median(norms))
 
 
-def agreement_of(estimate: Floats, affect: Floats) -> float:
-    """Return the correlation of what a head says with the labels, both ``[N, 2]``, each dimension around its mean.
+def agreements_of(estimate: Floats, affect: Floats) -> Numbers:
+    """Return how labels agree with what a head says, as they are and as if each belonged to a later moment, ``[N]``.
 
-    It is 0 where either is constant. Somebody's own offset does not change it.
+    Agreement is the correlation over both dimensions, each around its mean, so that somebody's own offset does not
+    change it; 0 where either is constant. Element k is that of labels shifted by k moments, the last ones to the
+    first: this keeps how alike neighbours are, and so says what chance gives. One Fourier transform gives all shifts.
+
+    Args:
+        estimate, affect: ``[N, 2]``.
     """
     said, felt = (values.astype(np.float64) - values.mean(axis=0) for values in (estimate, affect))
     size = np.sqrt((said**2).sum() * (felt**2).sum())
-    return float((said * felt).sum() / size) if size > 0 else 0.0
-
-
-def agreements_elsewhere(estimate: Floats, affect: Floats) -> Numbers:
-    """Return the agreements if every label belonged to a later moment, the last ones to the first, ``[S]``.
-
-    Shifting keeps how alike neighbouring labels are, so this is what chance gives.
-    """
-    steps = np.unique(np.linspace(1, len(affect) - 1, min(len(affect) - 1, _SHIFTS)).astype(int))
-    return np.array([agreement_of(estimate, np.roll(affect, step, axis=0)) for step in steps])
+    products = (np.fft.rfft(said, axis=0) * np.conj(np.fft.rfft(felt, axis=0))).sum(axis=1)
+    shifted: Numbers = np.fft.irfft(products, len(said))
+    return shifted / size if size > 0 else np.zeros(len(said))
 
 
 def why_doubt(affect: Floats, estimate: Floats) -> str | None:
@@ -56,7 +53,8 @@ def why_doubt(affect: Floats, estimate: Floats) -> str | None:
         return "what the head in use says about these faces is not a number"
     if affect.std(axis=0).max() < _ALIKE:
         return "all labels are the same; they say nothing about what changes a face"
-    found, shifted = agreement_of(estimate, affect), agreements_elsewhere(estimate, affect)
+    found, *elsewhere = agreements_of(estimate, affect)
+    shifted = np.array(elsewhere)
     if (shifted >= found).sum() < max(1.0, _BY_CHANCE * len(shifted)) and found > 0:
         return None
     if found < -np.quantile(shifted, 1 - _BY_CHANCE):

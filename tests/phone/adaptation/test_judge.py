@@ -7,7 +7,7 @@ import pytest
 
 from pen_mobile.phone.adaptation.blocks import blocks_of
 from pen_mobile.phone.adaptation.judge import Verdict, judge, rmse_of
-from pen_mobile.phone.adaptation.plausible import agreement_of, usable, why_doubt, why_one_sided
+from pen_mobile.phone.adaptation.plausible import agreements_of, usable, why_doubt, why_one_sided
 from tests.phone.adaptation.test_blocks import samples_at
 
 
@@ -66,7 +66,10 @@ def test_inverted_shuffled_and_constant_labels_are_doubted() -> None:
     rng = np.random.default_rng(0)
     felt = rng.uniform(-0.6, 0.6, (40, 2)).astype(np.float32)
     said = felt * 0.5 + 0.3
-    assert agreement_of(said, felt) == pytest.approx(1)
+    agreements = agreements_of(said, felt)
+    assert agreements[0] == pytest.approx(1)
+    later = np.corrcoef((said - said.mean(axis=0)).ravel(), (np.roll(felt, 7, axis=0) - felt.mean(axis=0)).ravel())
+    assert agreements[7] == pytest.approx(later[0, 1])
     assert why_doubt(felt, said) is None
     assert "contradict the head in use (correlation -1.00)" in str(why_doubt(-felt, said))
     assert "fit what the head in use says no better" in str(why_doubt(rng.permutation(felt), said))

@@ -1,0 +1,58 @@
+"""SIGKILL while a head is trained: nothing accepted is lost, and the next process goes on."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pen_mobile.phone.vault import Vault
+from tests.faults.trainer import LABELS, give_labels, open_phone
+from tests.faults.trials import REPOSITORY
+
+KILLS, STEP_S = 4, 0.02
+FITS, STEPS, CHECK_EVERY = 6, 40, 10
+
+
+def kill_while_training(bundle: Path, store: Path, after_s: float) -> None:
+    command = [sys.executable, "-m", "tests.faults.trainer", str(bundle), str(store), str(STEP_S)]
+    with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        assert any(line.strip() == "ready" for line in child.stdout)
+        time.sleep(after_s)
+        child.kill()
+
+
+@pytest.mark.slow
+def test_killed_again_and_again_it_ends_as_if_it_never_was(small_bundle: Path, tmp_path: Path) -> None:
+    """240 steps of 0.02 s and more: four kills after up to 0.6 s each hit the training, and each goes further."""
+    with open_phone(small_bundle, None) as undisturbed:
+        give_labels(undisturbed)
+        expected = undisturbed.adapt()
+    store, rng, before = tmp_path / "me.sqlite", random.Random(0), -1
+    with open_phone(small_bundle, store) as phone:
+        give_labels(phone)
+    for _ in range(KILLS):
+        kill_while_training(small_bundle, store, rng.uniform(0.3, 0.6))
+        with Vault(store) as vault:  # opening checks every page
+            assert vault.status().samples == LABELS
+            assert vault.history() == []
+            left = vault.unfinished("")
+        if left is not None:
+            place = left.progress["place"]
+            steps = left.progress["steps"] + (place["steps"] if place else 0)
+            assert steps % CHECK_EVERY == 0
+            assert steps >= before
+            before = steps
+    assert 0 < before < FITS * STEPS
+    with open_phone(small_bundle, store) as phone:
+        result = phone.adapt()
+        assert result.resumed_from == before
+        assert (result.accepted, result.steps, result.error_after) == (True, FITS * STEPS, expected.error_after)
+        np.testing.assert_array_equal(phone.parameters, undisturbed.parameters)
+        assert [state["status"] for state in phone.history()] == ["active"]
