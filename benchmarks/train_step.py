@@ -265,7 +265,7 @@ def _verdict(row: Contender, paper: dict[str, Contender], least: float) -> str:
 def main(quick: bool, rounds: int, paper_size: bool) -> None:
     table = quick_contenders() if quick else paper_contenders() if paper_size else contenders()
     children = start(table, install=not quick)
-    run(table, *((2, 0.01) if quick else (rounds, 0.03)))
+    run(table, *((2, 0.01) if quick else (rounds, 0.06)))
     for child in children:
         child.close()
     rows = rows_of(table)

@@ -70,7 +70,8 @@ def serve(make: Callable[[Wanted], Step], versions: Callable[[], dict[str, str]]
     """Answer one JSON request a line until the input ends.
 
     ``{"make": [..Wanted]}`` prepares a step and answers with its number; ``{"run": number, "calls": n, "clock": c}``
-    runs a round of it, after a tenth of the calls to warm up, and answers with the seconds of a call.
+    runs a round of it, after a quarter of the calls to warm up (another contender had the cache), and answers with the
+    seconds of a call.
     """
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print is no answer
@@ -91,7 +92,7 @@ def serve(make: Callable[[Wanted], Step], versions: Callable[[], dict[str, str]]
 def seconds_a_call(step: Step, calls: int, clock: str) -> float:
     """Time one round, by the processor's clock or the wall's."""
     now = {"processor": time.process_time, "wall": time.perf_counter}[clock]
-    for _ in range(max(2, calls // 10)):
+    for _ in range(max(3, calls // 4)):
         step()
     started = now()
     for _ in range(calls):
