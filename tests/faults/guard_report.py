@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -172,6 +173,7 @@ def cases(bundle: Path, seeds: range) -> Iterator[Case]:
         owner = person(seed)
         rows = np.sort(np.random.default_rng([seed, 9]).permutation(SECONDS // 2)[:LABELS])
         given = Given(owner.z[rows], owner.affect[rows], rows.astype(np.float64))
+        print(f"owner {seed}", file=sys.stderr, flush=True)
         truth = Recording(*(values[SECONDS // 2 + 10 :] for values in owner))
         for attack, spoil in ATTACKS.items():
             for strategy in STRATEGIES:
@@ -245,13 +247,15 @@ numbers say how the guard behaves, not how good a model is.
 
 - A label that is NaN or outside [-1, 1], and a feature with NaN or infinity, is refused at the door with all that came
   with it, and the log says so. A head that is not finite on any held-out label is never accepted.
-- On the labels that judged it, an accepted head's RMSE is no more than the old one's plus the margin, by one standard
-  error over blocks of time. That is a statement about the owner's labels. On moments that the phone never sees it
-  holds as often as the last column shows: labels of one part of a recording cannot vouch for another.
-- When *all* labels are wrong the guard's own labels are wrong as well. The phone then declines labels that
-  contradict the head in use, are all the same, or come from too few stretches of time. Labels that are wrong in a
-  way that the head in use cannot contradict (a constant shift, another person with other habits) are learned: no
-  phone can tell them from an owner who is unlike the source people. `phone rollback` goes back.
+- On the labels that judged it, the RMSE of an accepted head (with fewer than 120 labels: of heads made in the same way
+  without them) is no more than the old one's plus the margin, by half a standard error over blocks of time. That is a
+  statement about the owner's labels. On moments that the phone never sees it holds as often as the last column shows:
+  labels of one part of a recording cannot vouch for another.
+- When *all* labels are wrong the guard's own labels are wrong as well. The phone then declines labels that fit what the
+  head in use says no better than labels of other moments would, are all the same, or come from too few stretches of
+  time. Labels that are wrong in a way that the head in use cannot contradict (a shift, somebody else with other
+  habits, labels that happen to fit) are learned: no phone can tell them from an owner who is unlike the source people.
+  `pen-mobile phone rollback` goes back.
 
 Commit {commit}, {seconds:.0f} s with {workers} processes.
 """

@@ -12,6 +12,7 @@ Numbers = NDArray[np.float64]
 
 _ALIKE = 0.01  # standard deviation of labels that say nothing
 _FAR = 8.0  # times the median norm of the owner's features
+_CLEAR = 0.3  # correlation that is enough, however slowly labels change
 _BY_CHANCE = 0.05
 
 
@@ -55,7 +56,7 @@ def why_doubt(affect: Floats, estimate: Floats) -> str | None:
         return "all labels are the same; they say nothing about what changes a face"
     found, *elsewhere = agreements_of(estimate, affect)
     shifted = np.array(elsewhere)
-    if (shifted >= found).sum() < max(1.0, _BY_CHANCE * len(shifted)) and found > 0:
+    if found >= _CLEAR or (found > 0 and (shifted >= found).sum() < max(1.0, _BY_CHANCE * len(shifted))):
         return None
     if found < -np.quantile(shifted, 1 - _BY_CHANCE):
         return f"the labels contradict the head in use (correlation {found:.2f}); they may be inverted"
