@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from skimage import io
 
+from pen_mobile.bundle.recipe import recipe_names
 from tests.recordings import write_recola
 from tests.subjects.detectors.photographs import EYES, photograph
 
@@ -48,6 +49,8 @@ def test_the_tour_from_people_to_a_phone(tmp_path: Path) -> None:
     assert '"valence"' in output
     run_block("tested after the tour", tmp_path)
     assert (tmp_path / "mine.zip").exists()
+    run_block("a day, after the tour", tmp_path)
+    assert (tmp_path / "day" / "day.png").stat().st_size > 10_000
 
 
 @pytest.mark.slow
@@ -71,6 +74,15 @@ def test_the_tour_from_recordings(tmp_path: Path, blazeface_model: Path) -> None
     crop = json.loads((tmp_path / "bundle" / "manifest.json").read_text())["backbone"]["crop"]
     assert crop == {"detector": "blazeface", "margin": 3.0, "eye_height": 0.4, "size": 224}
     np.testing.assert_allclose([found["face"]["right_eye"], found["face"]["left_eye"]], EYES, atol=3)
+
+
+@pytest.mark.slow
+def test_every_recipe(tmp_path: Path) -> None:
+    """All recipes of one small run; the block names every one that there is."""
+    run_block("tested with every recipe", tmp_path)
+    for name in recipe_names():
+        assert (tmp_path / name / "manifest.json").exists(), name
+    assert "made with the key that was given" in run_block("tested with every recipe, then", tmp_path)
 
 
 @pytest.mark.slow
