@@ -239,7 +239,8 @@ def test_the_same_bytes_in_another_process(exported: tuple[Path, str, str], run_
 
 def test_float16_recipe_trains_in_float32(exported: tuple[Path, str, str]) -> None:
     with unpacked(exported[0] / "head.mlpackage.zip") as folder:
-        assert MilProgram(folder / "train.mlpackage").dtypes() == {"fp32"}
+        for name in OPTIMIZER_NAMES:
+            assert MilProgram(folder / f"train_{name}.mlpackage").dtypes() == {"fp32"}
         assert MilProgram(folder / "predict.mlpackage").dtypes() == {"fp32"}
     with unpacked(exported[0] / "backbone.mlpackage.zip") as folder:
         assert "fp16" in MilProgram(folder / "backbone.mlpackage").dtypes()
