@@ -28,13 +28,16 @@ lint: install ## Style, types and import arrows
 test: lint ## Everything that must hold: lint, then all tests
 	$(BIN)/python -m pytest
 
-# Those that come first make nothing that others need; recipes.py and asking.py take trained runs and are not among them.
-BENCHMARKS := render prepare loading export_time adapting personalize backbones train_step protocol quality_per_label
+# asking.py takes the bundle of the demo and comes after these.
+BENCHMARKS := render prepare loading export_time adapting personalize backbones train_step protocol quality_per_label \
+	recipes
 QUICK := $(filter-out benchmarks/measure.py benchmarks/tables.py benchmarks/plots.py benchmarks/bundles.py \
 	benchmarks/compare.py,$(wildcard benchmarks/*.py))
 
-bench: install ## Measure on this machine, peers too; rewrites benchmarks/README.md (an hour)
+bench: install ## Measure on this machine, peers too; rewrites benchmarks/README.md (hours)
 	@for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done
+	test -d demo/bundle || $(MAKE) demo
+	$(BIN)/python benchmarks/asking.py demo/bundle
 	$(BIN)/python benchmarks/tables.py
 
 bench-quick: install ## Run the tiny form of every benchmark; writes nothing
