@@ -29,6 +29,7 @@ class Golden:
         affect, gate: what the initial head says, ``[G, 2]`` and ``[G, n_s]``.
         batches: rows of each training step, int32 ``[T, B]``, T 20 or the next multiple of the steps
             in one call; -1 pads a short batch.
+        hyper: per optimizer, the numbers given at every call (learning rate, lambda_1), ``[2]``.
         losses: per optimizer, the loss before each step, ``[T]``.
         parameters: per optimizer, the packed matrix after all steps, ``[1, 3 n_s, D_z + 1]``.
         ridge: the packed matrix after fitting all examples in closed form with :data:`RIDGE_LOOSENESS`; None where
@@ -43,6 +44,7 @@ class Golden:
     affect: Floats
     gate: Floats
     batches: NDArray[np.int32]
+    hyper: dict[str, Floats]
     losses: dict[str, Floats]
     parameters: dict[str, Floats]
     ridge: Floats | None = None
@@ -96,7 +98,7 @@ class Golden:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Golden:
         """Make one again of what :meth:`arrays` returned."""
-        values: dict[str, Any] = {"losses": {}, "parameters": {}}
+        values: dict[str, Any] = {"hyper": {}, "losses": {}, "parameters": {}}
         for name, array in arrays.items():
             field, _, optimizer = name.partition(".")
             if optimizer:

@@ -58,6 +58,7 @@ def _expected(golden: Golden, manifest: Manifest) -> dict[str, tuple[int, ...]]:
     for part in head.train:
         whole_calls = steps - steps % part.steps
         expected["batches"] = (whole_calls, part.batch)
+        expected[f"hyper.{part.optimizer}"] = (len(part.hyper),)
         expected[f"losses.{part.optimizer}"] = (steps,)
         expected[f"parameters.{part.optimizer}"] = head.parameters_shape
     return expected

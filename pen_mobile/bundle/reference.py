@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -28,6 +29,8 @@ from pen_mobile.subjects.table import SubjectTable
 _STEPS = 20
 _SAMPLES = 16
 _SEED = 20181
+_RATES = 8
+_DIVERGES = 10.0
 
 
 def make_golden(
@@ -68,8 +71,9 @@ def head_answers(head: ExpertHead, features: Floats, labels: Floats, recipe: Hea
         answer.affect.numpy(),
         answer.gate.numpy(),
         batches,
-        {name: losses for name, (losses, _) in trained.items()},
-        {name: parameters for name, (_, parameters) in trained.items()},
+        {name: taught.hyper for name, taught in trained.items()},
+        {name: taught.losses for name, taught in trained.items()},
+        {name: taught.parameters for name, taught in trained.items()},
         fitted if recipe.ridge_labels else None,
     )
 
@@ -106,7 +110,38 @@ def _batches(count: int, recipe: HeadRecipe) -> NDArray[np.int32]:
     return batches
 
 
+class _Taught(NamedTuple):
+    """What training gave: ``hyper`` as it was given, the loss before each step, the packed matrix after all."""
+
+    hyper: Floats
+    losses: Floats
+    parameters: Floats
+
+
 def _train(
+    head: ExpertHead,
+    features: Tensor,
+    labels: Tensor,
+    batches: NDArray[np.int32],
+    recipe: HeadRecipe,
+    name: OptimizerName,
+) -> _Taught:
+    """Train at the recipe's learning rate, or at a tenth of it, and so on, until training does not diverge.
+
+    A trajectory that blows up multiplies the last bits of every sum, and says nothing about a runtime. Features of a
+    barely trained backbone are large enough for that.
+    """
+    rate = recipe.learning_rate[name]
+    for _ in range(_RATES):
+        losses, parameters = _train_at(rate, head, features, labels, batches, recipe, name)
+        if losses.max() <= _DIVERGES * losses[0]:  # false when it is nan
+            break
+        rate /= 10
+    return _Taught(np.array([rate, recipe.lambda_1], np.float32), losses, parameters)
+
+
+def _train_at(
+    rate: float,
     head: ExpertHead,
     features: Tensor,
     labels: Tensor,
@@ -116,7 +151,7 @@ def _train(
 ) -> tuple[Floats, Floats]:
     """Return the loss before each step and the packed matrix after all; ``head`` stays as it is."""
     head = copy.deepcopy(head)
-    optimizer = make_optimizer(name, head.parameters(), recipe.learning_rate[name])
+    optimizer = make_optimizer(name, head.parameters(), rate)
     losses = []
     for rows in batches:
         chosen = torch.from_numpy(rows[rows >= 0]).long()

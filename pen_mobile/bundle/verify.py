@@ -166,11 +166,10 @@ def _training_checks(runtime: BundleRuntime, golden: Golden, parameters: Floats)
 def _replay(runtime: BundleRuntime, part: TrainPart, golden: Golden, parameters: Floats) -> tuple[Floats, Floats]:
     """Repeat the golden training from the golden features, short batches padded with weight 0."""
     state, losses = fresh_state(parameters, part), []
-    hyper = np.array(part.default_hyper(), np.float32)
     for rows in golden.batches.reshape(-1, part.steps, part.batch):
         weight = (rows >= 0).astype(np.float32)
         z, y = golden.features[rows], golden.labels[rows]
-        state, loss = runtime.train(part.optimizer, state, z, y, weight, hyper)
+        state, loss = runtime.train(part.optimizer, state, z, y, weight, golden.hyper[part.optimizer])
         losses.append(loss)
     return state[0], np.concatenate(losses)
 

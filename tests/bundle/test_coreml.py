@@ -329,7 +329,8 @@ def test_the_mac_script_with_apple_s_runtime_played(
         runpy.run_path(str(contract_folder() / "check_coreml.py"), run_name="__main__")
     output = capsys.readouterr().out
     assert ended.value.code == 0, output
-    assert output.count("pass  ") == 5
+    checked = {line.split()[1].rstrip(":") for line in output.splitlines() if line.startswith("pass  ")}
+    assert checked >= {"features", "affect", "gate", *OPTIMIZER_NAMES, "ridge"}
     assert "PASS: " in output
     assert "one frame: " in output
 

@@ -33,11 +33,11 @@ def test_a_full_store_refuses_and_keeps_everything(tmp_path: Path) -> None:
     """A sample is 16 KB and ends on a page of its own, 20 KB; the schema takes up to 16 pages: 14 to 23 fit."""
     path = tmp_path / "me.sqlite"
     with Vault(path, OWNER, quota_bytes=QUOTA) as vault:
-        version = vault.accept(bytes(4000), {"reason": "better"})
+        version = vault.accept(bytes(4000), {"reason": "better"}, started_from=vault.head_in_use())
         taken = fill(vault)
         assert 14 <= taken <= 23
         with pytest.raises(StoreFull, match="may hold 400,000 bytes; what was kept before is safe"):
-            vault.accept(b"1" * 100_000, {"reason": "too large"})
+            vault.accept(b"1" * 100_000, {"reason": "too large"}, started_from=vault.head_in_use())
         assert vault.active_state() == (version, bytes(4000))
     assert path.stat().st_size <= QUOTA
     with Vault(path, OWNER) as vault:  # without a quota there is room again
