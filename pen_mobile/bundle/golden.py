@@ -27,8 +27,8 @@ class Golden:
         features: z of the frames (or invented ones), ``[G, D_z]``.
         labels: invented valence and arousal, ``[G, 2]``.
         affect, gate: what the initial head says, ``[G, 2]`` and ``[G, n_s]``.
-        batches: rows of each training step, int32 ``[T, B]``, T 20 or the next multiple of the steps
-            in one call; -1 pads a short batch.
+        batches: per optimizer, rows of each training step, int32 ``[T, B]``, T 20 or the next multiple of the
+            steps in one call; -1 pads a short batch.
         hyper: per optimizer, the numbers given at every call (learning rate, lambda_1), ``[2]``.
         losses: per optimizer, the loss before each step, ``[T]``.
         parameters: per optimizer, the packed matrix after all steps, ``[1, 3 n_s, D_z + 1]``.
@@ -43,7 +43,7 @@ class Golden:
     labels: Floats
     affect: Floats
     gate: Floats
-    batches: NDArray[np.int32]
+    batches: dict[str, NDArray[np.int32]]
     hyper: dict[str, Floats]
     losses: dict[str, Floats]
     parameters: dict[str, Floats]
@@ -98,7 +98,7 @@ class Golden:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Golden:
         """Make one again of what :meth:`arrays` returned."""
-        values: dict[str, Any] = {"hyper": {}, "losses": {}, "parameters": {}}
+        values: dict[str, Any] = {"batches": {}, "hyper": {}, "losses": {}, "parameters": {}}
         for name, array in arrays.items():
             field, _, optimizer = name.partition(".")
             if optimizer:

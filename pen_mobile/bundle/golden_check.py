@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from pen_mobile.bundle.golden import Golden
 from pen_mobile.contract.folder import BundleFolder
 from pen_mobile.contract.manifest import Manifest
@@ -30,19 +32,20 @@ def read_golden(bundle: BundleFolder) -> Golden:
 def _check(golden: Golden, manifest: Manifest) -> None:
     arrays = golden.arrays()
     for name, shape in _expected(golden, manifest).items():
-        array, kind = arrays[name], _WHOLE_NUMBERS.get(name, "float32")
+        array, kind = arrays[name], _WHOLE_NUMBERS.get(name.partition(".")[0], "float32")
         if array.shape != shape or array.dtype.name != kind:
             raise ValueError(f"{name} is {array.dtype.name} {list(array.shape)}, not {kind} {list(shape)}")
     if not len(golden.features):
         raise ValueError("it holds no examples")
-    if golden.batches.min() < -1 or golden.batches.max() >= len(golden.features):
+    rows = np.concatenate([batches.ravel() for batches in golden.batches.values()])
+    if rows.min() < -1 or rows.max() >= len(golden.features):
         raise ValueError("batches name rows that are not there")
 
 
 def _expected(golden: Golden, manifest: Manifest) -> dict[str, tuple[int, ...]]:
     """Return the shape of every array, given how many examples and training steps there are."""
     head, backbone = manifest.head, manifest.backbone
-    examples, steps = golden.features.shape[0], golden.batches.shape[0]
+    examples = golden.features.shape[0]
     expected: dict[str, tuple[int, ...]] = {
         "features": (examples, head.feature_size),
         "labels": (examples, 2),
@@ -56,8 +59,8 @@ def _expected(golden: Golden, manifest: Manifest) -> dict[str, tuple[int, ...]]:
     if golden.ridge is not None:
         expected["ridge"] = head.parameters_shape
     for part in head.train:
-        whole_calls = steps - steps % part.steps
-        expected["batches"] = (whole_calls, part.batch)
+        steps = golden.batches[part.optimizer].shape[0]
+        expected[f"batches.{part.optimizer}"] = (steps - steps % part.steps, part.batch)
         expected[f"hyper.{part.optimizer}"] = (len(part.hyper),)
         expected[f"losses.{part.optimizer}"] = (steps,)
         expected[f"parameters.{part.optimizer}"] = head.parameters_shape

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -29,8 +29,9 @@ from pen_mobile.subjects.table import SubjectTable
 _STEPS = 20
 _SAMPLES = 16
 _SEED = 20181
-_RATES = 8
+_DRAWS = 16
 _DIVERGES = 10.0
+_AGREES = 1e-6
 
 
 def make_golden(
@@ -62,18 +63,17 @@ def head_answers(head: ExpertHead, features: Floats, labels: Floats, recipe: Hea
     with torch.no_grad():
         answer = head(z)
         fitted = fit_experts(head.packed, z, y, RIDGE_LOOSENESS).unsqueeze(0).numpy()
-    batches = _batches(len(features), recipe)
-    trained = {name: _train(head, z, y, batches, recipe, name) for name in recipe.learning_rate}
+    taught = {name: _teach(head, z, y, recipe, name) for name in recipe.learning_rate}
     return Golden(
         NO_FRAMES,
         features,
         labels,
         answer.affect.numpy(),
         answer.gate.numpy(),
-        batches,
-        {name: taught.hyper for name, taught in trained.items()},
-        {name: taught.losses for name, taught in trained.items()},
-        {name: taught.parameters for name, taught in trained.items()},
+        {name: one.batches for name, one in taught.items()},
+        {name: one.hyper for name, one in taught.items()},
+        {name: one.losses for name, one in taught.items()},
+        {name: one.parameters for name, one in taught.items()},
         fitted if recipe.ridge_labels else None,
     )
 
@@ -99,9 +99,9 @@ def _examples(run: Run, backbone: Backbone | None) -> tuple[NDArray[np.uint8], F
     return frames, extract_features(backbone, frames), table.affect
 
 
-def _batches(count: int, recipe: HeadRecipe) -> NDArray[np.int32]:
+def _batches(count: int, recipe: HeadRecipe, seed: int) -> NDArray[np.int32]:
     """Draw the rows of every step; each third batch is short and padded with -1."""
-    rng = np.random.default_rng(_SEED)
+    rng = np.random.default_rng(seed)
     steps = -(-_STEPS // recipe.steps_per_call) * recipe.steps_per_call
     batches = rng.integers(0, count, (steps, recipe.batch), dtype=np.int32)
     if recipe.batch > 1:
@@ -111,11 +111,46 @@ def _batches(count: int, recipe: HeadRecipe) -> NDArray[np.int32]:
 
 
 class _Taught(NamedTuple):
-    """What training gave: ``hyper`` as it was given, the loss before each step, the packed matrix after all."""
+    """How a head was taught, and what came of it: arrays of :class:`Golden` for one optimizer."""
 
+    batches: NDArray[np.int32]
     hyper: Floats
     losses: Floats
     parameters: Floats
+
+
+def _teach(head: ExpertHead, features: Tensor, labels: Tensor, recipe: HeadRecipe, name: OptimizerName) -> _Taught:
+    """Train, on batches and at a learning rate that can judge a runtime.
+
+    Training is a poor judge where float32 and float64 do not agree about it. Batches are drawn again when a gradient
+    is all but zero, because Adam divides by it: the last bit of a sum then decides which way a parameter goes. The
+    learning rate is lowered when training diverges, as it does on the large features of a barely trained backbone,
+    and when no draw helps, as where all experts are the same.
+    """
+    rate = recipe.learning_rate[name]
+    for draw in range(_DRAWS):
+        batches = _batches(len(features), recipe, _SEED + draw)
+        losses, parameters = _train(head, features, labels, batches, (rate, recipe.lambda_1), name)
+        taught = _Taught(
+            batches, np.array([rate, recipe.lambda_1], np.float32), losses.astype(np.float32), parameters[None]
+        )
+        converges = losses.max() <= _DIVERGES * losses[0]  # False with nan
+        if converges and _error_of_float32(taught, head, features, labels, name) <= _AGREES:
+            break
+        if not converges or draw >= _DRAWS // 2:
+            rate /= 10
+    return taught
+
+
+def _error_of_float32(
+    taught: _Taught, head: ExpertHead, features: Tensor, labels: Tensor, name: OptimizerName
+) -> float:
+    """Return how far the same training in float64 ends from it, in losses or parameters."""
+    rate, lambda_1 = taught.hyper.tolist()
+    losses, parameters = _train(
+        copy.deepcopy(head).double(), features.double(), labels.double(), taught.batches, (rate, lambda_1), name
+    )
+    return float(max(np.abs(taught.losses - losses).max(), np.abs(taught.parameters[0] - parameters).max()))
 
 
 def _train(
@@ -123,41 +158,19 @@ def _train(
     features: Tensor,
     labels: Tensor,
     batches: NDArray[np.int32],
-    recipe: HeadRecipe,
+    hyper: tuple[float, float],
     name: OptimizerName,
-) -> _Taught:
-    """Train at the recipe's learning rate, or at a tenth of it, and so on, until training does not diverge.
-
-    A trajectory that blows up multiplies the last bits of every sum, and says nothing about a runtime. Features of a
-    barely trained backbone are large enough for that.
-    """
-    rate = recipe.learning_rate[name]
-    for _ in range(_RATES):
-        losses, parameters = _train_at(rate, head, features, labels, batches, recipe, name)
-        if losses.max() <= _DIVERGES * losses[0]:  # false when it is nan
-            break
-        rate /= 10
-    return _Taught(np.array([rate, recipe.lambda_1], np.float32), losses, parameters)
-
-
-def _train_at(
-    rate: float,
-    head: ExpertHead,
-    features: Tensor,
-    labels: Tensor,
-    batches: NDArray[np.int32],
-    recipe: HeadRecipe,
-    name: OptimizerName,
-) -> tuple[Floats, Floats]:
+) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return the loss before each step and the packed matrix after all; ``head`` stays as it is."""
+    rate, lambda_1 = hyper
     head = copy.deepcopy(head)
     optimizer = make_optimizer(name, head.parameters(), rate)
     losses = []
     for rows in batches:
         chosen = torch.from_numpy(rows[rows >= 0]).long()
         optimizer.zero_grad()
-        loss = adaptation_loss(head(features[chosen]), labels[chosen], recipe.lambda_1)
+        loss = adaptation_loss(head(features[chosen]), labels[chosen], lambda_1)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         losses.append(float(loss.detach()))
-    return np.array(losses, np.float32), head.packed.detach().unsqueeze(0).numpy()
+    return np.array(losses), head.packed.detach().numpy()

@@ -166,7 +166,7 @@ def _training_checks(runtime: BundleRuntime, golden: Golden, parameters: Floats)
 def _replay(runtime: BundleRuntime, part: TrainPart, golden: Golden, parameters: Floats) -> tuple[Floats, Floats]:
     """Repeat the golden training from the golden features, short batches padded with weight 0."""
     state, losses = fresh_state(parameters, part), []
-    for rows in golden.batches.reshape(-1, part.steps, part.batch):
+    for rows in golden.batches[part.optimizer].reshape(-1, part.steps, part.batch):
         weight = (rows >= 0).astype(np.float32)
         z, y = golden.features[rows], golden.labels[rows]
         state, loss = runtime.train(part.optimizer, state, z, y, weight, golden.hyper[part.optimizer])

@@ -32,10 +32,10 @@ def test_committed_files_are_what_the_float_model_says_today() -> None:
 
 
 def test_they_cover_every_optimizer_with_short_batches() -> None:
-    batches = read_plain(FOLDER, "batches")
-    assert batches.shape == (20, BATCH)
-    assert all((batches[step] == -1).any() for step in range(2, 20, 3))
     for name in recipe().learning_rate:
+        batches = read_plain(FOLDER, f"batches.{name}")
+        assert batches.shape == (20, BATCH)
+        assert all((batches[step] == -1).any() for step in range(2, 20, 3))
         assert read_plain(FOLDER, f"losses.{name}").shape == (20,)
         assert read_plain(FOLDER, f"parameters.{name}").shape == (1, 3 * EXPERTS, FEATURES + 1)
 
