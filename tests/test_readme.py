@@ -54,6 +54,16 @@ def test_the_tour_from_people_to_a_phone(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_the_demo_and_one_of_its_people(tmp_path: Path) -> None:
+    """The demo as anyone runs it, then the same person again: the guard accepts as it did in the demo's own report."""
+    run_script("pen-mobile demo --out demo", tmp_path)
+    assert (tmp_path / "demo" / "report.html").stat().st_size > 100_000
+    output = run_block("tested after the demo", tmp_path)
+    assert "held-out error went from" in output
+    assert "the bundle's initial head is in use again" in output
+
+
+@pytest.mark.slow
 def test_the_tour_from_recordings(tmp_path: Path, blazeface_model: Path) -> None:
     """Recordings made in RECOLA's format, a real face in them, and a table of features."""
     write_recola(tmp_path / "RECOLA")

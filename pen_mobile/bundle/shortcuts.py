@@ -6,15 +6,18 @@ only inside :func:`shortcuts`, and are to be looked at when either version moves
 
 from __future__ import annotations
 
+import functools
 import gc
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from types import ModuleType
 from typing import Any
 
 from executorch.backends.xnnpack._passes.convert_to_sdpa import ConvertToSDPAPass
 from executorch.backends.xnnpack._passes.convert_to_upsample_bilinear2d import ConvertToUpsampleBilinear2d
 from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
 from executorch.exir.pass_base import ExportPass
+from torch._export import utils as export_utils
 from torch.export import ExportedProgram
 from torch.fx import Graph, GraphModule
 from torch.fx.passes.infra.pass_base import PassResult
@@ -43,7 +46,13 @@ def shortcuts(programs: Iterable[ExportedProgram]) -> Iterator[None]:
         programs: what will be lowered; it decides which passes have nothing to look for.
     """
     with ExitStack() as stack:
-        for shortcut in (_no_retracing_of_the_same, _no_copies_of_history, _no_code_that_nobody_calls, _no_collection):
+        for shortcut in (
+            _no_retracing_of_the_same,
+            _no_copies_of_history,
+            _no_code_that_nobody_calls,
+            _no_second_look_for_operators,
+            _no_collection,
+        ):
             stack.enter_context(shortcut())
         stack.enter_context(_no_idle_search(programs))
         yield
@@ -119,6 +128,14 @@ def _no_code_that_nobody_calls() -> Iterator[None]:
 
 
 @contextmanager
+def _no_second_look_for_operators() -> Iterator[None]:
+    """Every decomposition asks for all operators that torch has, once for each of their forty namespaces."""
+    once = functools.cache(export_utils._materialize_cpp_cia_ops)
+    with _replaced(export_utils, "_materialize_cpp_cia_ops", once):
+        yield
+
+
+@contextmanager
 def _no_collection() -> Iterator[None]:
     """Millions of objects live until the end; the collector would look at them over and over."""
     running = gc.isenabled()
@@ -143,7 +160,7 @@ def _no_idle_search(programs: Iterable[ExportedProgram]) -> Iterator[None]:
 
 
 @contextmanager
-def _replaced(kind: type, name: str, value: Callable[..., Any]) -> Iterator[None]:
+def _replaced(kind: type | ModuleType, name: str, value: Callable[..., Any]) -> Iterator[None]:
     missing = object()
     own = vars(kind).get(name, missing)
     setattr(kind, name, value)
