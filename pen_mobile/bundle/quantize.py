@@ -24,6 +24,7 @@ Pixels = NDArray[np.uint8]
 Rounding = Callable[[Tensor], Tensor]
 
 _BATCH = 16
+_LARGE = 1_000_000
 _BLOCK = re.compile(r"network(?:\.[a-z_]\w*)*?\.\d+|network\..*")
 
 
@@ -112,6 +113,28 @@ class Quantizer:
         }
 
 
+class _Calibration(Interpreter):
+    """Runs an observed graph; of a large value its observer sees both extremes and every fifth number.
+
+    A histogram of everything takes longer than the network itself.
+    """
+
+    def run_node(self, node: Node) -> Any:
+        if not _is_observer(self.module, node):
+            return super().run_node(node)
+        (source,) = node.all_input_nodes
+        value = self.env[source]
+        self.fetch_attr(str(node.target))(_sample(value) if source.op == "call_function" else value)
+        return value
+
+
+def _sample(value: Tensor) -> Tensor:
+    numbers = value.detach().reshape(-1)
+    if len(numbers) < _LARGE:
+        return numbers
+    return torch.cat([numbers[::5], torch.stack(torch.aminmax(numbers))])
+
+
 class _Simulation(Interpreter):
     """Runs an observed graph; values at the chosen observers are rounded to int8 and back."""
 
@@ -165,9 +188,11 @@ def _observe(traced: GraphModule, calibration: Pixels) -> GraphModule:
     # What belongs to no block is the normalisation of the input, which costs nothing in float. Weights are asked about
     # too, and follow their operator.
     quantizer.set_filter_function(lambda node: node.op == "get_attr" or _may_round(node, owners))
+    # These four serve training alone, where batch normalisation is not folded yet; looking for them takes seconds.
+    quantizer.SUPPORTED_PATTERNS = [kind for kind in quantizer.SUPPORTED_PATTERNS if "_bn" not in kind.name]
     with _silence():
         observed: GraphModule = prepare_pt2e(traced, quantizer)
-        features_of(observed, calibration)
+        features_of(_Calibration(observed).run, calibration)
     return observed
 
 
