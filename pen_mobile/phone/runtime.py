@@ -53,8 +53,10 @@ class BundleRuntime:
         """
         self.bundle, self.threads = bundle, threads
         self._programs = self._load(threads)
-        head = bundle.manifest.head
+        head, backbone = bundle.manifest.head, bundle.manifest.backbone
         self._batch = np.zeros((1, head.predict.batch, head.feature_size), np.float32)
+        size = 0 if backbone is None else backbone.crop.size
+        self._planes = np.empty((1, 3, size, size), np.float32)  # a fresh one for every frame costs as much as filling it
 
     def _load(self, threads: int) -> Programs:
         manifest = self.bundle.manifest
@@ -89,8 +91,8 @@ class BundleRuntime:
             raise BadInput(f"frames are {list(frames.shape[1:])}, the backbone takes [{size}, {size}, 3]")
         found = np.empty((len(frames), backbone.feature_size), np.float32)
         for row, frame in enumerate(frames):
-            planes = np.ascontiguousarray(frame.transpose(2, 0, 1), dtype=np.float32)
-            found[row] = program(planes[None])[0]
+            np.copyto(self._planes[0], frame.transpose(2, 0, 1))
+            found[row] = program(self._planes)[0]
         return found
 
     def predict(self, parameters: Floats, z: Floats) -> tuple[Floats, Floats]:
