@@ -19,6 +19,7 @@ from pen_mobile.contract.manifest import BackbonePart, QuantizationPart, TrainPa
 from pen_mobile.metrics import Agreement, agreement
 from pen_mobile.phone.executorch_runtime import executorch_runtime
 from pen_mobile.phone.runtime import BundleRuntime
+from pen_mobile.provenance import core_count
 
 Floats = NDArray[np.float32]
 
@@ -92,7 +93,7 @@ def verify_bundle(bundle: BundleFolder) -> Verification:
 def _check_executorch(bundle: BundleFolder) -> Verification:
     skipped = _cannot_run(bundle.manifest.backbone)
     runnable = replace(bundle, manifest=bundle.manifest.model_copy(update={"backbone": None})) if skipped else bundle
-    verification = check_runtime(BundleRuntime(runnable))
+    verification = check_runtime(BundleRuntime(runnable, core_count()))
     scope = "the head in the ExecuTorch runtime; the backbone was built and not run" if skipped else verification.scope
     return replace(verification, scope=scope, skipped=skipped, outside_delegate=_outside_delegate(bundle))
 

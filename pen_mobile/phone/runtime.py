@@ -56,7 +56,7 @@ class BundleRuntime:
         head, backbone = bundle.manifest.head, bundle.manifest.backbone
         self._batch = np.zeros((1, head.predict.batch, head.feature_size), np.float32)
         size = 0 if backbone is None else backbone.crop.size
-        self._planes = np.empty((1, 3, size, size), np.float32)  # a fresh one for every frame costs as much as filling it
+        self._planes = np.empty((1, 3, size, size), np.float32)  # a fresh one costs as much as filling it
 
     def _load(self, threads: int) -> Programs:
         manifest = self.bundle.manifest
