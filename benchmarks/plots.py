@@ -40,7 +40,7 @@ _WAYS = {
     "offset-ridge": ("#b0713a", "P", "-"),
 }
 _QUALITIES = ("CCC person", "CCC pooled", "RMSE pooled")
-_LABEL = 250  # CSS pixels for what a bar is called
+_LETTER = 6.0  # CSS pixels
 
 
 def middle(value: Any) -> float:
@@ -83,10 +83,11 @@ def draw_train_step(result: Result, path: Path) -> None:
     rows = sorted((row for row in rows if "limit" not in row["variant"]), key=lambda row: middle(row["ms a step"]))
     height = 26 * len(rows)
     figure = new_figure(height + 84, WIDE)
-    axes = add_axes(figure, _LABEL, 40, WIDE - _LABEL - 24, height)
+    label = _LETTER * max(len(row["variant"]) for row in rows)
+    axes = add_axes(figure, label, 40, WIDE - label - 24, height)
     limit = max(limits) if limits else None
     draw_bars(axes, [row["variant"] for row in rows], [row["ms a step"] for row in rows], limit)
-    title = f"one training step, {largest} features, batch 32: milliseconds"
+    title = f"ms a step, {largest} features, batch 32"
     add_title(axes, title if limit is None else f"{title} (dashed: the limit)", INK)
     save_figure(figure, path)
 
