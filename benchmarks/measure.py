@@ -57,9 +57,10 @@ def record(question: str, rows: list[dict[str, Any]], **facts: Any) -> Path:
         ["git", "rev-parse", "--short", "HEAD"], cwd=HERE, capture_output=True, text=True, check=False
     )
     script = Path(sys.argv[0])
+    arguments = [Path(said).name if Path(said).is_absolute() else said for said in sys.argv[1:]]
     document = {
         "question": question,
-        "command": " ".join(["python", f"benchmarks/{script.name}", *sys.argv[1:]]),
+        "command": " ".join(["python", f"benchmarks/{script.name}", *arguments]),
         "commit": commit.stdout.strip(),
         "machine": f"{_processor()}, {os.cpu_count()} cores, {platform.system()}",
         "versions": versions(),
