@@ -3,40 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from skimage import io
 
-from pen_mobile.bundle.recipe import recipe_names
+from tests.readme import README, REPOSITORY, run_block, run_script
 from tests.recordings import write_recola
 from tests.subjects.detectors.photographs import EYES, photograph
-
-REPOSITORY = Path(__file__).parent.parent
-README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-
-
-def run_block(name: str, folder: Path) -> str:
-    """Run the commands under ``<!-- name -->`` in a folder and return what they print."""
-    (block,) = re.findall(rf"<!-- {name} -->\n```bash\n(.*?)```", README, flags=re.DOTALL)
-    return run_script(block, folder)
-
-
-def run_script(script: str, folder: Path) -> str:
-    """Run shell commands in a folder, with this environment's programs, and return what they print."""
-    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = os.environ | {"PATH": programs, "OMP_NUM_THREADS": "2"}
-    command = ["bash", "-c", f"set -e\n{script}"]
-    done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=900
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 @pytest.mark.slow
@@ -51,16 +27,6 @@ def test_the_tour_from_people_to_a_phone(tmp_path: Path) -> None:
     assert (tmp_path / "mine.zip").exists()
     run_block("a day, after the tour", tmp_path)
     assert (tmp_path / "day" / "day.png").stat().st_size > 10_000
-
-
-@pytest.mark.slow
-def test_the_demo_and_one_of_its_people(tmp_path: Path) -> None:
-    """The demo as anyone runs it, then the same person again: the guard accepts as it did in the demo's own report."""
-    run_script("pen-mobile demo --out demo", tmp_path)
-    assert (tmp_path / "demo" / "report.html").stat().st_size > 100_000
-    output = run_block("tested after the demo", tmp_path)
-    assert "held-out error went from" in output
-    assert "the bundle's initial head is in use again" in output
 
 
 @pytest.mark.slow
@@ -84,15 +50,6 @@ def test_the_tour_from_recordings(tmp_path: Path, blazeface_model: Path) -> None
     crop = json.loads((tmp_path / "bundle" / "manifest.json").read_text())["backbone"]["crop"]
     assert crop == {"detector": "blazeface", "margin": 3.0, "eye_height": 0.4, "size": 224}
     np.testing.assert_allclose([found["face"]["right_eye"], found["face"]["left_eye"]], EYES, atol=3)
-
-
-@pytest.mark.slow
-def test_every_recipe(tmp_path: Path) -> None:
-    """All recipes of one small run; the block names every one that there is."""
-    run_block("tested with every recipe", tmp_path)
-    for name in recipe_names():
-        assert (tmp_path / name / "manifest.json").exists(), name
-    assert "made with the key that was given" in run_block("tested with every recipe, then", tmp_path)
 
 
 @pytest.mark.slow
