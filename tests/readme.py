@@ -21,7 +21,7 @@ def run_block(name: str, folder: Path) -> str:
 def run_script(script: str, folder: Path) -> str:
     """Run shell commands in a folder, with this environment's programs, and return what they print."""
     programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = os.environ | {"PATH": programs, "OMP_NUM_THREADS": "2"}
+    environment = os.environ | {"PATH": programs, "OMP_NUM_THREADS": "1"}
     command = ["bash", "-c", f"set -e\n{script}"]
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=900
