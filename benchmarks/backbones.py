@@ -207,6 +207,8 @@ def remarks(rows: list[dict[str, Any]]) -> list[str]:
         for (name, precision), ms in ours.items()
         if precision == "int8" and ms["lower"] > ours[name, "fp32"]["upper"]
     ]
+    if faster:
+        faster.append("What a profile says about it: docs/adr/0018-where-a-backbone-spends-its-time.md.")
     return faster + idle
 
 
