@@ -110,6 +110,9 @@ def fresh_process(command: list[str]) -> tuple[float, float]:
 
 
 def child(kind: str) -> None:
+    from pen_mobile.collection import collect_rarely
+
+    collect_rarely()  # as the command line does
     warnings.simplefilter("ignore")
     (PROGRAMS | TINY)[kind]()
 

@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from pen_mobile.collection import collect_rarely
 from pen_mobile.data_cli import data
 from pen_mobile.day_cli import simulate_day
 from pen_mobile.errors import BadInput, PenMobileError
@@ -324,6 +325,7 @@ class _Session:
 
 def main() -> None:
     """Run the command line and exit with 0 done, 2 bad input, 130 interrupted, 1 our own fault."""
+    collect_rarely()
     session = _Session()
     try:
         cli(prog_name="pen-mobile", standalone_mode=False, obj=session)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 import warnings
 from pathlib import Path
 
 # One thread for each test process and its children: tests run side by side, and sums come out alike.
 os.environ["OMP_NUM_THREADS"] = "1"
+
+# A shell that runs the tests in the background has Ctrl-C ignored, for all their children, too.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import pytest
 
@@ -16,6 +21,11 @@ from pen_mobile.subjects.table import SubjectTable
 from tests.small_world import make_small_bundle, make_small_run
 
 SIZE = 32
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The README's commands take minutes: first, so that no worker is left alone with them in the end."""
+    items.sort(key=lambda item: not item.path.name.startswith("test_readme"))
 
 
 @pytest.fixture(scope="session")

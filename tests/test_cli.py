@@ -123,13 +123,7 @@ def test_interrupting_ends_with_130_and_leaves_a_run_to_resume(tmp_path: Path) -
     names = np.repeat(["a", "b"], 300)
     np.savez(table, z=rng.standard_normal((600, 8), np.float32), y=y, subject=names, role=np.full(600, "source"))
     command = [str(PROGRAM), "train", str(table), "--config", str(config), "--out", str(tmp_path / "run")]
-    process = subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background shell would have it ignored
-    )
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     started = tmp_path / "run" / "2-shared.safetensors"
     deadline = time.monotonic() + 120
     while not started.exists() and time.monotonic() < deadline and process.poll() is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -100,6 +101,10 @@ def test_interrupting_leaves_nothing(bundle_folder: Path, tmp_path: Path) -> Non
     while not list(temporary.rglob("*.sqlite")) and time.monotonic() < deadline:  # until the phone is at work
         time.sleep(0.1)
     os.killpg(process.pid, signal.SIGINT)
-    assert process.wait(60) == 130, process.communicate()[1]
+    try:
+        assert process.wait(60) == 130, process.communicate()[1]
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
     assert not (tmp_path / "day").exists()
     assert [path.name for path in temporary.iterdir() if path.name.startswith("pen-mobile")] == []

@@ -18,6 +18,7 @@ from pen_mobile.bundle.head_methods import HeadMethods
 from pen_mobile.bundle.lowered_cache import LoweredCache
 from pen_mobile.bundle.lowering import Lowered, lower
 from pen_mobile.bundle.recipe import HeadRecipe
+from pen_mobile.collection import collect_rarely
 from pen_mobile.provenance import core_count
 
 _MEMORY = 2 << 30  # one lowering with all its imports, generously
@@ -60,6 +61,7 @@ def _room_for_two() -> bool:
 
 def main(folder: str, wish: str) -> None:
     """Put the programs that are wished for into the cache in ``folder``."""
+    collect_rarely()
     values = json.loads(wish)
     methods = HeadMethods(values["features"], values["experts"], HeadRecipe.model_validate(values["recipe"]))
     LoweredCache(Path(folder)).put(methods.facts(), lower_head(methods))

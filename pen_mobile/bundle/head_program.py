@@ -11,7 +11,9 @@ activations, c gate weights, e single experts, y~ output, r = y~ - y, w weights 
 Why it looks as it does: XNNPACK delegates 3-D ``bmm`` and ``linear`` with constant weights but not
 ``mm``, ``sum`` over inner axes or ``sign``; so sums and repetitions over experts are products with
 constant 0/1 matrices, and ``sign`` is a steep clamp. The whole step is then one delegate call. State
-tensors are 3-D with a leading 1 because an ``unsqueeze`` at the border would copy them.
+tensors are 3-D with a leading 1 because an ``unsqueeze`` at the border would copy them. Of two factors
+the right one is packed at every call, so the smaller one stands there. Rows of ``D_z + 1`` numbers begin
+anywhere in a cache line; a call of several steps therefore pads them with zeros first, which stay zero.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from torch.nn import functional
 
 from pen_mobile.network.optimizers import OPTIMIZERS, OptimizerName
 
+_ALIGNED = 16  # floats of a cache line
 _STEEP = 1e30
 _TINY = 1e-12
 
@@ -31,30 +34,30 @@ _TINY = 1e-12
 class _HeadProgram(nn.Module):
     """The constant 0/1 matrices that both methods share; rows of experts alternate valence, arousal."""
 
-    def __init__(self, expert_count: int, batch: int) -> None:
+    def __init__(self, feature_size: int, expert_count: int, batch: int, padding: int = 0) -> None:
         super().__init__()
-        self.expert_count = expert_count
+        self.feature_size, self.expert_count, self.batch, self.padding = feature_size, expert_count, batch, padding
         one_each = torch.eye(expert_count).repeat_interleave(2, dim=0)
         valence_arousal = torch.eye(2).repeat(expert_count, 1)
         self.register_buffer("repeat_gate", one_each)  # [n_s] -> [2 n_s]
         self.register_buffer("sum_dimensions", one_each.T.contiguous())  # [2 n_s] -> [n_s]
         self.register_buffer("repeat_affect", valence_arousal)  # [2] -> [2 n_s]
         self.register_buffer("sum_experts", valence_arousal.T.contiguous())  # [2 n_s] -> [2]
-        self.register_buffer("ones", torch.ones(1, batch, 1))
+        self.register_buffer("bias", functional.pad(torch.ones(1, batch, 1), (0, padding)))
 
     repeat_gate: Tensor
     sum_dimensions: Tensor
     repeat_affect: Tensor
     sum_experts: Tensor
-    ones: Tensor
+    bias: Tensor
 
     def with_bias(self, z: Tensor) -> Tensor:
-        """Append the 1 that the bias column multiplies: ``[1, B, D_z] -> [1, B, D_z + 1]``."""
-        return torch.cat([z, self.ones], dim=2)
+        """Append the 1 that the bias column multiplies: ``[1, B, D_z] -> [1, B, D_z + 1 + padding]``."""
+        return torch.cat([z, self.bias], dim=2)
 
     def evaluate(self, packed: Tensor, z: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """Return h, e, c, c repeated for both dimensions, and y~, each ``[1, B, ...]``."""
-        products = torch.bmm(packed, z.transpose(1, 2)).transpose(1, 2)
+        products = self._products(packed, z)
         logits = products[:, :, : self.expert_count]
         experts = products[:, :, self.expert_count :]
         gate = torch.softmax(logits, dim=2)
@@ -62,13 +65,15 @@ class _HeadProgram(nn.Module):
         affect = functional.linear(repeated * experts, self.sum_experts)
         return logits, experts, gate, repeated, affect
 
+    def _products(self, packed: Tensor, z: Tensor) -> Tensor:
+        """Return every row's product with every z, ``[1, B, 3 n_s]``."""
+        if self.batch > packed.shape[1]:
+            return torch.bmm(z, packed.transpose(1, 2))
+        return torch.bmm(packed, z.transpose(1, 2)).transpose(1, 2)
+
 
 class PredictProgram(_HeadProgram):
     """``(parameters [1, 3 n_s, D_z + 1], z [1, B, D_z]) -> (affect [1, B, 2], gate [1, B, n_s])``."""
-
-    def __init__(self, feature_size: int, expert_count: int, batch: int) -> None:
-        super().__init__(expert_count, batch)
-        self.feature_size, self.batch = feature_size, batch
 
     def example_inputs(self) -> tuple[Tensor, ...]:
         """Return inputs of the right shapes."""
@@ -202,8 +207,8 @@ class TrainProgram(_HeadProgram):
     hyper_names = ("learning_rate", "lambda_1")
 
     def __init__(self, feature_size: int, expert_count: int, optimizer: OptimizerName, steps: int, batch: int) -> None:
-        super().__init__(expert_count, batch)
-        self.feature_size, self.steps, self.batch = feature_size, steps, batch
+        super().__init__(feature_size, expert_count, batch, -(feature_size + 1) % _ALIGNED if steps > 1 else 0)
+        self.steps = steps
         self.optimizer_name = optimizer
         self.optimizer = _OPTIMIZER_PROGRAMS[optimizer]()
         self.register_buffer("sum_gate", torch.ones(expert_count, expert_count))  # [n_s] -> the sum, n_s times
@@ -232,7 +237,7 @@ class TrainProgram(_HeadProgram):
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         *state, z, y, weight, hyper = inputs
-        packed, slots = state[0], list(state[1:])
+        packed, *slots = (self._padded(tensor) for tensor in state)
         lr, lambda_1 = hyper[0:1].reshape(1, 1, 1), hyper[1:2].reshape(1, 1, 1)
         losses = []
         for k in range(self.steps):
@@ -241,7 +246,14 @@ class TrainProgram(_HeadProgram):
             gradient, loss = self._gradient(packed, z_k, y[step], share, lambda_1, self.optimizer.gradient_scale(k))
             packed, slots = self.optimizer(packed, slots, gradient, lr, k)
             losses.append(loss.reshape(1))
-        return (packed, *self.optimizer.finish(slots, self.steps), torch.cat(losses) if self.steps > 1 else losses[0])
+        state = [self._cut(tensor) for tensor in (packed, *self.optimizer.finish(slots, self.steps))]
+        return (*state, torch.cat(losses) if self.steps > 1 else losses[0])
+
+    def _padded(self, tensor: Tensor) -> Tensor:
+        return functional.pad(tensor, (0, self.padding)) if self.padding and tensor.shape[2] > 1 else tensor
+
+    def _cut(self, tensor: Tensor) -> Tensor:
+        return tensor[:, :, : self.feature_size + 1] if self.padding and tensor.shape[2] > 1 else tensor
 
     def _share(self, weight: Tensor) -> Tensor:
         """Normalise weights ``[1, B, 1]`` to sum 1 (all zero stays zero)."""

@@ -38,8 +38,8 @@ class RidgeProgram(_HeadProgram):
     """
 
     def __init__(self, feature_size: int, expert_count: int, labels: int) -> None:
-        super().__init__(expert_count, labels)
-        self.feature_size, self.labels = feature_size, labels
+        super().__init__(feature_size, expert_count, labels)
+        self.labels = labels
         # A's norm is at most 1 + t N: so many doublings until 1 - 1 / norm, to that power, is small.
         self.rounds = math.ceil(math.log2(1 + LOOSENESS[-1] * labels)) + _LAST_ROUNDS
         self.register_buffer("number", torch.arange(labels, dtype=torch.float32).reshape(1, labels, 1))

@@ -103,7 +103,7 @@ def test_twenty_steps_equal_torch_optim(name: OptimizerName, lambda_1: float) ->
 
 @pytest.mark.parametrize("name", OPTIMIZER_NAMES)
 def test_several_steps_in_a_call_equal_as_many_calls(name: OptimizerName) -> None:
-    """To rounding: within a call Adadelta keeps E[g^2] in another scale."""
+    """To rounding: within a call Adadelta keeps E[g^2] in another scale, and padded rows add up in another order."""
     one, three = (TrainProgram(FEATURES, EXPERTS, name, steps=k, batch=BATCH) for k in (1, 3))
     state = [torch.zeros(shape) for shape in one.state_shapes().values()]
     state[0] = _head().packed.detach()[None]
@@ -115,7 +115,7 @@ def test_several_steps_in_a_call_equal_as_many_calls(name: OptimizerName) -> Non
         *state, loss = one(*state, *batch, hyper)
         single.append(loss)
     for left, right in zip((*together, losses), (*state, torch.cat(single)), strict=True):
-        torch.testing.assert_close(left, right, rtol=0, atol=2e-6)
+        torch.testing.assert_close(left, right, rtol=0, atol=1e-5)
 
 
 def test_predict_is_equation_1() -> None:
@@ -127,22 +127,26 @@ def test_predict_is_equation_1() -> None:
     torch.testing.assert_close(gate[0], expected.gate.detach(), rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", OPTIMIZER_NAMES)
-def test_lowered_step_is_one_delegate_call_and_equals_torch(name: OptimizerName) -> None:
+@pytest.mark.parametrize(
+    ("name", "steps", "limit"), [*((name, 1, 30_000) for name in OPTIMIZER_NAMES), ("adam", 4, 60_000)]
+)
+def test_lowered_step_is_one_delegate_call_and_equals_torch(name: OptimizerName, steps: int, limit: int) -> None:
     """In the real runtime: 20 steps within 1e-5 of torch.optim, nothing left outside XNNPACK, below 30 KB."""
     from executorch.runtime import Runtime
 
     head, lr = _head(), OPTIMIZERS[name].learning_rate
-    program = TrainProgram(FEATURES, EXPERTS, name, steps=1, batch=BATCH)
+    program = TrainProgram(FEATURES, EXPERTS, name, steps, batch=BATCH)
     lowered = lower({"train": (program, program.example_inputs())})
     assert lowered.delegate_calls == {"train": 1}
     assert lowered.undelegated == {"train": []}
-    assert len(lowered.buffer) < 30_000
+    assert len(lowered.buffer) < limit
     loaded = Runtime.get().load_program(lowered.buffer)
     method = loaded.load_method("train")
     state = [torch.zeros(shape) for shape in program.state_shapes().values()]
     state[0] = head.packed.detach()[None].clone()
-    for z, y in _steps(20):
-        *state, _ = method.execute([*state, *_padded(z, y, filler=3.0), torch.tensor([lr, 1e-3])])
+    batches = [_padded(z, y, filler=3.0) for z, y in _steps(20)]
+    for start in range(0, 20, steps):
+        call = [torch.cat(parts) for parts in zip(*batches[start : start + steps], strict=True)]
+        *state, _ = method.execute([*state, *call, torch.tensor([lr, 1e-3])])
     _reference(head, name, lr, 1e-3, 20)
     torch.testing.assert_close(state[0][0], head.packed.detach(), rtol=0, atol=1e-5)
