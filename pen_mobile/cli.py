@@ -13,7 +13,7 @@ from pen_mobile.collection import collect_rarely
 from pen_mobile.data_cli import data
 from pen_mobile.day_cli import simulate_day
 from pen_mobile.errors import BadInput, PenMobileError
-from pen_mobile.key_file import key_option, read_key
+from pen_mobile.key_file import key_option, public_key_option, read_key
 from pen_mobile.output import PATH, Output, Table, invented, output_options
 from pen_mobile.phone_cli import phone
 from pen_mobile.predict_cli import predict
@@ -162,7 +162,7 @@ def export(
 
 @cli.command()
 @click.argument("bundle", type=PATH)
-@click.option("--public-key", type=PATH, help="PEM public key of the maker; a bundle not signed with it is refused.")
+@public_key_option
 @click.option("--golden-to", type=PATH, help="Write the golden vectors there as plain numbers, for an app's tests.")
 @output_options
 def verify(bundle: Path, public_key: Path | None, golden_to: Path | None, as_json: bool, quiet: bool) -> None:
@@ -200,6 +200,7 @@ def verify(bundle: Path, public_key: Path | None, golden_to: Path | None, as_jso
 @click.option("--subject", required=True, help="Whose phone it is.")
 @click.option("--store", required=True, type=PATH, help="The owner's personal store; made when it is not there.")
 @key_option
+@public_key_option
 @click.option(
     "--labels",
     type=click.IntRange(1),
@@ -219,6 +220,7 @@ def adapt(
     subject: str,
     store: Path,
     key_file: Path | None,
+    public_key: Path | None,
     labels: int,
     strategy: str | None,
     seed: int,
@@ -238,9 +240,9 @@ def adapt(
     from pen_mobile.subjects.load import load_table
 
     output, key = Output(as_json, quiet), read_key(key_file)
-    table = load_table(data, open_bundle(bundle).manifest.frame_size, output.progress)
+    table = load_table(data, open_bundle(bundle, public_key).manifest.frame_size, output.progress)
     table.rows_of(subject)  # a wrong name is refused before a store is made
-    with Phone.open(bundle, store, key=key) as phone:
+    with Phone.open(bundle, store, key=key, public_key=public_key) as phone:
         if phone.store.change is not None:
             output.progress.say(f"{store}: {phone.store.change}")
         phone.check_strategy(strategy)

@@ -1,4 +1,4 @@
-"""``--key-file``: the key of an encrypted store, as a host's keystore would hand it over."""
+"""Keys in files: of an encrypted store, as a host's keystore would hand it over, and of a bundle's maker."""
 
 from __future__ import annotations
 
@@ -21,6 +21,13 @@ def key_option(command: Command) -> Command:
     return click.option("--key-file", type=PATH, help="Key of an encrypted store: 32 bytes, or 64 hexadecimal digits.")(
         command
     )
+
+
+def public_key_option(command: Command) -> Command:
+    """Add ``--public-key``; the command passes it to whatever opens the bundle."""
+    return click.option(
+        "--public-key", type=PATH, help="PEM public key of the maker; a bundle not signed with it is refused."
+    )(command)
 
 
 def read_key(path: Path | None) -> bytes | None:

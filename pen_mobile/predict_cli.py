@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pen_mobile.errors import BadInput
-from pen_mobile.key_file import key_option, read_key
+from pen_mobile.key_file import key_option, public_key_option, read_key
 from pen_mobile.output import PATH, Output, Part, Table, output_options
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ _VIDEOS = {".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".3gp", ".mpg", ".mp
 @click.argument("image", metavar="IMAGE|FOLDER|VIDEO", type=PATH)
 @click.option("--store", type=PATH, help="Personal store, for the owner's adapted head.")
 @key_option
+@public_key_option
 @click.option("--aligned", is_flag=True, help="The images are square face crops already; detect nothing.")
 @click.option(
     "--fps", type=click.FloatRange(0, min_open=True), help="Moments of a video a second; default every frame."
@@ -34,6 +35,7 @@ def predict(
     image: Path,
     store: Path | None,
     key_file: Path | None,
+    public_key: Path | None,
     aligned: bool,
     fps: float | None,
     smooth: bool,
@@ -54,7 +56,7 @@ def predict(
         raise BadInput(f"{image}: --fps, --smooth and --out are for videos ({', '.join(sorted(_VIDEOS))})")
     if out is not None:
         refuse_existing(out)
-    with Phone.open(bundle, store, key=read_key(key_file)) as phone:
+    with Phone.open(bundle, store, key=read_key(key_file), public_key=public_key) as phone:
         if phone.store.change is not None:
             output.progress.say(f"{store}: {phone.store.change}")
         if is_video:

@@ -71,3 +71,14 @@ def test_a_phone_takes_archive_and_key(small_bundle: Path, tmp_path: Path) -> No
         assert phone.manifest == open_bundle(small_bundle).manifest
     with pytest.raises(BadInput, match=r"bundle\.zip is not signed"):
         pen_mobile.Phone.open(tmp_path / "bundle.zip", public_key=public)
+
+
+def test_the_phone_commands_refuse_a_bundle_of_another_maker_and_make_no_store(
+    small_bundle: Path, tmp_path: Path
+) -> None:
+    _, public = write_keys(tmp_path, "maker")
+    store = tmp_path / "me.sqlite"
+    adapting = ("adapt", small_bundle, "--data", "synthetic", "--subject", "target-01", "--store", store)
+    for command in (("predict", small_bundle, tmp_path), adapting):
+        assert f"{small_bundle} is not signed" in _refused(*command, "--public-key", public)
+    assert not store.exists()
