@@ -27,13 +27,13 @@ def make_small_run(folder: Path) -> Path:
     return folder
 
 
-def make_small_bundle(run: Path, folder: Path) -> Path:
-    """Export for android-fp32."""
+def make_small_bundle(run: Path, folder: Path, recipe: str = "android-fp32") -> Path:
+    """Export a run."""
     from pen_mobile.bundle.export import export_bundle
     from pen_mobile.bundle.recipe import load_recipe
     from pen_mobile.learning.run import Run
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        export_bundle(Run.open(run), load_recipe("android-fp32"), folder)
+        export_bundle(Run.open(run), load_recipe(recipe), folder)
     return folder

@@ -11,7 +11,8 @@ MIL: https://apple.github.io/coremltools/source/coremltools.converters.mil.mil.o
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from pen_mobile.errors import BadInput, PenMobileError
+from pen_mobile.errors import BadInput, PenMobileError, one_line
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -36,6 +37,7 @@ class MilProgram:
         path: the package.
         inputs: shape of every input, by name.
         outputs: names of the outputs, in order.
+        weights: every number that the package stores, as :func:`stored_weights` returns them.
     """
 
     def __init__(self, path: Path) -> None:
@@ -46,26 +48,28 @@ class MilProgram:
         """
         self.path = path
         self._main = _read(path)
-        self.inputs = {name: tuple(variable.shape) for name, variable in self._main.inputs.items()}
-        self.outputs = [variable.name for variable in self._main.outputs]
-        for operation in self._main.operations:
-            _settle(operation)
+        with _whatever_it_raises(f"{path.name}: its weights cannot be unpacked"):
+            self.inputs = {name: tuple(variable.shape) for name, variable in self._main.inputs.items()}
+            self.outputs = [variable.name for variable in self._main.outputs]
+            self.weights = constants(self._main)
+            for operation in self._main.operations:
+                _settle(operation)
 
     def __call__(self, inputs: Mapping[str, NDArray[Any]]) -> Arrays:
         """Return the outputs by name.
 
         Raises:
-            BadInput: an input is missing, unknown or of another shape.
+            BadInput: an input is missing, unknown or of another shape; or the program is broken.
             PenMobileError: an operation cannot be evaluated here.
         """
         self._check(inputs)
-        for name, variable in self._main.inputs.items():
-            _give(variable, np.asarray(inputs[name]))
-        with torch.no_grad():
+        with torch.no_grad(), _whatever_it_raises(f"{self.path.name}: the program cannot be evaluated"):
+            for name, variable in self._main.inputs.items():
+                _give(variable, np.asarray(inputs[name]))
             for operation in self._main.operations:
                 if not _is_constant(operation):
                     self._evaluate(operation)
-        return {variable.name: np.array(variable.val) for variable in self._main.outputs}
+            return {variable.name: np.array(variable.val) for variable in self._main.outputs}
 
     def operation_types(self) -> list[str]:
         """Return the type of every operation but constants, in order."""
@@ -162,13 +166,20 @@ def _read(path: Path) -> Any:
 
     if not (path / "Manifest.json").is_file():
         raise BadInput(f"{path} is not a Core ML package")
-    try:
+    with _whatever_it_raises(f"{path.name}: coremltools cannot read this package"):
         spec = load_spec(str(path))
-        program = load(spec, spec.specificationVersion, str(path / _WEIGHTS))
-    except Exception as error:  # noqa: BLE001  its C++ and protobuf parts raise whatever they like
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise BadInput(f"{path}: coremltools cannot read this package: {reason}") from None
-    return program.functions["main"]
+        return load(spec, spec.specificationVersion, str(path / _WEIGHTS)).functions["main"]
+
+
+@contextmanager
+def _whatever_it_raises(summary: str) -> Iterator[None]:
+    """Turn into one line what coremltools, its C++ and protobuf raise on a broken package: nearly anything."""
+    try:
+        yield
+    except PenMobileError:
+        raise
+    except Exception as error:  # noqa: BLE001
+        raise BadInput(f"{summary}: {one_line(f'{type(error).__name__}: {error}')}") from None
 
 
 def _is_constant(operation: Any) -> bool:

@@ -36,11 +36,12 @@ def section() -> str:
     with tempfile.TemporaryDirectory() as world, Forks() as forks:
         run = make_small_run(Path(world) / "run")
         bundle = make_small_bundle(run, Path(world) / "bundle")
-        rows = [_row(name, scenario) for name, scenario in _scenarios(run, bundle, forks).items()]
+        packages = make_small_bundle(run, Path(world) / "packages", "ios-coreml")
+        rows = [_row(name, scenario) for name, scenario in _scenarios(run, bundle, packages, forks).items()]
     return _HEAD + "".join(rows) + _FOOT
 
 
-def _scenarios(run: Path, bundle: Path, forks: Forks) -> dict[str, _Scenario]:
+def _scenarios(run: Path, bundle: Path, packages: Path, forks: Forks) -> dict[str, _Scenario]:
     return {
         "every file cut, longer, changed, missing, a link, another bundle's": lambda folder: bundles.damage_every_file(
             bundle, folder
@@ -53,6 +54,9 @@ def _scenarios(run: Path, bundle: Path, forks: Forks) -> dict[str, _Scenario]:
         ),
         "head program: bytes changed, sealed again": lambda folder: bundles.corrupt_programs(
             bundle, folder, 300, forks
+        ),
+        "Core ML packages of the head: bytes changed, sealed again": lambda folder: bundles.corrupt_packages(
+            packages, folder, 300, forks
         ),
         "SIGKILL while exporting a folder": lambda folder: bundles.kill_exports(run, folder, 40, forks),
         "SIGKILL while exporting an archive": lambda folder: bundles.kill_exports(run, folder, 40, forks, archive=True),

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
+from pen_mobile.bundle.mlpackage import unpack_archive
 from pen_mobile.bundle.verify import verify_bundle
-from pen_mobile.contract.archive import pack_folder
+from pen_mobile.contract.archive import pack, pack_folder
 from pen_mobile.contract.folder import MANIFEST, SEAL, open_bundle
 from pen_mobile.errors import BundleError
 from pen_mobile.files import sha256_of_file
@@ -23,7 +24,7 @@ from tests.faults.forks import Ended, Forks
 from tests.faults.mutants import mutated_bytes, mutated_json
 from tests.faults.trials import Trials
 
-PROGRAM = "head.pte"
+PROGRAM, PACKAGES = "head.pte", "head.mlpackage.zip"
 _LONGEST_S = 60
 
 
@@ -199,6 +200,24 @@ def corrupt_programs(bundle: Path, folder: Path, count: int, forks: Forks, seed:
     outcomes: Counter[str] = Counter()
     for _ in range(count):
         copy.write(PROGRAM, mutated_bytes(copy.content(PROGRAM), rng))
+        copy.reseal()
+        outcomes[_program_outcome(forks.run("verify", copy.folder))] += 1
+    return Trials(count, _said(outcomes))
+
+
+def corrupt_packages(bundle: Path, folder: Path, count: int, forks: Forks, seed: int = 0) -> Trials:
+    """Bytes of the Core ML packages of the head changed, packed and sealed again, each read in a process of its own."""
+    rng, copy, packages = random.Random(seed), Copy(bundle, folder / "bundle"), folder / "packages"
+    packages.mkdir()
+    unpack_archive(bundle / PACKAGES, packages)
+    members = {
+        path.relative_to(packages).as_posix(): path.read_bytes() for path in packages.rglob("*.*") if path.is_file()
+    }
+    outcomes: Counter[str] = Counter()
+    for _ in range(count):
+        name = rng.choice(sorted(members))
+        changed = members | {name: mutated_bytes(members[name], rng)}
+        pack(copy.folder / PACKAGES, sorted(changed.items()))
         copy.reseal()
         outcomes[_program_outcome(forks.run("verify", copy.folder))] += 1
     return Trials(count, _said(outcomes))

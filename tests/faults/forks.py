@@ -76,10 +76,12 @@ class Forks:
 
 
 def main() -> None:
+    import coremltools.converters.mil.frontend.milproto.load  # noqa: F401
     import executorch.extension.pybindings.portable_lib
     import executorch.runtime  # noqa: F401
 
     import pen_mobile.bundle.export
+    import pen_mobile.bundle.mil_runtime
     import pen_mobile.bundle.recipe
     import pen_mobile.bundle.verify  # noqa: F401
 

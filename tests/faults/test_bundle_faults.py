@@ -15,6 +15,7 @@ from tests.contract.test_signature import write_keys
 from tests.faults import bundles
 from tests.faults.bundles import Copy
 from tests.faults.forks import Forks
+from tests.small_world import make_small_bundle
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +56,17 @@ def test_programs_changed_and_sealed_again_never_hang_or_raise(
     small_bundle: Path, tmp_path: Path, forks: Forks
 ) -> None:
     assert bundles.corrupt_programs(small_bundle, tmp_path, 25, forks).tried == 25
+
+
+@pytest.mark.slow
+def test_core_ml_packages_changed_and_sealed_again_never_hang_or_raise(
+    small_run: Path, tmp_path: Path, forks: Forks
+) -> None:
+    bundle = make_small_bundle(small_run, tmp_path / "bundle", "ios-coreml")
+    (tmp_path / "spoiled").mkdir()
+    tried = bundles.corrupt_packages(bundle, tmp_path / "spoiled", 20, forks)
+    assert tried.tried == 20
+    assert "crashed" not in tried.detail
 
 
 @pytest.mark.slow
