@@ -127,6 +127,7 @@ def train(
         [
             Table(("model", "CCC valence", "CCC arousal", "RMSE valence", "RMSE arousal"), rows),
             f"{out}: held-out rows of {record.expert_count} source people{invented(synthetic)}",
+            *([_COPIES] if record.experts_are_copies else []),
         ],
     )
 
@@ -266,6 +267,7 @@ cli.add_command(protocol)
 cli.add_command(simulate_day)
 
 
+_COPIES = "joint learning never beat its start: every expert is the shared head; try a smaller joint_learning_rate"
 _SIGNATURES = {
     "valid": "made with the key that was given",
     "not checked": "there is one; --public-key checks it",

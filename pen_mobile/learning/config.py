@@ -14,7 +14,7 @@ from pen_mobile.toml import read_toml
 
 @dataclass(frozen=True)
 class LearningConfig:
-    """Settings of source learning; the defaults are the paper's (Section 4).
+    """Settings of source learning; the defaults are the paper's (Section 4), but for the step size of stage 4.
 
     Attributes:
         backbone: torchvision name of the feature extractor.
@@ -24,7 +24,9 @@ class LearningConfig:
         backbone_learning_rate: its step size; None takes the optimizer's default.
         backbone_epochs: passes over the frames in stage 1.
         optimizer: optimizer of the heads (stages 2 to 4).
-        learning_rate: its step size; None takes the optimizer's default.
+        learning_rate: its step size in stages 2 and 3; None takes the optimizer's default.
+        joint_learning_rate: its step size in stage 4; None takes a tenth of the others', because stage 4 starts from
+            heads that fit, and a step that finds them makes them worse at once (measured: docs/training.md).
         head_epochs: passes of stages 2 and 3 (shared head, gate alone).
         joint_epochs: passes of stage 4 (gate and experts together) at most.
         patience: stage 4 stops after this many epochs without a better validation loss.
@@ -47,6 +49,7 @@ class LearningConfig:
     backbone_epochs: int = 10
     optimizer: OptimizerName = "adadelta"
     learning_rate: float | None = None
+    joint_learning_rate: float | None = None
     head_epochs: int = 30
     joint_epochs: int = 30
     patience: int = 5
@@ -64,11 +67,16 @@ class LearningConfig:
             _require(getattr(self, name) >= 1, name, "at least 1")
         for name in ("lambda_0", "lambda_1", "seed", "frame_cache_gb"):
             _require(getattr(self, name) >= 0, name, "0 or more")
-        for name in ("backbone_learning_rate", "learning_rate", "max_steps"):
+        for name in ("backbone_learning_rate", "learning_rate", "joint_learning_rate", "max_steps"):
             _require(getattr(self, name) is None or getattr(self, name) > 0, name, "greater than 0")
         for name in ("backbone_optimizer", "optimizer"):
             _require(getattr(self, name) in OPTIMIZERS, name, f"one of {', '.join(get_args(OptimizerName))}")
         _require(0 < self.validation_fraction < 1, "validation_fraction", "between 0 and 1")
+
+    @property
+    def joint_step_size(self) -> float:
+        """Step size of stage 4."""
+        return self.joint_learning_rate or (self.learning_rate or OPTIMIZERS[self.optimizer].learning_rate) / 10
 
     @classmethod
     def load(cls, path: Path | None, **overrides: Any) -> LearningConfig:

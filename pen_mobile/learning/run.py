@@ -57,6 +57,11 @@ class RunRecord:
     complete: bool = False
     format: int = _FORMAT
 
+    @property
+    def experts_are_copies(self) -> bool:
+        """True when joint learning never beat its start: all experts are the shared head, and s-PEN is s-SN."""
+        return bool(self.stages[STAGES[3]]["best_epoch"] == 0)
+
 
 @dataclass(frozen=True, eq=False)
 class TrainedBackbone:

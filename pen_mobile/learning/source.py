@@ -162,8 +162,8 @@ class _Learner:
             network,
             _shared_loss,
             self._frame_samples(network.backbone.input_size, self.source.frames),
+            self.config.backbone_learning_rate,
             optimizer=self.config.backbone_optimizer,
-            learning_rate=self.config.backbone_learning_rate,
             epochs=self.config.backbone_epochs,
         )
 
@@ -181,7 +181,7 @@ class _Learner:
         shared = SharedHead(self.feature_size)
         if learnt is not None:
             shared.load_state_dict(learnt.head.state_dict())
-        self._fit(STAGES[1], shared, _shared_loss, samples, epochs=self.config.head_epochs)
+        self._fit(STAGES[1], shared, _shared_loss, samples, self.config.learning_rate, epochs=self.config.head_epochs)
         return shared
 
     def _learn_gate(self, samples: _Halves) -> nn.Linear:
@@ -193,7 +193,7 @@ class _Learner:
         def loss(gate: nn.Module, batch: Batch) -> Tensor:
             return gate_loss(gate(batch.x), batch.subject, lambda_1)
 
-        self._fit(STAGES[2], gate, loss, samples, epochs=self.config.head_epochs)
+        self._fit(STAGES[2], gate, loss, samples, self.config.learning_rate, epochs=self.config.head_epochs)
         return gate
 
     def _learn_experts(self, samples: _Halves, shared: SharedHead, gate: nn.Linear) -> ExpertHead:
@@ -205,7 +205,7 @@ class _Learner:
             return source_loss(head(batch.x), batch.affect, batch.subject, lambda_0, lambda_1)
 
         epochs, patience = self.config.joint_epochs, self.config.patience
-        self._fit(STAGES[3], head, loss, samples, epochs=epochs, patience=patience)
+        self._fit(STAGES[3], head, loss, samples, self.config.joint_step_size, epochs=epochs, patience=patience)
         return head
 
     def _fit(
@@ -214,11 +214,11 @@ class _Learner:
         module: nn.Module,
         loss: Loss,
         samples: _Halves,
+        learning_rate: float | None,
         *,
         epochs: int,
         patience: int | None = None,
         optimizer: OptimizerName | None = None,
-        learning_rate: float | None = None,
     ) -> None:
         """Run one stage with the settings that all stages share, and note how it went."""
         config = self.config
@@ -228,7 +228,7 @@ class _Learner:
             loss,
             *samples,
             optimizer=optimizer or config.optimizer,
-            learning_rate=learning_rate if optimizer else config.learning_rate,
+            learning_rate=learning_rate,
             epochs=epochs,
             patience=patience,
             max_steps=config.max_steps,

@@ -21,6 +21,7 @@ def test_defaults_are_the_papers() -> None:
     assert (config.backbone_epochs, config.head_epochs, config.joint_epochs, config.patience) == (10, 30, 30, 5)
     assert (config.backbone_optimizer, config.optimizer) == ("adadelta", "adadelta")
     assert (config.backbone_learning_rate, config.learning_rate) == (None, None)
+    assert config.joint_step_size == 0.1  # a tenth of Adadelta's: not the paper's (docs/training.md says why)
     assert (config.lambda_0, config.lambda_1, config.validation_fraction) == (1e-3, 1e-3, 0.2)
     assert not config.augment  # the paper tells of none
 

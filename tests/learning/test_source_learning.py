@@ -32,7 +32,9 @@ from pen_mobile.subjects.table import SubjectTable
 
 SIGNS = {"ann": 1, "ben": -1, "cas": 1, "dot": -1}
 """Ann and Cas smile when they are glad; Ben and Dot do the opposite."""
-CONFIG = LearningConfig(optimizer="adam", learning_rate=0.03, head_epochs=8, joint_epochs=30, patience=30)
+CONFIG = LearningConfig(
+    optimizer="adam", learning_rate=0.03, joint_learning_rate=0.03, head_epochs=8, joint_epochs=30, patience=30
+)
 SHORT = replace(CONFIG, head_epochs=3, joint_epochs=4)
 
 
@@ -395,3 +397,14 @@ def test_features_of_the_run_are_described_for_export(learnt: Run) -> None:
     mean, std = learnt.feature_statistics()
     np.testing.assert_allclose(mean, source.mean(0), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(std, source.std(0), rtol=1e-5, atol=1e-6)
+
+
+def test_too_large_a_joint_step_leaves_copies_and_says_so(learnt: Run, tmp_path: Path) -> None:
+    """Steps of 1000 only make it worse: early stopping keeps nine copies of the shared head."""
+    config = replace(SHORT, joint_learning_rate=1000.0)
+    run = learn_source(feature_table(), config, tmp_path / "run")
+    assert run.record.experts_are_copies
+    assert not learnt.record.experts_are_copies
+    experts, shared = run.expert_head().packed[4:].reshape(4, 2, -1), run.shared_head()
+    for expert in experts:
+        torch.testing.assert_close(expert, torch.cat([shared.weight, shared.bias[:, None]], dim=1))
