@@ -58,13 +58,13 @@ def scenarios(kills: int) -> dict[str, Callable[[Path], Trials]]:
 def long_lives() -> dict[str, Callable[[Path], Trials]]:
     return {
         "100,000 predictions in one process (2,048 features, nine experts)": lambda folder: _steady(
-            soak.feature_predictions(soak.make_bundle(folder, 2048, 9), 100_000)
+            soak.alone(soak.feature_predictions, soak.make_bundle(folder, 2048, 9), 100_000)
         ),
         "1,000 adaptations in one process (64 features, three experts)": lambda folder: _steady(
-            soak.adaptations(soak.make_bundle(folder, 64, 3), 1_000)
+            soak.alone(soak.adaptations, soak.make_bundle(folder, 64, 3), 1_000)
         ),
         "100 phones opened, used and closed in one process": lambda folder: _steady(
-            soak.openings(soak.make_bundle(folder, 64, 3), 100)
+            soak.alone(soak.openings, soak.make_bundle(folder, 64, 3), 100)
         ),
     }
 

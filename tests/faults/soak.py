@@ -4,6 +4,7 @@
 
 Memory is the resident set after a garbage collection, against what it was after a warm-up: the first predictions and
 adaptations fill the allocator's pools, SQLite's page cache and Python's caches. Nothing is trimmed before measuring.
+Each life has its process to itself: memory that an export gave back would hide a leak for long.
 """
 
 from __future__ import annotations
@@ -14,8 +15,11 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -28,6 +32,7 @@ from pen_mobile.phone.phone import Phone
 from pen_mobile.subjects.load import load_table
 
 LABELS = 40
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,12 @@ class Growth:
     peak_megabytes: float
     descriptors: int
     seconds: float
+
+
+def alone(do: Callable[..., Result], *arguments: object) -> Result:
+    """Return what a function returns in a process of its own."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(do, *arguments).result()
 
 
 def resident_mib() -> float:
@@ -144,9 +155,9 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         bundle = make_bundle(Path(folder), 2048, 9)
-        print("predictions", feature_predictions(bundle, options.predictions), flush=True)
-        print("adaptations", adaptations(bundle, options.adaptations), flush=True)
-        print("openings", openings(bundle, options.openings), flush=True)
+        print("predictions", alone(feature_predictions, bundle, options.predictions), flush=True)
+        print("adaptations", alone(adaptations, bundle, options.adaptations), flush=True)
+        print("openings", alone(openings, bundle, options.openings), flush=True)
 
 
 if __name__ == "__main__":

@@ -30,26 +30,26 @@ def test_the_measure_sees_a_leak() -> None:
 
 
 def test_predictions_leave_nothing(bundle_folder: Path) -> None:
-    growth = soak.predictions(bundle_folder, 300, warm_up=50)
+    growth = soak.alone(soak.predictions, bundle_folder, 300, 50)
     assert growth.megabytes < _MIB
     assert growth.descriptors == 0
 
 
 def test_predictions_from_features_leave_nothing(bundle_folder: Path) -> None:
-    growth = soak.feature_predictions(bundle_folder, 5000)
+    growth = soak.alone(soak.feature_predictions, bundle_folder, 5000)
     assert growth.megabytes < _MIB
     assert growth.descriptors == 0
 
 
 @pytest.mark.slow
 def test_adaptations_leave_nothing(bundle_folder: Path) -> None:
-    growth = soak.adaptations(bundle_folder, 30, warm_up=10)
+    growth = soak.alone(soak.adaptations, bundle_folder, 30, 10)
     assert growth.megabytes < _MIB
     assert growth.descriptors == 0
 
 
 def test_phones_that_were_closed_are_gone(bundle_folder: Path) -> None:
     """Backbones that stayed would be 5 times 43 MiB; what the allocator keeps for the next one is less than one."""
-    growth = soak.openings(bundle_folder, 5)
+    growth = soak.alone(soak.openings, bundle_folder, 5)
     assert growth.megabytes < 43
     assert growth.descriptors == 0
