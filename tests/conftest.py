@@ -60,6 +60,7 @@ def run_folder(people: SubjectTable, tmp_path_factory: pytest.TempPathFactory) -
         backbone_learning_rate=1e-3,
         backbone_epochs=3,
         optimizer="adam",
+        joint_learning_rate=1e-3,  # there is not a minute to be careful
         head_epochs=3,
         joint_epochs=3,
     )

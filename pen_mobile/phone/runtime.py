@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -57,6 +58,7 @@ class BundleRuntime:
         self._batch = np.zeros((1, head.predict.batch, head.feature_size), np.float32)
         size = 0 if backbone is None else backbone.crop.size
         self._planes = np.empty((1, 3, size, size), np.float32)  # a fresh one costs as much as filling it
+        self._channels = np.empty((3, size, size), np.uint8)
 
     def _load(self, threads: int) -> Programs:
         manifest = self.bundle.manifest
@@ -91,7 +93,8 @@ class BundleRuntime:
             raise BadInput(f"frames are {list(frames.shape[1:])}, the backbone takes [{size}, {size}, 3]")
         found = np.empty((len(frames), backbone.feature_size), np.float32)
         for row, frame in enumerate(frames):
-            np.copyto(self._planes[0], frame.transpose(2, 0, 1))
+            cv2.split(np.ascontiguousarray(frame), list(self._channels))  # takes apart faster than numpy
+            np.copyto(self._planes[0], self._channels)
             found[row] = program(self._planes)[0]
         return found
 
