@@ -1,8 +1,8 @@
 """What do an adaptation and a prediction cost beside the bundle's own programs?
 
 An adaptation is 330 steps of batch 32 on 350 samples in a store on disk, with guard and commit; beside it the same
-steps alone, each with its batch gathered. A prediction is of an aligned frame, or of a feature; beside it the part of it
-that the runtime spends in the programs.
+steps alone, each with its batch gathered. A prediction is of an aligned frame, or of a feature; beside it the part
+of it that the runtime spends in the programs.
 """
 
 from __future__ import annotations
