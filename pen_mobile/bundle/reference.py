@@ -32,7 +32,7 @@ _SEED = 20181
 _DRAWS = 16
 _DIVERGES = 10.0
 _AGREES = 1e-6
-_NOISE, _NOISY, _STAYS = 5e-7, 3, 5e-6  # relative, four bits of float32; how often; how far the end may move
+_NOISE, _NOISY, _STAYS = 5e-7, 3, 5e-6  # relative, 4 units in the last place; how often; how far the end may move
 
 
 def make_golden(
