@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from pen_mobile.bundle.head_methods import HeadProgram
 from pen_mobile.bundle.head_program import PredictProgram, TrainProgram
+from pen_mobile.bundle.lean_coremltools import coremltools
 from pen_mobile.bundle.mil_evaluation import Arrays, constants
 from pen_mobile.bundle.mlpackage import Package
 from pen_mobile.bundle.ridge_program import LOOSENESS, RidgeProgram
@@ -78,8 +79,7 @@ def convert_backbone(backbone: Backbone, weights: Weights, about: About) -> Core
     Raises:
         PenMobileError: coremltools cannot convert this network.
     """
-    import coremltools as ct
-
+    ct = coremltools()
     size = backbone.input_size
     shape = (1, 3, size, size)
     image = ct.ImageType(name=FRAME, shape=shape, color_layout=ct.colorlayout.RGB)
@@ -150,8 +150,7 @@ def _parameters(program: HeadProgram) -> Port:
 def _convert(
     program: HeadProgram, purpose: str, inputs: Sequence[Port], outputs: Sequence[Port], about: About
 ) -> CoreMLModel:
-    import coremltools as ct
-
+    ct = coremltools()
     examples = program.example_inputs()
     arrays = [ct.TensorType(name=port.name, shape=x.shape) for port, x in zip(inputs, examples, strict=True)]
     converted = _translate(program.eval(), examples, arrays, [port.name for port in outputs], half=False)
@@ -161,8 +160,7 @@ def _convert(
 def _translate(
     module: nn.Module, examples: tuple[Tensor, ...], inputs: list[Any], outputs: list[str], half: bool
 ) -> Any:
-    import coremltools as ct
-
+    ct = coremltools()
     precision = ct.precision.FLOAT16 if half else ct.precision.FLOAT32
     try:
         with torch.no_grad():

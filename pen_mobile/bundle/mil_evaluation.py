@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from pen_mobile.bundle.lean_coremltools import coremltools
 from pen_mobile.errors import BadInput, PenMobileError, one_line
 
 Arrays = dict[str, NDArray[Any]]
@@ -161,6 +162,7 @@ def _only_compressed(constant: Any) -> bool:
 
 
 def _read(path: Path) -> Any:
+    coremltools()
     from coremltools.converters.mil.frontend.milproto.load import load
     from coremltools.models.utils import load_spec
 
