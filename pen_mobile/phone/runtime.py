@@ -59,6 +59,7 @@ class BundleRuntime:
         size = 0 if backbone is None else backbone.crop.size
         self._planes = np.empty((1, 3, size, size), np.float32)  # a fresh one costs as much as filling it
         self._channels = np.empty((3, size, size), np.uint8)
+        self._each_channel = list(self._channels)
 
     def _load(self, threads: int) -> Programs:
         manifest = self.bundle.manifest
@@ -91,26 +92,26 @@ class BundleRuntime:
         size = backbone.crop.size
         if frames.shape[1:] != (size, size, 3):
             raise BadInput(f"frames are {list(frames.shape[1:])}, the backbone takes [{size}, {size}, 3]")
-        found = np.empty((len(frames), backbone.feature_size), np.float32)
-        for row, frame in enumerate(frames):
-            cv2.split(np.ascontiguousarray(frame), list(self._channels))  # takes apart faster than numpy
-            np.copyto(self._planes[0], self._channels)
-            found[row] = program(self._planes)[0]
-        return found
+        found = []
+        for frame in frames:
+            cv2.split(np.ascontiguousarray(frame), self._each_channel)  # takes apart faster than numpy
+            np.copyto(self._planes, self._channels)
+            found.append(program(self._planes)[0])
+        return _joined(found, backbone.feature_size)
 
     def predict(self, parameters: Floats, z: Floats) -> tuple[Floats, Floats]:
         """Return affect ``[N, 2]`` and gate weights ``[N, n_s]`` of features ``[N, D_z]`` (Eq. 1)."""
         head = self.bundle.manifest.head
         self._check_features(z)
         batch = self._batch  # rows behind the last hold older features: every row is answered by itself
-        affect, gate = np.empty((len(z), 2), np.float32), np.empty((len(z), head.expert_count), np.float32)
+        affects, gates = [], []
         for start in range(0, len(z), head.predict.batch):
             part = z[start : start + head.predict.batch]
             batch[0, : len(part)] = part
-            outputs = self._programs.predict(parameters, batch)
-            rows = slice(start, start + len(part))
-            affect[rows], gate[rows] = outputs[0][0, : len(part)], outputs[1][0, : len(part)]
-        return affect, gate
+            affect, gate = self._programs.predict(parameters, batch)
+            affects.append(affect[0, : len(part)])
+            gates.append(gate[0, : len(part)])
+        return _joined(affects, 2), _joined(gates, head.expert_count)
 
     def train(
         self, optimizer: str, state: State, z: Floats, y: Floats, weight: Floats, hyper: Floats
@@ -180,13 +181,23 @@ class _Method:
 
     def __init__(self, name: str, program: _Program, method: Any) -> None:
         self._name, self._program, self._method = name, program, method
+        self._arrays: list[Floats | None] = [None] * method.metadata.num_inputs()
+        self._tensors: list[Any] = [None] * len(self._arrays)
 
     def __call__(self, *arrays: Floats) -> Sequence[Floats]:
+        for place, array in enumerate(arrays):
+            if array is not self._arrays[place]:  # a tensor shares the memory of its array: one that comes again has it
+                self._arrays[place], self._tensors[place] = array, torch.from_numpy(array)
         try:
-            outputs = self._method.execute([torch.from_numpy(array) for array in arrays])
+            outputs = self._method.execute(self._tensors)
         except RuntimeError as error:
             raise BundleError(f"{self._name} failed: {one_line(error)}") from None
         return [output.numpy() for output in outputs]
+
+
+def _joined(parts: list[Floats], width: int) -> Floats:
+    """Return the rows of all parts; those of a single one, which every prediction has, are not copied again."""
+    return parts[0] if len(parts) == 1 else np.concatenate([np.empty((0, width), np.float32), *parts])
 
 
 def _stated_shapes(method: Any) -> MethodShapes:
