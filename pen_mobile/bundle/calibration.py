@@ -36,14 +36,15 @@ class SourceFrames:
         return self.table.frames.read(rows, size)
 
 
-def source_frames(run: Run, data: str | None, side: int, per_cell: int, judged: int) -> SourceFrames:
+def source_frames(run: Run, data: str | None, side: int, calibration: int, judged: int) -> SourceFrames:
     """Read the frames that a run learned from and choose among them, by the run's seed.
 
     Args:
         run: a run with a backbone.
         data: where its data are now; None where they were.
-        side, per_cell: see :func:`covering_rows`.
-        judged: how many validation rows at most.
+        side: the affect plane is covered by ``side x side`` cells.
+        calibration: how many training rows decide the ranges, at most.
+        judged: how many validation rows judge the result, at most.
 
     Raises:
         BadInput: the data cannot be read, or are not those that the run learned from.
@@ -51,21 +52,31 @@ def source_frames(run: Run, data: str | None, side: int, per_cell: int, judged: 
     table = _source_table(run, data)
     seed = run.config.seed
     training, held_out = validation_split(table, run.config.validation_fraction, seed)
-    calibration = covering_rows(table, training, side, per_cell, seed)
     chosen = np.random.default_rng(seed).permutation(held_out)[:judged]
-    return SourceFrames(table, training, calibration, np.sort(chosen))
+    return SourceFrames(table, training, covering_rows(table, training, side, calibration, seed), np.sort(chosen))
 
 
-def covering_rows(table: SubjectTable, rows: Rows, side: int, per_cell: int, seed: int) -> Rows:
-    """Choose at most ``per_cell`` rows of every person in each of ``side x side`` cells of the affect plane."""
+def covering_rows(table: SubjectTable, rows: Rows, side: int, count: int, seed: int) -> Rows:
+    """Choose ``count`` rows, or all when there are fewer, that cover people and the affect plane.
+
+    People take turns; whoever's turn it is gives the row whose cell of ``side x side`` has been chosen least so far.
+    """
     cells = np.clip(((table.affect + 1) / 2 * side).astype(int), 0, side - 1) @ [side, 1]
-    chosen = [
-        mine[cells[mine] == cell][:per_cell]
-        for subject in table.subjects()
-        for mine in [generator_for(seed, subject).permutation(np.intersect1d(rows, table.rows_of(subject)))]
-        for cell in np.unique(cells[mine])
+    waiting = [
+        generator_for(seed, subject).permutation(np.intersect1d(rows, table.rows_of(subject)))
+        for subject in np.random.default_rng(seed).permutation(table.subjects())
     ]
-    return np.sort(np.concatenate(chosen))
+    taken = np.zeros(side * side, int)
+    chosen: list[int] = []
+    while len(chosen) < min(count, len(rows)):
+        mine = waiting.pop(0)
+        if not len(mine):
+            continue
+        best = int(np.argmin(taken[cells[mine]]))
+        chosen.append(int(mine[best]))
+        taken[cells[mine[best]]] += 1
+        waiting.append(np.delete(mine, best))
+    return np.sort(np.array(chosen, int))
 
 
 def _source_table(run: Run, data: str | None) -> SubjectTable:

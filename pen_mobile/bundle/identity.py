@@ -36,6 +36,6 @@ def int8_numbers(run: Run, recipe: QuantizationRecipe, part: QuantizationPart, p
         "seed": run.config.seed,
         "validation_fraction": run.config.validation_fraction,
         "cells": recipe.cells,
-        "frames_per_cell": recipe.frames_per_cell,
+        "frames": recipe.calibration_frames,
     }
     return {"format": "int8", "float_blocks": sorted(part.float_blocks), "calibration": calibration}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -21,7 +22,7 @@ from pen_mobile.bundle.sensitivity import Ladder, Loss, Trial, cosine
 from pen_mobile.bundle.simplify import simplify
 from pen_mobile.contract.manifest import QuantizationPart, QuantizationTrial
 from pen_mobile.errors import BadInput, PenMobileError
-from pen_mobile.learning.features import extract_features
+from pen_mobile.learning.features import extract_features, known_features
 from pen_mobile.learning.run import Run
 from pen_mobile.metrics import agreement
 from pen_mobile.network.backbone import Backbone
@@ -94,7 +95,7 @@ def _kept(run: Run, key: dict[str, object], cache: LoweredCache) -> Int8 | None:
 
 @dataclass(frozen=True, eq=False)
 class _Attempt:
-    """A network in int8 that keeps to its budget, as torch and as the runtime compute it."""
+    """A network in int8, as torch and as the runtime compute it."""
 
     network: GraphModule
     lowered: Lowered
@@ -116,13 +117,13 @@ class _Maker:
         self.settings: QuantizationRecipe = recipe.quantization
         settings = self.settings
         self.frames: SourceFrames = source_frames(
-            run, data, settings.cells, settings.frames_per_cell, settings.judged_frames
+            run, data, settings.cells, settings.calibration_frames, settings.judged_frames
         )
         self.head = run.expert_head()
         self.budget = Loss(settings.max_ccc_loss, settings.min_cosine)
         self.pixels = self.frames.pixels(self.frames.judged, backbone.input_size)
         self.calibration = self.frames.pixels(self.frames.calibration, backbone.input_size)
-        self.exact = _features(backbone, self.pixels)
+        self.exact = self._float_features()
         self.float_ccc = self._ccc(self.exact, self.head)
         self.trials: list[Trial] = []
 
@@ -142,17 +143,29 @@ class _Maker:
         quantizer = Quantizer(network, self.calibration)
         attempt = self._attempt(quantizer, 0)
         if attempt is None and epochs:
-            tuned = quantizer.fine_tune(self._lessons(epochs), self.settings.qat_learning_rate)
+            steps = epochs * math.ceil(len(self.frames.training) / self.run.config.batch_size)
+            tuned = quantizer.fine_tune(self._lessons(epochs), steps, self.settings.qat_learning_rate)
             attempt = self._attempt(Quantizer(tuned, self.calibration), epochs)
         if attempt is None:
             raise self._over_budget()
         return attempt
 
+    def _float_features(self) -> Floats:
+        """Return the float model's features of the judged frames, from the run when it still has them."""
+        frames, digest = self.frames.table.frames, self.run.record.backbone_digest
+        assert frames is not None
+        known = known_features(digest, frames, self.run.folder / "features")
+        return _features(self.backbone, self.pixels) if known is None else np.array(known[self.frames.judged])
+
     def _attempt(self, quantizer: Quantizer, qat_epochs: int) -> _Attempt | None:
         """Keep as few blocks in float as the budget allows; what ships is the program, so its figures count.
 
-        XNNPACK rounds a little differently from torch. What that costs is taken off the budget before the next try.
+        Everything in int8 is tried at once. When that is over budget, the ladder finds by simulation what to try next.
+        XNNPACK rounds a little differently from torch; what that costs is taken off the budget of the simulation.
         """
+        whole = self._ship(quantizer, [], qat_epochs)
+        if whole.shipped.loss.fits(self.budget):
+            return whole
         ladder = Ladder(quantizer, self._loss, self.pixels, self.calibration, self.settings.max_float_share)
         budget = self.budget
         for _ in range(_TRIES):
@@ -161,14 +174,19 @@ class _Maker:
             self.trials += [replace(tried, qat_epochs=qat_epochs) for tried in ladder.trials[known:]]
             if trial is None:
                 return None
-            network = quantizer.quantize(trial.float_blocks)
-            lowered = self._lower(network)
-            shipped = Trial(trial.float_blocks, self._loss(runtime_features(lowered, self.pixels)), qat_epochs)
-            self.trials.append(shipped)
-            if shipped.loss.fits(self.budget):
-                return _Attempt(network, lowered, shipped)
-            budget = self.budget.less(trial.loss, shipped.loss)
+            made = self._ship(quantizer, trial.float_blocks, qat_epochs) if trial.float_blocks else whole
+            if made.shipped.loss.fits(self.budget):
+                return made
+            budget = self.budget.less(trial.loss, made.shipped.loss)
         return None
+
+    def _ship(self, quantizer: Quantizer, float_blocks: list[str], qat_epochs: int) -> _Attempt:
+        """Make the program with these blocks in float, and judge it in the runtime."""
+        network = quantizer.quantize(float_blocks)
+        lowered = self._lower(network)
+        shipped = Trial(float_blocks, self._loss(runtime_features(lowered, self.pixels)), qat_epochs)
+        self.trials.append(shipped)
+        return _Attempt(network, lowered, shipped)
 
     def _lower(self, network: GraphModule) -> Lowered:
         frame = torch.zeros(1, 3, self.backbone.input_size, self.backbone.input_size)

@@ -7,6 +7,7 @@ seen on calibration frames. See https://docs.pytorch.org/ao/stable/pt2e_quantiza
 from __future__ import annotations
 
 import copy
+import math
 import re
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -23,8 +24,8 @@ Floats = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
 Rounding = Callable[[Tensor], Tensor]
 
-_BATCH = 16
-_LARGE = 1_000_000
+_BATCH = 8  # values of a ResNet-50 stay below 32 MB, above which the C library asks the system for every one of them
+_ENOUGH = 1_000_000  # numbers of a value that decide its range
 _BLOCK = re.compile(r"network(?:\.[a-z_]\w*)*?\.\d+|network\..*")
 
 
@@ -58,7 +59,7 @@ class Quantizer:
         rounded = {node: self._roundings[str(node.target)] for node in self._int8_edges(float_blocks)}
         return features_of(_Simulation(self._observed, rounded).run, pixels)
 
-    def fine_tune(self, batches: Iterable[tuple[Pixels, Floats]], learning_rate: float) -> nn.Module:
+    def fine_tune(self, batches: Iterable[tuple[Pixels, Floats]], steps: int, learning_rate: float) -> nn.Module:
         """Return a copy of the network that gives the wanted features with every block in int8.
 
         Quantization-aware training: values and weights are rounded on the way forward and gradients pass as if they
@@ -66,11 +67,14 @@ class Quantizer:
 
         Args:
             batches: frames ``[B, S, S, 3]`` with the features that they should have, ``[B, D_z]``.
-            learning_rate: step size of Adam.
+            steps: how many batches there are.
+            learning_rate: step size of Adam in the first step; it falls to 0 along a cosine, so that weights do not end
+                on whichever side of a rounding the last batches pushed them to.
         """
         observed = copy.deepcopy(self._observed)
         weights = {name: weight.requires_grad_() for name, weight in observed.named_parameters()}
         optimizer = torch.optim.Adam(weights.values(), learning_rate)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
         nodes = [node for node in observed.graph.nodes if _is_observer(observed, node)]
         for pixels, wanted in batches:
             # Weights move, so their scales do; the ranges of values stay as calibration found them.
@@ -84,6 +88,7 @@ class Quantizer:
             loss = relative_error(_Simulation(observed, rounded).run(_planes(pixels)), torch.from_numpy(wanted))
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
+            schedule.step()
         tuned = copy.deepcopy(self._network)
         tuned.load_state_dict(tuned.state_dict() | {name: weight.detach() for name, weight in weights.items()})
         return tuned
@@ -114,25 +119,42 @@ class Quantizer:
 
 
 class _Calibration(Interpreter):
-    """Runs an observed graph; of a large value its observer sees both extremes and every fifth number.
+    """Runs an observed graph and shows its observers, once, what their values were on all frames.
 
-    A histogram of everything takes longer than the network itself.
+    Of a large value that is both extremes and numbers from all over it: a histogram of everything takes longer than the
+    network itself.
     """
+
+    def __init__(self, observed: GraphModule, calibration: Pixels) -> None:
+        super().__init__(observed)
+        self._batches = math.ceil(len(calibration) / _BATCH)
+        self._seen: dict[Node, list[Tensor]] = {}
+        features_of(self.run, calibration)
+        for node, parts in self._seen.items():
+            self.fetch_attr(str(node.target))(torch.cat(parts))
 
     def run_node(self, node: Node) -> Any:
         if not _is_observer(self.module, node):
             return super().run_node(node)
         (source,) = node.all_input_nodes
         value = self.env[source]
-        self.fetch_attr(str(node.target))(_sample(value) if source.op == "call_function" else value)
+        if source.op == "call_function":
+            self._seen.setdefault(node, []).append(_sample(value, _ENOUGH // self._batches))
+        else:
+            self._seen[node] = [value.detach()]  # a weight
         return value
 
 
-def _sample(value: Tensor) -> Tensor:
-    numbers = value.detach().reshape(-1)
-    if len(numbers) < _LARGE:
-        return numbers
-    return torch.cat([numbers[::5], torch.stack(torch.aminmax(numbers))])
+def _sample(value: Tensor, enough: int) -> Tensor:
+    """Return both extremes of a value and some ``enough`` of its numbers, or all of them, in any order."""
+    outer_to_inner = sorted(range(value.dim()), key=value.stride, reverse=True)
+    numbers = value.detach().permute(outer_to_inner).reshape(-1)  # as they lie in memory, so that nothing is copied
+    step = len(numbers) // max(enough, 1)
+    if step < 2:
+        return numbers.clone()  # an activation in place would write over it
+    while any(math.gcd(step, side) > 1 for side in value.shape[1:]):
+        step += 1  # or it would meet the same columns of every row, or the same channels
+    return torch.cat([numbers[::step], torch.stack(torch.aminmax(numbers))])
 
 
 class _Simulation(Interpreter):
@@ -192,7 +214,7 @@ def _observe(traced: GraphModule, calibration: Pixels) -> GraphModule:
     quantizer.SUPPORTED_PATTERNS = [kind for kind in quantizer.SUPPORTED_PATTERNS if "_bn" not in kind.name]
     with _silence():
         observed: GraphModule = prepare_pt2e(traced, quantizer)
-        features_of(_Calibration(observed).run, calibration)
+        _Calibration(observed, calibration)
     return observed
 
 

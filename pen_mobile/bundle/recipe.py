@@ -41,7 +41,7 @@ class QuantizationRecipe(_Table):
     """Present when the backbone is int8; see the comments in ``export/android-int8.toml``."""
 
     cells: Annotated[int, Field(ge=1, le=16)]
-    frames_per_cell: Annotated[int, Field(ge=1, le=64)]
+    calibration_frames: Annotated[int, Field(ge=1)]
     judged_frames: Annotated[int, Field(ge=2)]
     max_ccc_loss: Annotated[float, Field(ge=0, le=1)]
     min_cosine: Annotated[float, Field(ge=-1, le=1)]

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pen_mobile.bundle.export import Exported, export_bundle
+from pen_mobile.bundle.export import export_bundle
+from pen_mobile.bundle.exported import Exported
 from pen_mobile.bundle.recipe import Recipe, load_recipe
 from pen_mobile.bundle.verify import verify_bundle
 from pen_mobile.contract.folder import open_bundle
@@ -34,7 +35,7 @@ def run(run_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
 @pytest.fixture(scope="module")
 def recipe() -> Recipe:
     """A small calibration, and a budget for features of a backbone that learned for three epochs."""
-    small = {"frames_per_cell": 1, "judged_frames": 40, "retune_head_epochs": 2}
+    small = {"calibration_frames": 24, "judged_frames": 40, "retune_head_epochs": 2}
     return _with(load_recipe("android-int8"), **small, min_cosine=0.9, max_ccc_loss=0.1)
 
 
@@ -92,7 +93,7 @@ def test_the_second_export_needs_neither_data_nor_time(
 def test_a_damaged_cache_is_made_again(
     run: Run, recipe: Recipe, exported: tuple[Exported, Path], tmp_path: Path
 ) -> None:
-    for program in (run.folder / "lowered").glob("*/program.pte"):
+    for program in (run.folder / "lowered").glob("*/program.bin"):
         if program.stat().st_size == exported[0].bytes["head.pte"]:
             program.write_bytes(b"damaged")
     done = export_bundle(run, recipe, tmp_path / "again")
