@@ -142,13 +142,23 @@ def train(
 def export(
     run: Path, recipe: str, out: Path, data: str | None, sign_key: Path | None, as_json: bool, quiet: bool
 ) -> None:
-    """Turn the trained RUN into a verified bundle for phones."""
-    from pen_mobile.bundle.export import export_bundle
-    from pen_mobile.bundle.recipe import load_recipe
-    from pen_mobile.learning.run import Run
+    """Turn the trained RUN into a verified bundle for phones.
 
-    output = Output(as_json, quiet)
-    exported = export_bundle(Run.open(run), load_recipe(recipe), out, output.progress, data, sign_key)
+    RUN/lowered keeps what was made: the same export again is a copy of it. It may be deleted at any time.
+    """
+    from pen_mobile.bundle.kept import export_again
+    from pen_mobile.bundle.recipe import load_recipe
+
+    output, wanted = Output(as_json, quiet), load_recipe(recipe)
+    exported = export_again(run, wanted, out, sign_key)
+    if exported is None:
+        from pen_mobile.bundle.export import export_bundle
+        from pen_mobile.learning.run import Run
+
+        exported = export_bundle(Run.open(run), wanted, out, output.progress, data, sign_key)
+    done = (
+        "exported again, byte for byte as it was verified here before," if exported.again else "exported and verified"
+    )
     output.finish(
         {"bundle": str(out)} | exported.as_json(),
         [
@@ -156,7 +166,7 @@ def export(
             *_int8_lines(exported.quantization),
             Table(_CHECK_HEAD, _check_rows(exported.verification)),
             *_verification_lines(exported.verification),
-            f"{out}: exported in {sum(exported.seconds.values()):.1f} s and verified: {exported.verification.scope}",
+            f"{out}: {done} in {sum(exported.seconds.values()):.1f} s: {exported.verification.scope}",
         ],
     )
 

@@ -12,7 +12,8 @@ from typing import Any
 from pen_mobile import provenance
 from pen_mobile.bundle.export import export_bundle
 from pen_mobile.bundle.recipe import load_recipe
-from pen_mobile.bundle.verify import Verification, verify_bundle
+from pen_mobile.bundle.verification import Verification
+from pen_mobile.bundle.verify import verify_bundle
 from pen_mobile.contract.folder import open_bundle
 from pen_mobile.errors import BadInput
 from pen_mobile.evaluation.page import sample_faces

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
+from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -29,18 +30,32 @@ class CoreMLExporter(Exporter):
         self.parts: dict[str, dict[str, Any]] = {}
 
     def _write_backbone(self, path: Path, backbone: TrainedBackbone) -> None:
-        self._write(path, {self.backbone_method: convert_backbone(backbone.network(), self._weights, self._about)})
+        def convert() -> dict[str, CoreMLModel]:
+            return {self.backbone_method: convert_backbone(backbone.network(), self._weights, self._about)}
+
+        self._write(path, {"coreml backbone": self._digest, "weights": self._weights}, convert)
 
     def _write_head(self, path: Path) -> None:
-        programs = self.methods.programs()
-        self._write(path, {name: convert_head(program, self._about) for name, program in programs.items()})
+        def convert() -> dict[str, CoreMLModel]:
+            return {name: convert_head(program, self._about) for name, program in self.methods.programs().items()}
 
-    def _write(self, path: Path, models: Mapping[str, CoreMLModel]) -> None:
-        write_archive(path, {name: model.package for name, model in models.items()})
-        with unpacked(path) as folder:
-            for name, model in models.items():
-                insist_on_weights(folder / f"{name}.mlpackage", model)
-        self.parts |= {name: _part(model) for name, model in models.items()}
+        self._write(path, {"coreml head": self.methods.facts()}, convert)
+
+    def _write(self, path: Path, key: dict[str, Any], convert: Callable[[], dict[str, CoreMLModel]]) -> None:
+        """Write the archive that an earlier export made for ``key``, or make and keep it."""
+        key |= {"about": asdict(self._about)}
+        kept = self.cache.get_file(key)
+        if kept is None:
+            models = convert()
+            write_archive(path, {name: model.package for name, model in models.items()})
+            with unpacked(path) as folder:
+                for name, model in models.items():
+                    insist_on_weights(folder / f"{name}.mlpackage", model)
+            kept = path.read_bytes(), {name: _part(model) for name, model in models.items()}
+            self.cache.put_file(key, *kept)
+        else:
+            path.write_bytes(kept[0])
+        self.parts |= kept[1]
 
     def _manifest(self, folder: Path) -> Manifest:
         values = super()._manifest(folder).model_dump()

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,16 +15,18 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from pen_mobile.bundle.aside import lower_head, lowering_aside
+from pen_mobile.bundle.exported import Exported, sizes_of
 from pen_mobile.bundle.golden import Golden
 from pen_mobile.bundle.head_methods import HeadMethods
 from pen_mobile.bundle.identity import backbone_identity, int8_numbers
+from pen_mobile.bundle.kept import keep_export, new_bundle
 from pen_mobile.bundle.lowered_cache import LoweredCache
 from pen_mobile.bundle.lowering import Lowered, lower
 from pen_mobile.bundle.recipe import Recipe
 from pen_mobile.bundle.reference import make_golden
 from pen_mobile.bundle.simplify import simplify
-from pen_mobile.bundle.verify import Verification, verify_bundle
-from pen_mobile.contract.archive import pack_folder
+from pen_mobile.bundle.verification import Verification
+from pen_mobile.bundle.verify import verify_bundle
 from pen_mobile.contract.folder import describe_files, open_bundle, seal, sign_bundle
 from pen_mobile.contract.manifest import (
     BackbonePart,
@@ -38,7 +39,7 @@ from pen_mobile.contract.manifest import (
 )
 from pen_mobile.contract.signature import read_private_key
 from pen_mobile.errors import PenMobileError
-from pen_mobile.files import new_folder, refuse_existing, replacing
+from pen_mobile.files import refuse_existing
 from pen_mobile.learning.run import Run, TrainedBackbone
 from pen_mobile.progress import SILENT, Progress, Task
 from pen_mobile.resources import contract_folder
@@ -52,35 +53,6 @@ if TYPE_CHECKING:
 _PARAMETERS = "head-parameters.f32"
 _GOLDEN = "golden.safetensors"
 _STORE = "personal_store.sql"
-
-
-@dataclass
-class Exported:
-    """What an export did.
-
-    Attributes:
-        verification: the proof, from the real runtime.
-        bytes: size of every file of the bundle.
-        seconds: time spent in every stage.
-        undelegated: per method, operators that the delegate did not take.
-        quantization: how the backbone came to int8 and everything that was tried; None when it did not.
-    """
-
-    verification: Verification
-    bytes: dict[str, int]
-    seconds: dict[str, float] = field(default_factory=dict)
-    undelegated: dict[str, list[str]] = field(default_factory=dict)
-    quantization: QuantizationPart | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        """Return plain values for a JSON document."""
-        return {
-            "bytes": self.bytes,
-            "seconds": self.seconds,
-            "undelegated": self.undelegated,
-            "quantization": None if self.quantization is None else self.quantization.model_dump(),
-            "verification": self.verification.as_json(),
-        }
 
 
 def export_bundle(
@@ -109,25 +81,10 @@ def export_bundle(
     refuse_existing(out)
     key = None if sign_key is None else read_private_key(sign_key)
     stages = 4 if recipe.quantization is None else 5
-    with _new_bundle(out) as folder, progress.task("export", stages) as task:
+    with new_bundle(out) as folder, progress.task("export", stages) as task:
         exporter = _exporter(recipe)(run, recipe, task)
         exporter.data, exporter.sign_key = data, key
         return exporter.export(folder)
-
-
-@contextmanager
-def _new_bundle(out: Path) -> Iterator[Path]:
-    """Yield a folder that becomes ``out``, or is packed into it, when the block succeeds, and vanishes otherwise."""
-    if out.suffix != ".zip":
-        with new_folder(out) as folder:
-            yield folder
-        return
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as temporary:
-        yield Path(temporary)
-        with replacing(out) as archive:
-            pack_folder(Path(temporary), archive)
-            refuse_existing(out)
 
 
 def _exporter(recipe: Recipe) -> type[Exporter]:
@@ -180,10 +137,11 @@ class Exporter:
         with self._stage("verification"):
             verification = verify_bundle(open_bundle(folder))
         self._insist(verification)
+        exported = Exported(verification, sizes_of(folder), self.seconds, self.undelegated, self._quantization)
+        keep_export(self.run.folder, self.recipe, folder, exported)
         if self.sign_key is not None:
             sign_bundle(folder, self.sign_key)
-        sizes = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
-        return Exported(verification, sizes, self.seconds, self.undelegated, self._quantization)
+        return replace(exported, bytes=sizes_of(folder))
 
     def _head_aside(self) -> AbstractContextManager[Callable[[], object]]:
         """Let a second process make the head's programs, where there is a backbone to make meanwhile."""

@@ -108,7 +108,11 @@ class Optimizer(nn.Module, ABC):
         """Return what the gradient of a call's step number ``step`` arrives multiplied by."""
         return 1.0
 
-    def finish(self, slots: list[Tensor], steps: int) -> list[Tensor]:
+    def begin(self, slots: list[Tensor], lr: Tensor) -> list[Tensor]:
+        """Return the host's slots as the steps of a call want them."""
+        return slots
+
+    def finish(self, slots: list[Tensor], lr: Tensor, steps: int) -> list[Tensor]:
         """Return the slots as the host sees them after a call of so many steps."""
         return slots
 
@@ -142,9 +146,39 @@ class Adadelta(Optimizer):
         update = gradient * torch.sqrt((delta + self.eps) / denominator)
         return packed - update * lr, [square, delta * self.rho + update * update]
 
-    def finish(self, slots: list[Tensor], steps: int) -> list[Tensor]:
+    def finish(self, slots: list[Tensor], lr: Tensor, steps: int) -> list[Tensor]:
         square, delta = slots
         return [square * self.rho**steps, delta]
+
+
+class AdadeltaOfManySteps(Adadelta):
+    """Adadelta for calls of several steps, which keeps D of what parameters move by: of ``lr u`` instead of u.
+
+    So no step has to multiply u by lr; a call has to multiply D by ``lr^2`` first and to divide it in the end.
+    """
+
+    def begin(self, slots: list[Tensor], lr: Tensor) -> list[Tensor]:
+        square, delta = slots
+        return [square, delta * self._unit(lr)]
+
+    def forward(
+        self, packed: Tensor, slots: list[Tensor], gradient: Tensor, lr: Tensor, step: int
+    ) -> tuple[Tensor, list[Tensor]]:
+        square, delta = slots
+        square = square + gradient * gradient
+        denominator = square + self.eps * self.gradient_scale(step) ** 2
+        move = gradient * torch.sqrt((delta + self._unit(lr) * self.eps) / denominator)
+        return packed - move, [square, delta * self.rho + move * move]
+
+    def finish(self, slots: list[Tensor], lr: Tensor, steps: int) -> list[Tensor]:
+        square, delta = super().finish(slots, lr, steps)
+        return [square, delta / self._unit(lr)]
+
+    @staticmethod
+    def _unit(lr: Tensor) -> Tensor:
+        """Return ``lr^2``, which nothing may be divided by when it is 0: then nothing moves by more than 1e-12."""
+        lr = torch.clamp(lr, min=_TINY)
+        return lr * lr
 
 
 class Sgd(Optimizer):
@@ -195,6 +229,13 @@ class Adam(Optimizer):
 
 
 _OPTIMIZER_PROGRAMS: dict[OptimizerName, type[Optimizer]] = {"adadelta": Adadelta, "sgd": Sgd, "adam": Adam}
+_MANY_STEPS = 4
+
+
+def _optimizer_program(name: OptimizerName, steps: int) -> Optimizer:
+    if name == "adadelta" and steps >= _MANY_STEPS:
+        return AdadeltaOfManySteps()
+    return _OPTIMIZER_PROGRAMS[name]()
 
 
 class TrainProgram(_HeadProgram):
@@ -210,7 +251,7 @@ class TrainProgram(_HeadProgram):
         super().__init__(feature_size, expert_count, batch, -(feature_size + 1) % _ALIGNED if steps > 1 else 0)
         self.steps = steps
         self.optimizer_name = optimizer
-        self.optimizer = _OPTIMIZER_PROGRAMS[optimizer]()
+        self.optimizer = _optimizer_program(optimizer, steps)
         self.register_buffer("sum_gate", torch.ones(expert_count, expert_count))  # [n_s] -> the sum, n_s times
         self.register_buffer("total_affect", torch.ones(1, 2))
         self.register_buffer("total_gate", torch.ones(1, expert_count))
@@ -239,14 +280,14 @@ class TrainProgram(_HeadProgram):
         *state, z, y, weight, hyper = inputs
         packed, *slots = (self._padded(tensor) for tensor in state)
         lr, lambda_1 = hyper[0:1].reshape(1, 1, 1), hyper[1:2].reshape(1, 1, 1)
-        losses = []
+        slots, losses = self.optimizer.begin(slots, lr), []
         for k in range(self.steps):
             step = slice(k, k + 1)
             z_k, share = self.with_bias(z[step]), self._share(weight[step].reshape(1, self.batch, 1))
             gradient, loss = self._gradient(packed, z_k, y[step], share, lambda_1, self.optimizer.gradient_scale(k))
             packed, slots = self.optimizer(packed, slots, gradient, lr, k)
             losses.append(loss.reshape(1))
-        state = [self._cut(tensor) for tensor in (packed, *self.optimizer.finish(slots, self.steps))]
+        state = [self._cut(tensor) for tensor in (packed, *self.optimizer.finish(slots, lr, self.steps))]
         return (*state, torch.cat(losses) if self.steps > 1 else losses[0])
 
     def _padded(self, tensor: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Programs that an earlier export of the same run lowered: ``RUN/lowered``, which may be deleted at any time."""
+"""What an earlier export of the same run made: ``RUN/lowered``, which may be deleted at any time."""
 
 from __future__ import annotations
 
@@ -9,18 +9,21 @@ import json
 import shutil
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
 import pen_mobile
-from pen_mobile.bundle.lowering import Lowered
 from pen_mobile.errors import BadInput
-from pen_mobile.files import new_folder, read_json, sha256_of_file, write_json
+from pen_mobile.files import new_folder, read_json, write_json
+
+if TYPE_CHECKING:
+    from pen_mobile.bundle.lowering import Lowered
 
 Arrays = dict[str, NDArray[Any]]
 
-_MAKERS = ("torch", "torchvision", "executorch", "torchao")
+_PROGRAM, _FACTS = "program.bin", "facts.json"
+_MAKERS = ("torch", "torchvision", "executorch", "torchao", "coremltools")
 
 
 class LoweredCache:
@@ -31,28 +34,46 @@ class LoweredCache:
 
     def get(self, key: dict[str, Any]) -> Lowered | None:
         """Return the program made for ``key`` before; None when there is none, or it is damaged."""
-        place = self._place(key)
+        from pen_mobile.bundle.lowering import Lowered
+
+        kept = self.get_file(key)
+        return None if kept is None else Lowered(kept[0], **kept[1])
+
+    def put(self, key: dict[str, Any], program: Lowered) -> None:
+        """Keep a program."""
+        facts = {"delegate_calls": program.delegate_calls, "undelegated": program.undelegated}
+        self.put_file(key, program.buffer, facts)
+
+    def get_file(self, key: dict[str, Any]) -> tuple[bytes, dict[str, Any]] | None:
+        """Return a file's content and facts about it, as they were kept; None when there is none, or it is damaged."""
+        place = self.place(key)
         try:
-            facts = read_json(place / "facts.json")
-            if facts["sha256"] != sha256_of_file(place / "program.pte"):
-                return None
-            return Lowered((place / "program.pte").read_bytes(), facts["delegate_calls"], facts["undelegated"])
+            kept, content = read_json(place / _FACTS), (place / _PROGRAM).read_bytes()
+            return (content, kept["facts"]) if kept["sha256"] == hashlib.sha256(content).hexdigest() else None
         except (BadInput, OSError, KeyError, TypeError):
             return None
 
-    def put(self, key: dict[str, Any], program: Lowered) -> None:
-        """Keep a program; a folder that cannot be written to costs time at the next export, no more."""
-        with contextlib.suppress(OSError), self._new(key) as folder:
-            program.write(folder / "program.pte")
-            facts = {"delegate_calls": program.delegate_calls, "undelegated": program.undelegated}
-            write_json(folder / "facts.json", facts | {"sha256": sha256_of_file(folder / "program.pte"), "key": key})
+    def put_file(self, key: dict[str, Any], content: bytes, facts: dict[str, Any]) -> None:
+        """Keep a file; a folder that cannot be written to costs time at the next export, no more."""
+        with contextlib.suppress(OSError, BadInput), self.new(key) as folder:
+            (folder / _PROGRAM).write_bytes(content)
+            sha = hashlib.sha256(content).hexdigest()
+            write_json(folder / _FACTS, {"facts": facts, "sha256": sha, "key": key})
+
+    def programs(self) -> dict[str, Path]:
+        """Return the file of every program kept, by the SHA-256 that it had when it was put there."""
+        found = {}
+        for facts in self.folder.glob(f"*/{_FACTS}"):
+            with contextlib.suppress(BadInput, KeyError, TypeError):
+                found[read_json(facts)["sha256"]] = facts.with_name(_PROGRAM)
+        return found
 
     def get_arrays(self, key: dict[str, Any]) -> tuple[Arrays, dict[str, Any]] | None:
         """Return arrays and plain values kept for ``key``; None when there are none."""
         from safetensors import SafetensorError
         from safetensors.numpy import load_file
 
-        place = self._place(key)
+        place = self.place(key)
         try:
             return load_file(place / "arrays.safetensors"), read_json(place / "values.json")
         except (BadInput, OSError, SafetensorError):
@@ -62,16 +83,22 @@ class LoweredCache:
         """Keep arrays and plain values."""
         from safetensors.numpy import save_file
 
-        with contextlib.suppress(OSError), self._new(key) as folder:
+        with contextlib.suppress(OSError, BadInput), self.new(key) as folder:
             save_file(arrays, folder / "arrays.safetensors")
             write_json(folder / "values.json", values)
 
-    def _place(self, key: dict[str, Any]) -> Path:
+    def place(self, key: dict[str, Any]) -> Path:
+        """Return the folder of what is made for ``key`` with these versions."""
         whole = json.dumps({"makers": _makers(), **key}, sort_keys=True)
         return self.folder / hashlib.sha256(whole.encode()).hexdigest()[:24]
 
-    def _new(self, key: dict[str, Any]) -> contextlib.AbstractContextManager[Path]:
-        place = self._place(key)
+    def new(self, key: dict[str, Any]) -> contextlib.AbstractContextManager[Path]:
+        """Make that folder; it takes its name when the block succeeds.
+
+        Raises:
+            BadInput: another export was faster.
+        """
+        place = self.place(key)
         shutil.rmtree(place, ignore_errors=True)  # what stands there was found damaged
         return new_folder(place)
 

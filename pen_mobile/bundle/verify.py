@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from pen_mobile.bundle.golden import RIDGE_LOOSENESS, Golden
 from pen_mobile.bundle.golden_check import read_golden
 from pen_mobile.bundle.operators import operators_outside
+from pen_mobile.bundle.verification import Check, Verification
 from pen_mobile.contract.folder import BundleFolder
 from pen_mobile.contract.head_state import fresh_state
 from pen_mobile.contract.manifest import BackbonePart, QuantizationPart, TrainPart
-from pen_mobile.metrics import Agreement, agreement
+from pen_mobile.metrics import agreement
 from pen_mobile.phone.executorch_runtime import executorch_runtime
 from pen_mobile.phone.runtime import BundleRuntime
 from pen_mobile.provenance import core_count
@@ -24,58 +25,6 @@ from pen_mobile.provenance import core_count
 Floats = NDArray[np.float32]
 
 _DELEGATES = {"xnnpack": "XnnpackBackend", "vulkan": "VulkanBackend"}
-
-
-@dataclass(frozen=True)
-class Check:
-    """One comparison: the largest difference and how large it may be.
-
-    The difference is relative to the largest expected value when that is above 1, absolute otherwise.
-    """
-
-    name: str
-    largest_error: float
-    tolerance: float
-
-    @property
-    def passed(self) -> bool:
-        """True when the error is within its tolerance; NaN never is."""
-        return self.largest_error <= self.tolerance
-
-
-@dataclass(frozen=True)
-class Verification:
-    """What verification found.
-
-    Attributes:
-        checks: features, affect, gate, training loss and parameters.
-        agreement: CCC and RMSE of the runtime's affect against the float model's.
-        scope: what was run.
-        skipped: checks that this machine cannot make, with the reason.
-        outside_delegate: per program file, operators that run on portable kernels instead of the delegate.
-    """
-
-    checks: list[Check]
-    agreement: Agreement
-    scope: str = "the programs in the ExecuTorch runtime"
-    skipped: dict[str, str] = field(default_factory=dict)
-    outside_delegate: dict[str, list[str]] = field(default_factory=dict)
-
-    @property
-    def passed(self) -> bool:
-        """True when every check passed."""
-        return all(check.passed for check in self.checks)
-
-    def as_json(self) -> dict[str, Any]:
-        """Return plain values for a JSON document."""
-        return {
-            "passed": self.passed,
-            "scope": self.scope,
-            "checks": [asdict(check) | {"passed": check.passed} for check in self.checks],
-            "skipped": self.skipped,
-            "outside_delegate": self.outside_delegate,
-            "against_float_model": self.agreement._asdict(),
-        }
 
 
 def verify_bundle(bundle: BundleFolder) -> Verification:

@@ -31,6 +31,7 @@ from pen_mobile.bundle.coreml import (
 from pen_mobile.bundle.coreml_export import CoreMLExporter, insist_on_weights
 from pen_mobile.bundle.export import export_bundle
 from pen_mobile.bundle.head_program import PredictProgram, TrainProgram
+from pen_mobile.bundle.lowered_cache import LoweredCache
 from pen_mobile.bundle.mil_evaluation import MilProgram, stored_weights
 from pen_mobile.bundle.mlpackage import unpacked
 from pen_mobile.bundle.recipe import load_recipe
@@ -231,10 +232,34 @@ def test_the_same_bytes_in_another_process(exported: tuple[Path, str, str], run_
     with SILENT.task("export", 1) as task:
         exporter = CoreMLExporter(Run.open(run_folder), load_recipe("ios-coreml"), task)
     assert exporter.backbone is not None
+    exporter.cache = LoweredCache(tmp_path / "empty")
     exporter._write_backbone(tmp_path / "backbone.mlpackage.zip", exporter.backbone)
     exporter._write_head(tmp_path / "head.mlpackage.zip")
-    for path in sorted(tmp_path.iterdir()):
+    for path in sorted(tmp_path.glob("*.zip")):
         assert path.read_bytes() == (exported[0] / path.name).read_bytes(), path.name
+
+
+def test_what_recipes_share_is_converted_once(
+    exported: tuple[Path, str, str], run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The head is the same whatever the weights of the backbone; a kept archive that was changed is not taken."""
+    run = Path(shutil.copytree(run_folder, tmp_path / "run"))
+    first = (exported[0] / "head.mlpackage.zip").read_bytes()
+    with SILENT.task("export", 1) as task:
+        exporter = CoreMLExporter(Run.open(run), load_recipe("ios-coreml-int8"), task)
+
+    def convert(*_: object) -> None:
+        raise AssertionError("converted again")
+
+    monkeypatch.setattr("pen_mobile.bundle.coreml_export.convert_head", convert)
+    exporter._write_head(tmp_path / "head.mlpackage.zip")
+    assert (tmp_path / "head.mlpackage.zip").read_bytes() == first
+    assert set(exporter.parts) == {"predict", "ridge", *(f"train_{name}" for name in OPTIMIZER_NAMES)}
+    for kept in run.glob("lowered/*/program.bin"):
+        if kept.read_bytes() == first:
+            kept.write_bytes(first[:-1])
+    with pytest.raises(AssertionError, match="converted again"):
+        exporter._write_head(tmp_path / "head.mlpackage.zip")
 
 
 def test_float16_recipe_trains_in_float32(exported: tuple[Path, str, str]) -> None:

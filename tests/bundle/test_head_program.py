@@ -102,20 +102,39 @@ def test_twenty_steps_equal_torch_optim(name: OptimizerName, lambda_1: float) ->
 
 
 @pytest.mark.parametrize("name", OPTIMIZER_NAMES)
-def test_several_steps_in_a_call_equal_as_many_calls(name: OptimizerName) -> None:
-    """To rounding: within a call Adadelta keeps E[g^2] in another scale, and padded rows add up in another order."""
-    one, three = (TrainProgram(FEATURES, EXPERTS, name, steps=k, batch=BATCH) for k in (1, 3))
+@pytest.mark.parametrize("steps", [3, 5])
+def test_several_steps_in_a_call_equal_as_many_calls(name: OptimizerName, steps: int) -> None:
+    """To rounding: within a call Adadelta keeps its averages in other scales, and padded rows add up in another order.
+
+    Two calls with different learning rates, for Adadelta's average of what it moves by must not depend on them.
+    """
+    one, several = (TrainProgram(FEATURES, EXPERTS, name, steps=k, batch=BATCH) for k in (1, steps))
     state = [torch.zeros(shape) for shape in one.state_shapes().values()]
     state[0] = _head().packed.detach()[None]
-    batches = [_padded(z, y, filler=0.0) for z, y in _steps(3)]
-    hyper = torch.tensor([0.1, 1e-3])
-    *together, losses = three(*state, *(torch.cat(parts) for parts in zip(*batches, strict=True)), hyper)
-    single = []
-    for batch in batches:
-        *state, loss = one(*state, *batch, hyper)
-        single.append(loss)
-    for left, right in zip((*together, losses), (*state, torch.cat(single)), strict=True):
-        torch.testing.assert_close(left, right, rtol=0, atol=1e-5)
+    together = state
+    batches = [_padded(z, y, filler=0.0) for z, y in _steps(steps)]
+    for share in (1.0, 0.2):
+        hyper = torch.tensor([share * OPTIMIZERS[name].learning_rate, 1e-3])
+        *together, losses = several(*together, *(torch.cat(parts) for parts in zip(*batches, strict=True)), hyper)
+        single = []
+        for batch in batches:
+            *state, loss = one(*state, *batch, hyper)
+            single.append(loss)
+        for left, right in zip((*together, losses), (*state, torch.cat(single)), strict=True):
+            torch.testing.assert_close(left, right, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", OPTIMIZER_NAMES)
+@pytest.mark.parametrize("steps", [1, 5])
+def test_learning_rate_0_moves_nothing(name: OptimizerName, steps: int) -> None:
+    """And leaves slots that the next call can use: with many steps a call Adadelta divides by the learning rate."""
+    program = TrainProgram(FEATURES, EXPERTS, name, steps, batch=BATCH)
+    state = [torch.zeros(shape) for shape in program.state_shapes().values()]
+    state[0] = start = _head().packed.detach()[None]
+    batches = [torch.cat(parts) for parts in zip(*(_padded(*b, filler=0.0) for b in _steps(steps)), strict=True)]
+    *state, _ = program(*state, *batches, torch.tensor([0.0, 1e-3]))
+    torch.testing.assert_close(state[0], start, rtol=0, atol=1e-12)
+    assert all(bool(torch.isfinite(slot).all()) for slot in state)
 
 
 def test_predict_is_equation_1() -> None:
@@ -128,7 +147,8 @@ def test_predict_is_equation_1() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "steps", "limit"), [*((name, 1, 30_000) for name in OPTIMIZER_NAMES), ("adam", 4, 60_000)]
+    ("name", "steps", "limit"),
+    [*((name, 1, 30_000) for name in OPTIMIZER_NAMES), ("adadelta", 4, 60_000), ("adam", 4, 60_000)],
 )
 def test_lowered_step_is_one_delegate_call_and_equals_torch(name: OptimizerName, steps: int, limit: int) -> None:
     """In the real runtime: 20 steps within 1e-5 of torch.optim, nothing left outside XNNPACK, below 30 KB."""

@@ -233,17 +233,19 @@ def _program_outcome(ended: Ended) -> str:
     return ended.text
 
 
-def kill_exports(run: Path, folder: Path, kills: int, forks: Forks, archive: bool = False, seed: int = 0) -> Trials:
+def kill_exports(
+    run: Path, folder: Path, kills: int, forks: Forks, archive: bool = False, seed: int = 0, job: str = "export"
+) -> Trials:
     """SIGKILL an export before each of its file operations, and at random instants, more of them near the end."""
     rng, whole, end = random.Random(seed), 0, ".zip" if archive else ""
-    first = forks.run("export", run, folder / f"first{end}")
+    first = forks.run(job, run, folder / f"first{end}")
     assert first.status == 0, first
     operations = int(first.text)
     plan: list[tuple[int | None, float | None]] = [(before, None) for before in range(operations)]
     plan += [(None, first.seconds * rng.uniform(0.8 * (k % 2), 1.1)) for k in range(kills)]
     for number, (before, after) in enumerate(plan):
         out = folder / f"{number}{end}"
-        ended = forks.run("export", run, out, *([] if before is None else [before]), kill_after=after)
+        ended = forks.run(job, run, out, *([] if before is None else [before]), kill_after=after)
         assert ended.status in ({-9} if after is None else {-9, 0}), ended
         if out.exists():
             assert outcome(out) == "same"
@@ -252,7 +254,7 @@ def kill_exports(run: Path, folder: Path, kills: int, forks: Forks, archive: boo
     for out in (folder / f"0{end}", folder / f"{operations - 1}{end}"):
         if out.exists():
             shutil.rmtree(out) if out.is_dir() else out.unlink()
-        assert forks.run("export", run, out).status == 0, "what a killed export left is in the way of the next"
+        assert forks.run(job, run, out).status == 0, "what a killed export left is in the way of the next"
     return Trials(len(plan), f"before each of {operations} file operations and {kills} times at random; {whole} whole")
 
 

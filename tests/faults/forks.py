@@ -6,6 +6,7 @@ A job is one line of standard input, words between tabs:
 
     verify BUNDLE                check a bundle and run its golden vectors
     export RUN OUT [BEFORE]      export a run; SIGKILL itself before file operation number BEFORE
+    copy RUN OUT [BEFORE]        the same for an export of which the run keeps a copy
 
 The answers are ``started PID``, then ``STATUS TEXT``: the exit status (negative: the signal that ended it) and the
 last words of the child. Nothing runs before a fork: a child does not inherit its parent's threads.
@@ -81,6 +82,7 @@ def main() -> None:
     import executorch.runtime  # noqa: F401
 
     import pen_mobile.bundle.export
+    import pen_mobile.bundle.kept
     import pen_mobile.bundle.mil_runtime
     import pen_mobile.bundle.recipe
     import pen_mobile.bundle.verify  # noqa: F401
@@ -111,7 +113,7 @@ def _do(job: list[str], writing: int) -> None:
     from pen_mobile.errors import PenMobileError
 
     try:
-        text, status = {"verify": _verify, "export": _export}[job[0]](*job[1:]), 0
+        text, status = {"verify": _verify, "export": _export, "copy": _copy}[job[0]](*job[1:]), 0
     except PenMobileError as error:
         text, status = str(error), 2
     except BaseException as error:  # noqa: BLE001  whatever it is, the parent must hear of it
@@ -133,10 +135,24 @@ def _export(run: str, out: str, before: str = "") -> str:
     from pen_mobile.bundle.recipe import load_recipe
     from pen_mobile.learning.run import Run
 
+    counting = _count(out, before)
+    export_bundle(Run.open(Path(run)), load_recipe("android-fp32"), Path(out))
+    return str(counting.count)
+
+
+def _copy(run: str, out: str, before: str = "") -> str:
+    from pen_mobile.bundle.kept import export_again
+    from pen_mobile.bundle.recipe import load_recipe
+
+    counting = _count(out, before)
+    assert export_again(Path(run), load_recipe("android-fp32"), Path(out)) is not None
+    return str(counting.count)
+
+
+def _count(out: str, before: str) -> _Operations:
     operations = _Operations(Path(out).parent, int(before) if before else None)
     sys.addaudithook(operations)
-    export_bundle(Run.open(Path(run)), load_recipe("android-fp32"), Path(out))
-    return str(operations.count)
+    return operations
 
 
 class _Operations:

@@ -78,12 +78,13 @@ def test_bundles_with_a_backbone(bundle_folder: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("job", ["export", "copy"])
 @pytest.mark.parametrize("archive", [False, True], ids=["folder", "archive"])
 def test_a_killed_export_leaves_a_whole_bundle_or_none(
-    small_run: Path, small_bundle: Path, tmp_path: Path, forks: Forks, archive: bool
+    small_run: Path, small_bundle: Path, tmp_path: Path, forks: Forks, archive: bool, job: str
 ) -> None:
     """``small_bundle`` has left its lowered programs with the run, so that every export takes half a second."""
-    assert bundles.kill_exports(small_run, tmp_path, 12, forks, archive).tried > 20
+    assert bundles.kill_exports(small_run, tmp_path, 12, forks, archive, job=job).tried > 20
 
 
 def test_resealing_does_not_help_against_a_signature(copy: Copy, tmp_path: Path) -> None:

@@ -1,0 +1,60 @@
+"""What an export did, as it is told to people, to machines, and to the next export."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pen_mobile.bundle.verification import Verification
+from pen_mobile.contract.manifest import QuantizationPart
+
+
+@dataclass
+class Exported:
+    """What an export did.
+
+    Attributes:
+        verification: the proof, from the real runtime.
+        bytes: size of every file of the bundle.
+        seconds: time spent in every stage.
+        undelegated: per method, operators that the delegate did not take.
+        quantization: how the backbone came to int8 and everything that was tried; None when it did not.
+        again: True for a copy of what an earlier export made and proved.
+    """
+
+    verification: Verification
+    bytes: dict[str, int]
+    seconds: dict[str, float] = field(default_factory=dict)
+    undelegated: dict[str, list[str]] = field(default_factory=dict)
+    quantization: QuantizationPart | None = None
+    again: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain values for a JSON document."""
+        return {
+            "again": self.again,
+            "bytes": self.bytes,
+            "seconds": self.seconds,
+            "undelegated": self.undelegated,
+            "quantization": None if self.quantization is None else self.quantization.model_dump(),
+            "verification": self.verification.as_json(),
+        }
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Exported:
+        """Return what :meth:`as_json` wrote."""
+        quantization = values["quantization"]
+        return cls(
+            Verification.from_json(values["verification"]),
+            values["bytes"],
+            values["seconds"],
+            values["undelegated"],
+            None if quantization is None else QuantizationPart.model_validate(quantization),
+            values["again"],
+        )
+
+
+def sizes_of(folder: Path) -> dict[str, int]:
+    """Return the size of every file of a bundle."""
+    return {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
