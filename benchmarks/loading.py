@@ -16,7 +16,7 @@ import cv2
 import measure
 import numpy as np
 import torch
-from lightning.fabric import Fabric
+from lightning_fabric import Fabric
 
 from pen_mobile import provenance
 from pen_mobile.learning.augmentation import Augmentation

@@ -15,7 +15,7 @@ _REQUIRED = (
     "torch",
     "torchvision",
     "executorch",
-    "lightning",
+    "lightning-fabric",
     "numpy",
     "opencv-contrib-python",
     "mediapipe",

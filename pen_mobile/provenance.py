@@ -9,7 +9,7 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-_PACKAGES = ("pen-mobile", "torch", "torchvision", "executorch", "lightning", "numpy")
+_PACKAGES = ("pen-mobile", "torch", "torchvision", "executorch", "lightning-fabric", "numpy")
 
 
 def versions() -> dict[str, str]:

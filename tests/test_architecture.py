@@ -38,7 +38,7 @@ def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
         "import sys, contextlib\n"
         "from pen_mobile.cli import cli\n"
         f"with contextlib.suppress(SystemExit): cli({arguments!r})\n"
-        "heavy = {'torch', 'executorch', 'lightning', 'cv2', 'numpy', 'rich', 'pydantic', 'matplotlib'}\n"
+        "heavy = {'torch', 'executorch', 'lightning_fabric', 'cv2', 'numpy', 'rich', 'pydantic', 'matplotlib'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

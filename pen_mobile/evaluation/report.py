@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from markupsafe import Markup
 
-from pen_mobile.bundle.verify import Verification
+from pen_mobile.bundle.verification import Verification
 from pen_mobile.contract.manifest import Manifest
 from pen_mobile.evaluation.figures import affect_plane_figure, before_after_figure, gate_figure, trace_figure
 from pen_mobile.evaluation.page import SampleFace, counted, data_uri, environment, number, rounded

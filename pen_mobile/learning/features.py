@@ -16,7 +16,7 @@ from pen_mobile.network.backbone import Backbone
 from pen_mobile.progress import SILENT, Progress
 
 if TYPE_CHECKING:
-    from lightning.fabric import Fabric  # seconds to import, and only training needs it
+    from lightning_fabric import Fabric  # seconds to import, and only training needs it
 from pen_mobile.subjects.frames import Frames
 
 
@@ -28,14 +28,24 @@ def cached_features(
     The file name is made of the backbone's hash and the frames' hash, so that neither a new training
     nor new data can meet old features.
     """
-    key = hashlib.sha256(f"{backbone.digest()}/{frames.digest}".encode()).hexdigest()[:16]
-    path = folder / f"features-{key}.npy"
+    path = _path(backbone.digest(), frames, folder)
     if fabric.is_global_zero and not path.exists():
         with replacing(path) as temporary:
             _write(fabric, backbone, frames, temporary, progress)
     fabric.barrier()
     features: NDArray[np.float32] = np.load(path, mmap_mode="r")
     return features
+
+
+def known_features(digest: str, frames: Frames, folder: Path) -> NDArray[np.float32] | None:
+    """Return what :func:`cached_features` left of a backbone with this digest, or None."""
+    path = _path(digest, frames, folder)
+    return np.load(path, mmap_mode="r") if path.exists() else None
+
+
+def _path(digest: str, frames: Frames, folder: Path) -> Path:
+    key = hashlib.sha256(f"{digest}/{frames.digest}".encode()).hexdigest()[:16]
+    return folder / f"features-{key}.npy"
 
 
 def _write(fabric: Fabric, backbone: Backbone, frames: Frames, path: Path, progress: Progress) -> None:

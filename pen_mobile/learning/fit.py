@@ -17,7 +17,7 @@ from pen_mobile.network.optimizers import OptimizerName, make_optimizer
 from pen_mobile.progress import SILENT, Progress
 
 if TYPE_CHECKING:
-    from lightning.fabric import Fabric
+    from lightning_fabric import Fabric
 
 Loss = Callable[[nn.Module, Batch], Tensor]
 

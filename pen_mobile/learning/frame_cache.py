@@ -18,7 +18,7 @@ from pen_mobile.subjects.frames import ArrayFrames, Frames, Image
 from pen_mobile.subjects.table import Rows
 
 if TYPE_CHECKING:
-    from lightning.fabric import Fabric  # seconds to import, and only training needs it
+    from lightning_fabric import Fabric  # seconds to import, and only training needs it
 
 _CHUNK = 64
 _GIB = 1 << 30

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from pen_mobile import files
-from pen_mobile.bundle.verify import Check, Verification
+from pen_mobile.bundle.verification import Check, Verification
 from pen_mobile.contract.manifest import Manifest
 from pen_mobile.evaluation.page import SampleFace, sample_faces
 from pen_mobile.evaluation.personalization import Personalization, PersonResult, Trace

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from lightning.fabric import Fabric
+from lightning_fabric import Fabric
 
 from pen_mobile.learning.features import cached_features, extract_features
 from pen_mobile.network.backbone import Backbone, make_backbone

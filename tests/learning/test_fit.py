@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 import pytest
 import torch
-from lightning.fabric import Fabric
+from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from pen_mobile.learning.batches import Batch, FeatureSamples

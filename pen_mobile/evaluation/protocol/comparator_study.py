@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
-from lightning.fabric import Fabric
+from lightning_fabric import Fabric
 
 from pen_mobile.evaluation.protocol.cell import CellKey
 from pen_mobile.evaluation.protocol.comparison import ComparisonRow

@@ -5,7 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
-from lightning.fabric import Fabric
+from lightning_fabric import Fabric
 
 from pen_mobile.errors import BadInput
 from pen_mobile.evaluation.protocol.population import read_people

@@ -105,7 +105,7 @@ def test_an_estimate_depends_on_the_past_only() -> None:
 
 def test_padding_changes_nothing() -> None:
     """Sequences of 20 and 7 rows in one batch: the loss is that of the 27 rows, computed one recording at a time."""
-    from lightning.fabric import Fabric
+    from lightning_fabric import Fabric
 
     from pen_mobile.learning.comparators.gru import _Trainer
 
