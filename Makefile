@@ -34,7 +34,7 @@ BENCHMARKS := render prepare loading export_time adapting personalize backbones 
 QUICK := $(filter-out benchmarks/measure.py benchmarks/tables.py benchmarks/plots.py benchmarks/bundles.py \
 	benchmarks/compare.py,$(wildcard benchmarks/*.py))
 
-bench: install ## Measure on this machine, peers too; rewrites benchmarks/README.md (hours)
+bench: install ## Measure on this machine, peers too; rewrites benchmarks/README.md (over an hour)
 	@for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done
 	test -d demo/bundle || $(MAKE) demo
 	$(BIN)/python benchmarks/asking.py demo/bundle

@@ -7,7 +7,6 @@ can be known. Intervals are of the mean difference from asking at random, from a
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -57,7 +56,7 @@ class Days:
 @click.option("--seeds", default=3, show_default=True)
 @click.option("--quick", is_flag=True, help="Two people of random features and a head made here; writes nothing.")
 def main(bundle: Path | None, data: str, budgets: tuple[float, ...], seeds: int, quick: bool) -> None:
-    warnings.simplefilter("ignore")
+    measure.hush()
     if quick:
         with TemporaryDirectory() as folder:
             table = random_people()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 import tempfile
-import warnings
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -220,7 +219,7 @@ def remarks(rows: list[dict[str, Any]]) -> list[str]:
     "--models", type=click.Path(path_type=Path), help="Folder that keeps converted networks for the next time."
 )
 def main(quick: bool, names: tuple[str, ...], rounds: int, models: Path | None) -> None:
-    warnings.simplefilter("ignore")
+    measure.hush()
     torch.set_num_threads(1)
     names, size, precisions = (("squeezenet1_1",), 32, ("fp32",)) if quick else (names, 224, PRECISIONS)
     rows: list[dict[str, Any]] = []

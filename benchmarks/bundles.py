@@ -43,9 +43,9 @@ def keep_statistics(backbone: Backbone, frames: np.ndarray) -> None:
     backbone.eval()
 
 
-def run_of_backbone(name: str, size: int, folder: Path, experts: int = EXPERTS) -> Run:
-    """Return a run of a backbone that saw invented people and learned next to nothing from them."""
-    people = synthetic_table(SyntheticConfig(experts, 0, seconds=4, fps=1, size=size, seed=0))
+def run_of_backbone(name: str, size: int, folder: Path, experts: int = EXPERTS, seconds: int = 4) -> Run:
+    """Return a run of a backbone that saw invented people, a frame a second, and learned next to nothing from them."""
+    people = synthetic_table(SyntheticConfig(experts, 0, seconds=seconds, fps=1, size=size, seed=0))
     people = replace(people, crop=CropRecipe(usual_detector(), size=size))
     assert people.frames is not None
     torch.manual_seed(0)

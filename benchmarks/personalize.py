@@ -12,7 +12,6 @@ measure.pin_to_one_core()
 
 import tempfile  # noqa: E402
 import time  # noqa: E402
-import warnings  # noqa: E402
 from collections import defaultdict  # noqa: E402
 from collections.abc import Callable  # noqa: E402
 from pathlib import Path  # noqa: E402
@@ -130,7 +129,7 @@ def spread(values: list[float]) -> dict[str, float]:
 @click.option("--bundles", type=click.Path(path_type=Path), help="Folder that keeps bundles for the next time.")
 @click.option("--rounds", default=9, show_default=True)
 def main(quick: bool, bundles: Path | None, rounds: int) -> None:
-    warnings.simplefilter("ignore")
+    measure.hush()
     cv2.setNumThreads(1)
     names, size, precisions = (("squeezenet1_1",), 32, ("fp32",)) if quick else (BACKBONES, 224, PRECISIONS)
     photos, rounds = (3, 1) if quick else (50, rounds)

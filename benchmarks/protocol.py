@@ -99,18 +99,22 @@ def children(process: int) -> list[int]:
 
 
 def draw(rows: list[dict[str, Any]], path: Path) -> None:
-    """Plot seconds and memory against each size."""
+    """Plot seconds and memory against each size, on the same scales."""
     from matplotlib.figure import Figure
+
+    shown = {GROWTH_NAME.format(*size) for sizes in GROWTH.values() for size in sizes}
+    plotted = [row for row in rows if row["people x frames x features"] in shown]
+    longest, most = (1.1 * max(row[what] for row in plotted) for what in ("seconds", "peak GB"))
 
     figure = Figure(figsize=(10, 3), layout="constrained")
     for axes, (what, sizes) in zip(figure.subplots(1, len(GROWTH)), GROWTH.items(), strict=True):
         places = [GROWTH_NAME.format(*size) for size in sizes]
         found = [next(row for row in rows if row["people x frames x features"] == place) for place in places]
         axes.plot([getattr(size, what) for size in sizes], [row["seconds"] for row in found], "o-", color="#0072B2")
-        axes.set(xlabel={"features": "D_z"}.get(what, what), ylabel="seconds", ylim=0)
+        axes.set(xlabel={"features": "D_z"}.get(what, what), ylabel="seconds", ylim=(0, longest))
         memory = axes.twinx()
         memory.plot([getattr(size, what) for size in sizes], [row["peak GB"] for row in found], "s--", color="#D55E00")
-        memory.set(ylim=0, ylabel="peak GB (dashed)")
+        memory.set(ylim=(0, most), ylabel="peak GB (dashed)")
     figure.savefig(path, dpi=120)
 
 

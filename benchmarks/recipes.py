@@ -9,7 +9,6 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-import warnings
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -23,7 +22,8 @@ measure.pin_to_one_core()
 
 import numpy as np  # noqa: E402
 
-from pen_mobile.bundle.export import Exported, export_bundle  # noqa: E402
+from pen_mobile.bundle.export import export_bundle  # noqa: E402
+from pen_mobile.bundle.exported import Exported  # noqa: E402
 from pen_mobile.bundle.golden import Golden  # noqa: E402
 from pen_mobile.bundle.recipe import load_recipe, recipe_names  # noqa: E402
 from pen_mobile.bundle.sensitivity import cosine  # noqa: E402
@@ -49,7 +49,7 @@ UNKNOWN = ("MB", "of fp32", "ms a frame", "time of fp32", "cosine", "CCC loss", 
 @click.option("--recipe", "recipes", multiple=True, default=[REFERENCE, *recipe_names()], help="One of several.")
 @click.option("--rounds", default=20, show_default=True)
 def main(runs: tuple[Path, ...], quick: bool, data: str | None, recipes: tuple[str, ...], rounds: int) -> None:
-    warnings.simplefilter("ignore")
+    measure.hush()
     with TemporaryDirectory() as folder:
         if quick:
             config = LearningConfig(backbone="resnet18", weights="none", input_size=32, max_steps=1)

@@ -17,6 +17,7 @@ import numpy as np
 
 EXPERTS, POOL, SEED, LAMBDA_1 = 9, 350, 0, 1e-3
 BEYOND_CACHE = 2**26  # bytes of an array
+PAGE = 4096  # bytes of memory
 Floats = np.ndarray[Any, np.dtype[np.float32]]
 
 
@@ -49,7 +50,7 @@ class Samples:
         self.y = rng.uniform(-1, 1, (POOL, 2)).astype(np.float32)
         self.shape = (wanted.steps, wanted.batch)
         self._rng = np.random.default_rng(SEED)
-        self._z = np.empty((*self.shape, wanted.features), np.float32)
+        self._z = empty_beside(self.z, (*self.shape, wanted.features))
         self._y = np.empty((*self.shape, 2), np.float32)
 
     def fresh(self) -> tuple[Floats, Floats]:
@@ -59,6 +60,18 @@ class Samples:
         np.take(self.z, rows, axis=0, out=self._z, mode="clip")
         np.take(self.y, rows, axis=0, out=self._y, mode="clip")
         return self._z, self._y
+
+
+def empty_beside(source: Floats, shape: tuple[int, ...]) -> Floats:
+    """Return memory that begins at the same place of a page as ``source``.
+
+    Where a copy lies 16 bytes further on its page than the original, gathering takes ten times as long; chance decides
+    that otherwise, for one contender or another.
+    """
+    count = int(np.prod(shape))
+    room = np.empty(count + PAGE // 4, np.float32)
+    skipped = (source.ctypes.data - room.ctypes.data) % PAGE // 4
+    return room[skipped : skipped + count].reshape(shape)
 
 
 def initial_parameters(features: int) -> Floats:
