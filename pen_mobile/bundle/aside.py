@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pen_mobile.bundle.head_methods import HeadMethods
@@ -22,14 +22,19 @@ from pen_mobile.collection import collect_rarely
 from pen_mobile.provenance import core_count
 
 _MEMORY = 2 << 30  # one lowering with all its imports, generously
+_NICE = 19  # takes the processor only where nobody else does
+_PATIENCE = 10.0  # seconds: whoever waits longer had better make the programs, with everything imported already
 
 
 @contextmanager
 def lowering_aside(methods: HeadMethods, cache: LoweredCache) -> Iterator[Callable[[], object]]:
     """Lower the head's programs in a second process where a core and memory are free for it.
 
+    It takes the processor only where nobody else does: the networks that an int8 backbone is calibrated and judged with
+    run on all cores, and took twice as long beside it.
+
     Yields:
-        What waits until that process has ended. It is ended with the context, finished or not.
+        What waits some seconds for that process to finish. It is ended with the context, finished or not.
     """
     if cache.get(methods.facts()) is not None or not _room_for_two():
         yield lambda: None
@@ -39,10 +44,15 @@ def lowering_aside(methods: HeadMethods, cache: LoweredCache) -> Iterator[Callab
     silent = subprocess.DEVNULL
     process = subprocess.Popen(command, stdin=silent, stdout=silent, stderr=silent)
     try:
-        yield process.wait
+        yield lambda: _wait(process)
     finally:
         process.kill()
         process.wait()
+
+
+def _wait(process: subprocess.Popen[bytes]) -> None:
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(_PATIENCE)
 
 
 def lower_head(methods: HeadMethods) -> Lowered:
@@ -62,6 +72,8 @@ def _room_for_two() -> bool:
 def main(folder: str, wish: str) -> None:
     """Put the programs that are wished for into the cache in ``folder``."""
     collect_rarely()
+    if hasattr(os, "nice"):
+        os.nice(_NICE)
     values = json.loads(wish)
     methods = HeadMethods(values["features"], values["experts"], HeadRecipe.model_validate(values["recipe"]))
     LoweredCache(Path(folder)).put(methods.facts(), lower_head(methods))
