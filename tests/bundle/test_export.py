@@ -55,18 +55,22 @@ def test_verify_reports_every_check_with_its_tolerance(bundle_folder: Path) -> N
 
 
 def test_verify_notices_a_wrong_answer(bundle_folder: Path, tmp_path: Path) -> None:
-    """A golden answer moved by 0.01 and sealed again: hashes agree, the programs do not."""
+    """A golden answer moved by 0.01 and sealed again: hashes agree, the programs do not.
+
+    The difference is relative to the largest expected value where that is above 1.
+    """
     folder = tmp_path / "bundle"
     shutil.copytree(bundle_folder, folder)
     bundle = open_bundle(folder)
     path = bundle.file(bundle.manifest.golden.file)
     golden = Golden.read(path)
-    dataclasses.replace(golden, affect=golden.affect + np.float32(0.01)).write(path)
+    moved = golden.affect + np.float32(0.01)
+    dataclasses.replace(golden, affect=moved).write(path)
     part = FilePart(bytes=path.stat().st_size, sha256=sha256_of_file(path))
     seal(folder, bundle.manifest.model_copy(update={"files": bundle.manifest.files | {path.name: part}}))
     failed = [check for check in verify_bundle(open_bundle(folder)).checks if not check.passed]
     assert [check.name for check in failed] == ["affect"]
-    assert failed[0].largest_error == pytest.approx(0.01, abs=1e-4)
+    assert failed[0].largest_error == pytest.approx(0.01 / max(np.abs(moved).max(), 1), abs=1e-4)
 
 
 @pytest.fixture(scope="module")
