@@ -181,13 +181,15 @@ def verify(bundle: Path, public_key: Path | None, golden_to: Path | None, as_jso
 
     Core ML programs are evaluated as written; Apple's runtime exists on Apple systems only.
     """
-    from pen_mobile.bundle.verify import verify_bundle, write_golden
+    from pen_mobile.bundle.verify_apart import verify_apart
     from pen_mobile.contract.folder import open_bundle
 
     output = Output(as_json, quiet)
     opened = open_bundle(bundle, public_key)
-    verification = verify_bundle(opened)
+    verification = verify_apart(opened)
     if golden_to is not None:
+        from pen_mobile.bundle.verify import write_golden
+
         write_golden(opened, golden_to)
     signature = "valid" if public_key is not None else "not checked" if opened.signed else "none"
     output.finish(

@@ -25,7 +25,8 @@ the golden answers all the same (another name for its recipe, say). None hung, n
 _FOOT = """
 "Sealed again" means with hashes that fit: what somebody can do who changes a bundle on purpose. A signature stops all
 of it before anything else is read. Where it says that the runtime crashed, ExecuTorch ended the process on a program
-that its own verification had let through; no hash protects from that, a signature does.
+that its own verification had let through: `pen-mobile verify` runs programs in a process of their own and refuses such
+a bundle in a line. An app that must open bundles of strangers checks their signature.
 """
 
 _Scenario = Callable[[Path], Trials]
