@@ -21,21 +21,21 @@ import numpy as np  # noqa: E402
 
 from pen_mobile.bundle.export import export_bundle  # noqa: E402
 from pen_mobile.bundle.recipe import load_recipe  # noqa: E402
-from pen_mobile.evaluation.day.device import Device  # noqa: E402
-from pen_mobile.evaluation.day.live import live  # noqa: E402
-from pen_mobile.evaluation.day.lived import Moments  # noqa: E402
-from pen_mobile.evaluation.day.pace import pace_of  # noqa: E402
-from pen_mobile.evaluation.day.quality import quality_of_day  # noqa: E402
-from pen_mobile.evaluation.day.references import adapting_on_everything, never_adapting, unlimited_phone  # noqa: E402
-from pen_mobile.evaluation.protocol.summary import bootstrap_interval  # noqa: E402
-from pen_mobile.learning.config import LearningConfig  # noqa: E402
-from pen_mobile.learning.source import learn_source  # noqa: E402
-from pen_mobile.phone.asking.asker import Asker  # noqa: E402
-from pen_mobile.phone.asking.scores import SCORES  # noqa: E402
+from pen_mobile.data.load import load_table  # noqa: E402
+from pen_mobile.data.table import SubjectTable  # noqa: E402
+from pen_mobile.paper.summary import bootstrap_interval  # noqa: E402
+from pen_mobile.phone.active_learning.query_strategy import Asker  # noqa: E402
+from pen_mobile.phone.active_learning.scores import SCORES  # noqa: E402
 from pen_mobile.phone.phone import Phone  # noqa: E402
-from pen_mobile.phone.profile import load_profile  # noqa: E402
-from pen_mobile.subjects.load import load_table  # noqa: E402
-from pen_mobile.subjects.table import SubjectTable  # noqa: E402
+from pen_mobile.simulation.day.baselines import adapting_on_everything, never_adapting, unlimited_phone  # noqa: E402
+from pen_mobile.simulation.day.day_trace import Moments  # noqa: E402
+from pen_mobile.simulation.day.device import Device  # noqa: E402
+from pen_mobile.simulation.day.quality import quality_of_day  # noqa: E402
+from pen_mobile.simulation.day.replay import live  # noqa: E402
+from pen_mobile.simulation.day.schedule import pace_of  # noqa: E402
+from pen_mobile.simulation.device_profile import load_profile  # noqa: E402
+from pen_mobile.training.config import LearningConfig  # noqa: E402
+from pen_mobile.training.source_training import learn_source  # noqa: E402
 
 HOURS, START = 16.0, "07:00"
 

@@ -17,12 +17,12 @@ import numpy as np
 import torch
 from bundles import keep_statistics
 
-from pen_mobile.bundle.lowering import lower
-from pen_mobile.bundle.quantize import Quantizer, features_of
-from pen_mobile.bundle.sensitivity import cosine
-from pen_mobile.bundle.simplify import simplify
-from pen_mobile.network.backbone import Backbone, make_backbone
-from pen_mobile.subjects.synthetic import SyntheticConfig, synthetic_table
+from pen_mobile.bundle.programs.lowering import lower
+from pen_mobile.bundle.programs.simplify import simplify
+from pen_mobile.bundle.quantization.quantizer import Quantizer, features_of
+from pen_mobile.bundle.quantization.sensitivity import cosine
+from pen_mobile.data.synthetic import SyntheticConfig, synthetic_table
+from pen_mobile.models.backbone import Backbone, make_backbone
 
 sys.path.insert(0, str(Path(__file__).parent / "peers"))
 import inference

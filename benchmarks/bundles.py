@@ -11,17 +11,17 @@ from safetensors.torch import save_file
 
 from pen_mobile.bundle.export import export_bundle
 from pen_mobile.bundle.recipe import Recipe, load_recipe
+from pen_mobile.data.detectors.blazeface import BLAZEFACE
+from pen_mobile.data.detectors.lbp import LBP_FRONTAL
+from pen_mobile.data.detectors.model_file import resolve_model
+from pen_mobile.data.faces import CropRecipe
+from pen_mobile.data.synthetic import SyntheticConfig, synthetic_table
+from pen_mobile.data.table import SubjectTable
 from pen_mobile.errors import BadInput
-from pen_mobile.learning.config import LearningConfig
-from pen_mobile.learning.run import Run
-from pen_mobile.learning.source import learn_source
-from pen_mobile.network.backbone import Backbone, make_backbone
-from pen_mobile.subjects.detectors.blazeface import BLAZEFACE
-from pen_mobile.subjects.detectors.lbp import LBP_FRONTAL
-from pen_mobile.subjects.detectors.model_file import resolve_model
-from pen_mobile.subjects.faces import CropRecipe
-from pen_mobile.subjects.synthetic import SyntheticConfig, synthetic_table
-from pen_mobile.subjects.table import SubjectTable
+from pen_mobile.models.backbone import Backbone, make_backbone
+from pen_mobile.training.config import LearningConfig
+from pen_mobile.training.run_folder import Run
+from pen_mobile.training.source_training import learn_source
 
 EXPERTS = 9
 PRECISIONS = {"fp32": "android-fp32", "int8": "android-int8"}

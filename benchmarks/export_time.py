@@ -27,8 +27,8 @@ def imports() -> None:
     """Load what every export loads."""
     import executorch.exir  # noqa: F401  what lower() loads when it is called
 
-    from pen_mobile.bundle.lowering import lower
-    from pen_mobile.bundle.quantize import Quantizer  # noqa: F401
+    from pen_mobile.bundle.programs.lowering import lower
+    from pen_mobile.bundle.quantization.quantizer import Quantizer  # noqa: F401
 
     assert lower
 
@@ -37,9 +37,9 @@ def backbone_fp32(name: str) -> None:
     """Lower a backbone as export does."""
     import torch
 
-    from pen_mobile.bundle.lowering import lower
-    from pen_mobile.bundle.simplify import simplify
-    from pen_mobile.network.backbone import make_backbone
+    from pen_mobile.bundle.programs.lowering import lower
+    from pen_mobile.bundle.programs.simplify import simplify
+    from pen_mobile.models.backbone import make_backbone
 
     backbone = make_backbone(name, "none", SIZE)
     lower({"forward": (simplify(backbone), (torch.zeros(1, 3, SIZE, SIZE),))})
@@ -50,9 +50,9 @@ def backbone_int8(name: str) -> None:
     import numpy as np
     import torch
 
-    from pen_mobile.bundle.lowering import lower
-    from pen_mobile.bundle.quantize import Quantizer
-    from pen_mobile.network.backbone import make_backbone
+    from pen_mobile.bundle.programs.lowering import lower
+    from pen_mobile.bundle.quantization.quantizer import Quantizer
+    from pen_mobile.models.backbone import make_backbone
 
     frames = np.random.default_rng(0).integers(0, 256, (32, SIZE, SIZE, 3), np.uint8)
     network = Quantizer(make_backbone(name, "none", SIZE), frames).quantize()
@@ -61,8 +61,8 @@ def backbone_int8(name: str) -> None:
 
 def head(feature_size: int, *optimizers: Any) -> None:
     """Lower ``predict`` and a train method for each optimizer."""
-    from pen_mobile.bundle.head_program import PredictProgram, TrainProgram
-    from pen_mobile.bundle.lowering import lower
+    from pen_mobile.bundle.programs.head import PredictProgram, TrainProgram
+    from pen_mobile.bundle.programs.lowering import lower
 
     programs: dict[str, Any] = {name: TrainProgram(feature_size, EXPERTS, name, 1, BATCH) for name in optimizers}
     programs["predict"] = PredictProgram(feature_size, EXPERTS, BATCH)
@@ -142,7 +142,7 @@ def fresh_process(command: list[str]) -> tuple[float, float]:
 
 
 def child(kind: str) -> None:
-    from pen_mobile.collection import collect_rarely
+    from pen_mobile.utils.gc_tuning import collect_rarely
 
     collect_rarely()  # as the command line does
     measure.hush()

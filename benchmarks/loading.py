@@ -18,16 +18,16 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 
-from pen_mobile import provenance
-from pen_mobile.learning.augmentation import Augmentation
-from pen_mobile.learning.batches import Batch, EpochBatches, FrameSamples, batch_loader
-from pen_mobile.learning.frame_cache import cached_frames
-from pen_mobile.network.backbone import make_backbone
-from pen_mobile.network.heads import SharedHead
-from pen_mobile.network.losses import affect_loss
-from pen_mobile.network.optimizers import make_optimizer
-from pen_mobile.subjects.frames import FileFrames, Frames
-from pen_mobile.subjects.synthetic import SyntheticConfig, synthetic_table
+from pen_mobile.data.images import FileFrames, Frames
+from pen_mobile.data.synthetic import SyntheticConfig, synthetic_table
+from pen_mobile.models.backbone import make_backbone
+from pen_mobile.models.heads import SharedHead
+from pen_mobile.models.losses import affect_loss
+from pen_mobile.models.optimizers import make_optimizer
+from pen_mobile.training.augmentation import Augmentation
+from pen_mobile.training.batches import Batch, EpochBatches, FrameSamples, batch_loader
+from pen_mobile.training.frame_cache import cached_frames
+from pen_mobile.utils import provenance
 
 SEED = 0
 Epoch = Callable[[], Iterator[Batch]]

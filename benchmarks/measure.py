@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pen_mobile.provenance import versions
+from pen_mobile.utils.provenance import versions
 
 HERE = Path(__file__).parent
 

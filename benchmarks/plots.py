@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
-from pen_mobile.evaluation.canvas import (
+from pen_mobile.reports.plot_style import (
     AFTER,
     BEFORE,
     INK,

@@ -17,13 +17,13 @@ import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 from skimage import data  # noqa: E402
 
+from pen_mobile.data.detectors.blazeface import BLAZEFACE, BlazeFace  # noqa: E402
+from pen_mobile.data.detectors.lbp import LBP_FRONTAL, LbpFrontal  # noqa: E402
+from pen_mobile.data.detectors.model_file import resolve_model  # noqa: E402
+from pen_mobile.data.faces import CropRecipe, FaceDetector, crop_face  # noqa: E402
+from pen_mobile.data.preparation import prepare  # noqa: E402
+from pen_mobile.data.readers.ratings import Recording  # noqa: E402
 from pen_mobile.errors import BadInput  # noqa: E402
-from pen_mobile.subjects.detectors.blazeface import BLAZEFACE, BlazeFace  # noqa: E402
-from pen_mobile.subjects.detectors.lbp import LBP_FRONTAL, LbpFrontal  # noqa: E402
-from pen_mobile.subjects.detectors.model_file import resolve_model  # noqa: E402
-from pen_mobile.subjects.faces import CropRecipe, FaceDetector, crop_face  # noqa: E402
-from pen_mobile.subjects.prepare import prepare  # noqa: E402
-from pen_mobile.subjects.readers.ratings import Recording  # noqa: E402
 
 FPS = 25
 

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple  # noqa: E402
 import click  # noqa: E402
 import numpy as np  # noqa: E402
 
-from pen_mobile.subjects.splits import generator_for  # noqa: E402
+from pen_mobile.data.splits import generator_for  # noqa: E402
 
 
 class Size(NamedTuple):

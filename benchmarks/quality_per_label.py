@@ -17,20 +17,20 @@ import measure
 import numpy as np
 from scipy import stats
 
-from pen_mobile.evaluation.protocol.cell import CellKey
-from pen_mobile.evaluation.protocol.outcome import OWN_MEAN, UNADAPTED, Outcome, Sampling
-from pen_mobile.evaluation.protocol.plan import ProtocolPlan
-from pen_mobile.evaluation.protocol.strategy_study import run_strategy_cell
-from pen_mobile.evaluation.protocol.summary import person_mean
-from pen_mobile.evaluation.protocol.workers import one_thread
-from pen_mobile.learning.config import LearningConfig
-from pen_mobile.learning.features import extract_features
-from pen_mobile.learning.run import Run
-from pen_mobile.learning.source import learn_source
-from pen_mobile.learning.strategies import STRATEGIES
-from pen_mobile.subjects.frames import Frames
-from pen_mobile.subjects.synthetic import SyntheticConfig, synthetic_table
-from pen_mobile.subjects.table import SubjectTable
+from pen_mobile.data.images import Frames
+from pen_mobile.data.synthetic import SyntheticConfig, synthetic_table
+from pen_mobile.data.table import SubjectTable
+from pen_mobile.engine.processes import one_thread
+from pen_mobile.paper.cell import CellKey
+from pen_mobile.paper.plan import ProtocolPlan
+from pen_mobile.paper.results import OWN_MEAN, UNADAPTED, Outcome, Sampling
+from pen_mobile.paper.strategy_study import run_strategy_cell
+from pen_mobile.paper.summary import person_mean
+from pen_mobile.training.config import LearningConfig
+from pen_mobile.training.features import extract_features
+from pen_mobile.training.run_folder import Run
+from pen_mobile.training.source_training import learn_source
+from pen_mobile.training.strategies import STRATEGIES
 
 MODEL = "s-PEN"
 

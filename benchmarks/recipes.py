@@ -24,17 +24,17 @@ measure.pin_to_one_core()
 import numpy as np  # noqa: E402
 
 from pen_mobile.bundle.export import export_bundle  # noqa: E402
-from pen_mobile.bundle.exported import Exported  # noqa: E402
+from pen_mobile.bundle.export_result import Exported  # noqa: E402
 from pen_mobile.bundle.golden import Golden  # noqa: E402
+from pen_mobile.bundle.quantization.sensitivity import cosine  # noqa: E402
 from pen_mobile.bundle.recipe import load_recipe, recipe_names  # noqa: E402
-from pen_mobile.bundle.sensitivity import cosine  # noqa: E402
-from pen_mobile.contract.folder import BundleFolder, open_bundle  # noqa: E402
+from pen_mobile.contract.bundle_folder import BundleFolder, open_bundle  # noqa: E402
+from pen_mobile.data.load import load_table  # noqa: E402
 from pen_mobile.errors import PenMobileError  # noqa: E402
-from pen_mobile.learning.config import LearningConfig  # noqa: E402
-from pen_mobile.learning.run import Run  # noqa: E402
-from pen_mobile.learning.source import learn_source  # noqa: E402
 from pen_mobile.phone.runtime import BundleRuntime  # noqa: E402
-from pen_mobile.subjects.load import load_table  # noqa: E402
+from pen_mobile.training.config import LearningConfig  # noqa: E402
+from pen_mobile.training.run_folder import Run  # noqa: E402
+from pen_mobile.training.source_training import learn_source  # noqa: E402
 
 README = Path(__file__).parent.parent / "export" / "README.md"
 BEGIN, END = "<!-- recipes: written by benchmarks/recipes.py -->", "<!-- end of recipes -->"
@@ -136,7 +136,7 @@ def figures(bundle: BundleFolder, done: Exported, runs_here: bool) -> dict[str, 
     if runs_here:
         return found | {"cosine": round(cosine(BundleRuntime(bundle).features(golden.frames), golden.features), 4)}
     if bundle.manifest.runtime == "coreml":
-        from pen_mobile.bundle.mil_runtime import MilRuntime
+        from pen_mobile.bundle.coreml.mil_runtime import MilRuntime
 
         return found | {"cosine": round(cosine(MilRuntime(bundle).features(golden.frames), golden.features), 4)}
     return found | {"ms a frame": "built, not run"}

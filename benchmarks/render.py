@@ -9,7 +9,7 @@ measure.pin_to_one_core()
 import click  # noqa: E402
 import cv2  # noqa: E402
 
-from pen_mobile.subjects.synthetic import SyntheticConfig, synthetic_table  # noqa: E402
+from pen_mobile.data.synthetic import SyntheticConfig, synthetic_table  # noqa: E402
 
 
 @click.command()

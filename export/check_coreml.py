@@ -24,11 +24,11 @@ from typing import Any
 
 import numpy as np
 
+from pen_mobile.bundle.coreml.mil_runtime import MilRuntime
+from pen_mobile.bundle.coreml.mlpackage import unpack_archive
 from pen_mobile.bundle.golden import Golden
-from pen_mobile.bundle.mil_runtime import MilRuntime
-from pen_mobile.bundle.mlpackage import unpack_archive
 from pen_mobile.bundle.verify import check_runtime
-from pen_mobile.contract.folder import BundleFolder, open_bundle
+from pen_mobile.contract.bundle_folder import BundleFolder, open_bundle
 from pen_mobile.contract.manifest import BackbonePart, PredictPart, RidgePart, TrainPart
 from pen_mobile.errors import BadInput, PenMobileError
 from pen_mobile.phone.runtime import BundleRuntime, Floats, Programs

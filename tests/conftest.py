@@ -16,8 +16,8 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 
 import pytest
 
-from pen_mobile.subjects.synthetic import SyntheticConfig, synthetic_table
-from pen_mobile.subjects.table import SubjectTable
+from pen_mobile.data.synthetic import SyntheticConfig, synthetic_table
+from pen_mobile.data.table import SubjectTable
 from tests.small_world import make_small_bundle, make_small_run
 
 SIZE = 32
@@ -37,8 +37,8 @@ def people() -> SubjectTable:
 @pytest.fixture(scope="session")
 def blazeface_model() -> Path:
     """BlazeFace's weights, from the cache or fetched into it; where none can be had, what needs them is skipped."""
+    from pen_mobile.data.detectors.model_file import resolve_model
     from pen_mobile.errors import BadInput
-    from pen_mobile.subjects.detectors.model_file import resolve_model
 
     try:
         return resolve_model()
@@ -49,8 +49,8 @@ def blazeface_model() -> Path:
 @pytest.fixture(scope="session")
 def run_folder(people: SubjectTable, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A complete run of a small backbone on ``people``; tests must not change it."""
-    from pen_mobile.learning.config import LearningConfig
-    from pen_mobile.learning.source import learn_source
+    from pen_mobile.training.config import LearningConfig
+    from pen_mobile.training.source_training import learn_source
 
     config = LearningConfig(
         backbone="resnet18",
@@ -74,7 +74,7 @@ def bundle_folder(run_folder: Path) -> Path:
     """The bundle of ``run_folder`` for android-fp32; tests must not change it."""
     from pen_mobile.bundle.export import export_bundle
     from pen_mobile.bundle.recipe import load_recipe
-    from pen_mobile.learning.run import Run
+    from pen_mobile.training.run_folder import Run
 
     folder = run_folder.parent / "bundle"
     with warnings.catch_warnings():

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from pen_mobile.subjects.table import SubjectTable
+from pen_mobile.data.table import SubjectTable
 
 
 def make_small_run(folder: Path) -> Path:
     """Learn from 16 invented features of 3 people."""
-    from pen_mobile.learning.config import LearningConfig
-    from pen_mobile.learning.source import learn_source
+    from pen_mobile.training.config import LearningConfig
+    from pen_mobile.training.source_training import learn_source
 
     rng = np.random.default_rng(0)
     table = SubjectTable(
@@ -31,7 +31,7 @@ def make_small_bundle(run: Path, folder: Path, recipe: str = "android-fp32") -> 
     """Export a run."""
     from pen_mobile.bundle.export import export_bundle
     from pen_mobile.bundle.recipe import load_recipe
-    from pen_mobile.learning.run import Run
+    from pen_mobile.training.run_folder import Run
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

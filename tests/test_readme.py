@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from skimage import io
 
+from tests.data.detectors.photographs import EYES, photograph
 from tests.readme import README, REPOSITORY, run_block, run_script
 from tests.recordings import write_recola
-from tests.subjects.detectors.photographs import EYES, photograph
 
 
 @pytest.mark.slow
@@ -87,7 +87,7 @@ def test_documented_settings_are_the_defaults(tmp_path: Path) -> None:
     """docs/training.md shows every setting with its default."""
     import dataclasses
 
-    from pen_mobile.learning.config import LearningConfig
+    from pen_mobile.training.config import LearningConfig
 
     block = re.search(r"```toml\n(.*?)```", (REPOSITORY / "docs/training.md").read_text(encoding="utf-8"), re.DOTALL)
     assert block is not None

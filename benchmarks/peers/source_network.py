@@ -8,8 +8,8 @@ import numpy as np
 from safetensors.torch import load_file
 from torch import nn
 
-from pen_mobile.bundle.simplify import fold_batch_norm
-from pen_mobile.network.backbone import Backbone
+from pen_mobile.bundle.programs.simplify import fold_batch_norm
+from pen_mobile.models.backbone import Backbone
 
 
 def network(folder: Path) -> tuple[nn.Module, int]:

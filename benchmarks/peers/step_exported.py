@@ -10,9 +10,9 @@ import torch
 from executorch.extension.pybindings import portable_lib
 from step_worker import EXPERTS, LAMBDA_1, Samples, Step, Wanted, initial_parameters, serve
 
-from pen_mobile.bundle.head_program import TrainProgram
-from pen_mobile.bundle.lowering import lower
-from pen_mobile.network.optimizers import OPTIMIZERS, OptimizerName
+from pen_mobile.bundle.programs.head import TrainProgram
+from pen_mobile.bundle.programs.lowering import lower
+from pen_mobile.models.optimizers import OPTIMIZERS, OptimizerName
 
 COPIED, HANDED_OVER = "state copied", "state handed over"
 _SMALLER = 0.01  # than the default learning rate: hundreds of steps on noise must not diverge

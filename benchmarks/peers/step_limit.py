@@ -11,7 +11,7 @@ from executorch.extension.pybindings import portable_lib
 from step_worker import BEYOND_CACHE, EXPERTS, Samples, Step, Wanted, serve
 from torch import Tensor, nn
 
-from pen_mobile.bundle.lowering import lower
+from pen_mobile.bundle.programs.lowering import lower
 
 WIDTH, STATE_TENSORS = 3 * EXPERTS, 3  # rows of the packed head; parameters and Adadelta's two averages
 

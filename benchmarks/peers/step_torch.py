@@ -6,9 +6,9 @@ import torch
 from step_worker import EXPERTS, LAMBDA_1, Samples, Step, Wanted, initial_parameters, serve
 from torch import Tensor, nn
 
-from pen_mobile.network.heads import ExpertHead, HeadOutput
-from pen_mobile.network.losses import adaptation_loss
-from pen_mobile.network.optimizers import OPTIMIZERS, make_optimizer
+from pen_mobile.models.heads import ExpertHead, HeadOutput
+from pen_mobile.models.losses import adaptation_loss
+from pen_mobile.models.optimizers import OPTIMIZERS, make_optimizer
 
 _SMALLER = 0.01
 

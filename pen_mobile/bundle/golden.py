@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pen_mobile.files import new_folder, refuse_existing, write_json
+from pen_mobile.utils.files import new_folder, refuse_existing, write_json
 
 Floats = NDArray[np.float32]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pen_mobile.bundle.golden import Golden
-from pen_mobile.contract.folder import BundleFolder
+from pen_mobile.contract.bundle_folder import BundleFolder
 from pen_mobile.contract.manifest import Manifest
 from pen_mobile.errors import BundleError, one_line
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pen_mobile.bundle.recipe import QuantizationRecipe
 from pen_mobile.contract.manifest import CropPart, QuantizationPart
-from pen_mobile.learning.run import Run
+from pen_mobile.training.run_folder import Run
 
 
 def backbone_identity(weights: str, crop: CropPart, numbers: dict[str, Any]) -> str:

@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from pen_mobile.contract.manifest import AdaptationPart, OptimizerName
 from pen_mobile.errors import BadInput
-from pen_mobile.resources import contract_folder
-from pen_mobile.toml import read_toml
+from pen_mobile.utils.resources import contract_folder
+from pen_mobile.utils.toml import read_toml
 
 Backend = Literal["xnnpack", "vulkan"]
 

@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 
 from pen_mobile.bundle.golden import RIDGE_LOOSENESS, Golden
 from pen_mobile.bundle.golden_check import read_golden
-from pen_mobile.bundle.operators import operators_outside
+from pen_mobile.bundle.programs.operators import operators_outside
 from pen_mobile.bundle.verification import Check, Verification
-from pen_mobile.contract.folder import BundleFolder
+from pen_mobile.contract.bundle_folder import BundleFolder
 from pen_mobile.contract.head_state import fresh_state
 from pen_mobile.contract.manifest import BackbonePart, QuantizationPart, TrainPart
 from pen_mobile.metrics import agreement
 from pen_mobile.phone.executorch_runtime import executorch_runtime
 from pen_mobile.phone.runtime import BundleRuntime
-from pen_mobile.provenance import core_count
+from pen_mobile.utils.provenance import core_count
 
 Floats = NDArray[np.float32]
 
@@ -30,7 +30,7 @@ _DELEGATES = {"xnnpack": "XnnpackBackend", "vulkan": "VulkanBackend"}
 def verify_bundle(bundle: BundleFolder) -> Verification:
     """Run the bundle's golden vectors through its programs: ExecuTorch's in its runtime, Core ML's evaluated."""
     if bundle.manifest.runtime == "coreml":
-        from pen_mobile.bundle.mil_runtime import SCOPE, MilRuntime
+        from pen_mobile.bundle.coreml.mil_runtime import SCOPE, MilRuntime
 
         evaluated = MilRuntime(bundle)
         stored = Check("stored weights", float(len(evaluated.changed)), 0.0)

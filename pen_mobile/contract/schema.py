@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from pen_mobile.contract.manifest import SCHEMA_VERSION, Manifest
-from pen_mobile.files import to_json
-from pen_mobile.resources import contract_folder
+from pen_mobile.utils.files import to_json
+from pen_mobile.utils.resources import contract_folder
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pen_mobile.data.adaptation_splits import target_split
+from pen_mobile.data.table import Rows, SubjectTable
 from pen_mobile.metrics import Agreement, agreement
+from pen_mobile.phone.adaptation.adapt import Adaptation
 from pen_mobile.phone.phone import Phone
-from pen_mobile.phone.session import Adaptation
-from pen_mobile.progress import SILENT, Progress
-from pen_mobile.subjects.table import Rows, SubjectTable
-from pen_mobile.subjects.target_splits import target_split
+from pen_mobile.utils.progress import SILENT, Progress
 
 Floats = NDArray[np.float32]
 

@@ -11,17 +11,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pen_mobile.contract.folder import open_bundle
+from pen_mobile.contract.bundle_folder import open_bundle
+from pen_mobile.data.detectors.choice import open_detector
+from pen_mobile.data.faces import CropRecipe, Face, FaceDetector, crop_face
+from pen_mobile.data.images import Image, read_image, resize
 from pen_mobile.errors import BadInput
-from pen_mobile.phone.adaptation.ways import check_strategy
-from pen_mobile.phone.retention import Retention
+from pen_mobile.phone.adaptation.adapt import Adaptation, adapt
+from pen_mobile.phone.adaptation.strategies import check_strategy
 from pen_mobile.phone.runtime import BundleRuntime
-from pen_mobile.phone.session import Adaptation, adapt
-from pen_mobile.phone.store import IN_MEMORY, HeadInUse, Overtaken, PersonalStore
-from pen_mobile.phone.vault import OnOtherBackbone, StoreStatus
-from pen_mobile.subjects.detectors.choice import open_detector
-from pen_mobile.subjects.faces import CropRecipe, Face, FaceDetector, crop_face
-from pen_mobile.subjects.frames import Image, read_image, resize
+from pen_mobile.phone.store.personal_store import IN_MEMORY, ActiveHead, ConcurrentUpdateError, PersonalStore
+from pen_mobile.phone.store.retention import Retention
+from pen_mobile.phone.store.vault import OnOtherBackbone, StoreStatus
 
 Floats = NDArray[np.float32]
 
@@ -224,7 +224,7 @@ class Phone:
             else:
                 self.store.accept(parameters, result.as_json(), plan.strategy, started_from)
                 self._parameters = parameters
-        except Overtaken as overtaken:
+        except ConcurrentUpdateError as overtaken:
             self._take_head_in_use()
             return replace(result, accepted=False, reason=str(overtaken))
         return result
@@ -252,8 +252,8 @@ class Phone:
         """Return every adaptation, accepted or not, and why."""
         return self.store.history()
 
-    def _take_head_in_use(self) -> HeadInUse:
-        head, parameters = self.store.head_in_use()
+    def _take_head_in_use(self) -> ActiveHead:
+        head, parameters = self.store.active_head()
         self._parameters = self.runtime.initial_parameters() if parameters is None else parameters
         return head
 

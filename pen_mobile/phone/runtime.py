@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pen_mobile.contract.folder import BundleFolder
+from pen_mobile.contract.bundle_folder import BundleFolder
 from pen_mobile.contract.head_state import State
 from pen_mobile.contract.method_shapes import (
     MethodShapes,

@@ -14,16 +14,16 @@ from pen_mobile.bundle.export import export_bundle
 from pen_mobile.bundle.golden import Golden
 from pen_mobile.bundle.recipe import Recipe, load_recipe, recipe_names
 from pen_mobile.bundle.verify import verify_bundle
-from pen_mobile.contract.folder import open_bundle, seal
+from pen_mobile.contract.bundle_folder import open_bundle, seal
 from pen_mobile.contract.manifest import FilePart
+from pen_mobile.data.table import SubjectTable
 from pen_mobile.errors import BadInput, PenMobileError
-from pen_mobile.files import sha256_of_file
-from pen_mobile.learning.config import LearningConfig
-from pen_mobile.learning.features import extract_features
-from pen_mobile.learning.run import Run
-from pen_mobile.learning.source import learn_source
 from pen_mobile.phone.runtime import BundleRuntime
-from pen_mobile.subjects.table import SubjectTable
+from pen_mobile.training.config import LearningConfig
+from pen_mobile.training.features import extract_features
+from pen_mobile.training.run_folder import Run
+from pen_mobile.training.source_training import learn_source
+from pen_mobile.utils.files import sha256_of_file
 
 
 def test_exported_equals_eager(bundle_folder: Path, run_folder: Path, people: SubjectTable) -> None:
@@ -135,7 +135,7 @@ def test_recipe_errors_name_file_and_key(tmp_path: Path) -> None:
 
 
 def _recipe_file() -> Path:
-    from pen_mobile.resources import contract_folder
+    from pen_mobile.utils.resources import contract_folder
 
     return contract_folder() / "android-fp32.toml"
 

@@ -9,9 +9,9 @@ import pytest
 
 from pen_mobile.bundle.identity import backbone_identity, int8_numbers
 from pen_mobile.bundle.recipe import load_recipe
-from pen_mobile.contract.folder import open_bundle
+from pen_mobile.contract.bundle_folder import open_bundle
 from pen_mobile.contract.manifest import CropPart, QuantizationPart, QuantizationTrial
-from pen_mobile.learning.run import Run
+from pen_mobile.training.run_folder import Run
 
 CROP = CropPart(detector="lbp-frontal", margin=3.0, eye_height=0.4, size=32)
 FLOAT = {"format": "fp32"}

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 
 from pen_mobile.bundle.golden import Golden
+from pen_mobile.bundle.golden_reference import head_answers
 from pen_mobile.bundle.recipe import HeadRecipe, load_recipe
-from pen_mobile.bundle.reference import head_answers
-from pen_mobile.network.heads import ExpertHead
+from pen_mobile.models.heads import ExpertHead
 
 FOLDER = Path(__file__).parent.parent.parent / "export" / "golden"
 FEATURES, EXPERTS, EXAMPLES, BATCH = 6, 3, 16, 4

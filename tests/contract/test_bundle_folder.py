@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from pen_mobile.contract.folder import MANIFEST, SEAL, open_bundle
+from pen_mobile.contract.bundle_folder import MANIFEST, SEAL, open_bundle
 from pen_mobile.errors import BundleError
-from pen_mobile.files import sha256_of_file
+from pen_mobile.utils.files import sha256_of_file
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ import pytest
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from pen_mobile.contract.folder import MANIFEST
+from pen_mobile.contract.bundle_folder import MANIFEST
 from pen_mobile.contract.schema import manifest_schema, schema_file
-from pen_mobile.files import to_json
+from pen_mobile.utils.files import to_json
 
 
 def test_the_schema_is_that_of_the_manifest() -> None:

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from pen_mobile.contract.archive import pack_folder
-from pen_mobile.contract.folder import MANIFEST, SIGNATURE, open_bundle, sign_bundle
+from pen_mobile.contract.bundle_folder import MANIFEST, SIGNATURE, open_bundle, sign_bundle
 from pen_mobile.contract.signature import is_signed_by, read_private_key, read_public_key, sign
 from pen_mobile.errors import BadInput, BundleError
 

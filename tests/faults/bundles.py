@@ -14,12 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from pen_mobile.bundle.mlpackage import unpack_archive
+from pen_mobile.bundle.coreml.mlpackage import unpack_archive
 from pen_mobile.bundle.verify import verify_bundle
 from pen_mobile.contract.archive import pack, pack_folder
-from pen_mobile.contract.folder import MANIFEST, SEAL, open_bundle
+from pen_mobile.contract.bundle_folder import MANIFEST, SEAL, open_bundle
 from pen_mobile.errors import BundleError
-from pen_mobile.files import sha256_of_file
+from pen_mobile.utils.files import sha256_of_file
 from tests.faults.forks import Ended, Forks
 from tests.faults.mutants import mutated_bytes, mutated_json
 from tests.faults.trials import Trials

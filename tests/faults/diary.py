@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from pen_mobile.phone.retention import Retention
-from pen_mobile.phone.vault import Owner, Vault
+from pen_mobile.phone.store.retention import Retention
+from pen_mobile.phone.store.vault import Owner, Vault
 
 SIZE = 256
 STATE_BYTES = 20_000
@@ -64,9 +64,9 @@ def perform(vault: Vault, n: int, clock: Clock) -> None:
     """Do operation n for real."""
     clock.now, kind = n, kind_of(n)
     if kind == "accept":
-        vault.accept(state_blob(n), {"n": n}, started_from=vault.head_in_use())
+        vault.accept(state_blob(n), {"n": n}, started_from=vault.active_head())
     elif kind == "reject":
-        vault.reject({"n": n}, started_from=vault.head_in_use())
+        vault.reject({"n": n}, started_from=vault.active_head())
     elif kind == "rollback":
         vault.rollback()
     elif kind == "reset":

@@ -81,9 +81,9 @@ def main() -> None:
     import executorch.extension.pybindings.portable_lib
     import executorch.runtime  # noqa: F401
 
+    import pen_mobile.bundle.coreml.mil_runtime
     import pen_mobile.bundle.export
-    import pen_mobile.bundle.kept
-    import pen_mobile.bundle.mil_runtime
+    import pen_mobile.bundle.export_cache
     import pen_mobile.bundle.recipe
     import pen_mobile.bundle.verify  # noqa: F401
 
@@ -125,7 +125,7 @@ def _do(job: list[str], writing: int) -> None:
 
 def _verify(bundle: str) -> str:
     from pen_mobile.bundle.verify import verify_bundle
-    from pen_mobile.contract.folder import open_bundle
+    from pen_mobile.contract.bundle_folder import open_bundle
 
     return "same" if verify_bundle(open_bundle(Path(bundle))).passed else "differs"
 
@@ -133,7 +133,7 @@ def _verify(bundle: str) -> str:
 def _export(run: str, out: str, before: str = "") -> str:
     from pen_mobile.bundle.export import export_bundle
     from pen_mobile.bundle.recipe import load_recipe
-    from pen_mobile.learning.run import Run
+    from pen_mobile.training.run_folder import Run
 
     counting = _count(out, before)
     export_bundle(Run.open(Path(run)), load_recipe("android-fp32"), Path(out))
@@ -141,7 +141,7 @@ def _export(run: str, out: str, before: str = "") -> str:
 
 
 def _copy(run: str, out: str, before: str = "") -> str:
-    from pen_mobile.bundle.kept import export_again
+    from pen_mobile.bundle.export_cache import export_again
     from pen_mobile.bundle.recipe import load_recipe
 
     counting = _count(out, before)

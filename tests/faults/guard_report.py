@@ -23,15 +23,15 @@ from numpy.typing import NDArray
 
 from pen_mobile.bundle.export import export_bundle
 from pen_mobile.bundle.recipe import load_recipe
-from pen_mobile.contract.folder import open_bundle
+from pen_mobile.contract.bundle_folder import open_bundle
+from pen_mobile.data.table import SubjectTable
 from pen_mobile.errors import BadInput
-from pen_mobile.learning.config import LearningConfig
-from pen_mobile.learning.run import Run
-from pen_mobile.learning.source import learn_source
 from pen_mobile.phone.phone import Phone
 from pen_mobile.phone.runtime import BundleRuntime
-from pen_mobile.phone.store import IN_MEMORY, PersonalStore
-from pen_mobile.subjects.table import SubjectTable
+from pen_mobile.phone.store.personal_store import IN_MEMORY, PersonalStore
+from pen_mobile.training.config import LearningConfig
+from pen_mobile.training.run_folder import Run
+from pen_mobile.training.source_training import learn_source
 
 REPOSITORY = Path(__file__).parent.parent.parent
 STRATEGIES = ("adadelta", "sgd", "adam", "offset", "ridge", "auto")

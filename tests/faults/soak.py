@@ -25,11 +25,11 @@ import numpy as np
 
 from pen_mobile.bundle.export import export_bundle
 from pen_mobile.bundle.recipe import load_recipe
-from pen_mobile.learning.config import LearningConfig
-from pen_mobile.learning.run import Run
-from pen_mobile.learning.source import learn_source
+from pen_mobile.data.load import load_table
 from pen_mobile.phone.phone import Phone
-from pen_mobile.subjects.load import load_table
+from pen_mobile.training.config import LearningConfig
+from pen_mobile.training.run_folder import Run
+from pen_mobile.training.source_training import learn_source
 
 LABELS = 40
 Result = TypeVar("Result")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pen_mobile.contract.folder import open_bundle, sign_bundle
+from pen_mobile.contract.bundle_folder import open_bundle, sign_bundle
 from pen_mobile.contract.signature import read_private_key
 from pen_mobile.errors import BundleError
 from pen_mobile.phone.runtime import BundleRuntime

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pen_mobile.phone.vault import Vault
+from pen_mobile.phone.store.vault import Vault
 from tests.faults.trainer import LABELS, give_labels, open_phone
 from tests.faults.trials import REPOSITORY
 

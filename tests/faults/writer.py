@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from pen_mobile.errors import BadInput
-from pen_mobile.phone.vault import Vault
+from pen_mobile.phone.store.vault import Vault
 from tests.faults.diary import Clock, open_vault, perform
 
 

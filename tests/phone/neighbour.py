@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from pen_mobile.errors import BadInput
-from pen_mobile.phone.vault import HeadInUse, Owner, Vault
+from pen_mobile.phone.store.vault import ActiveHead, Owner, Vault
 
 OWNER = Owner("b" * 64, 8, 400)
 
@@ -29,10 +29,10 @@ class Neighbour:
 
     def __init__(self, vault: Vault) -> None:
         self.vault = vault
-        self.started_from = HeadInUse(0, None)
+        self.started_from = ActiveHead(0, None)
 
     def start(self) -> object:
-        self.started_from = self.vault.head_in_use()
+        self.started_from = self.vault.active_head()
         return self.started_from.version
 
     def accept(self, value: str) -> object:

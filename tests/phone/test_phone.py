@@ -11,11 +11,11 @@ import pytest
 from skimage import data
 
 import pen_mobile
+from pen_mobile.data.table import SubjectTable
 from pen_mobile.errors import BadInput
-from pen_mobile.files import sha256_of_file
-from pen_mobile.phone.gallery import predict_images
+from pen_mobile.phone.image_inference import predict_images
 from pen_mobile.phone.phone import Phone
-from pen_mobile.subjects.table import SubjectTable
+from pen_mobile.utils.files import sha256_of_file
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_going_back_and_starting_over(bundle_folder: Path, people: SubjectTable,
         shipped = phone.parameters.copy()
         assert phone.adapt(frames, affect.tolist(), aligned=True).accepted
         first = phone.parameters.copy()
-        phone.store.accept(shipped * 2, {"reason": "made up"}, "adadelta", phone.store.head_in_use()[0])
+        phone.store.accept(shipped * 2, {"reason": "made up"}, "adadelta", phone.store.active_head()[0])
         assert phone.rollback() == 1
         np.testing.assert_array_equal(phone.parameters, first)
         assert phone.status().active_version == 1

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pen_mobile.phone.samples import Samples
+from pen_mobile.phone.store.samples import Samples
 
 Rows = NDArray[np.intp]
 

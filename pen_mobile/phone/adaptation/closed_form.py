@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pen_mobile.phone.adaptation.blocks import Blocks, Rows, spread
 from pen_mobile.phone.adaptation.holdout import cross_validation
 from pen_mobile.phone.runtime import BundleRuntime
-from pen_mobile.phone.samples import Samples
+from pen_mobile.phone.store.samples import Samples
 
 Floats = NDArray[np.float32]
 Squares = NDArray[np.float64]

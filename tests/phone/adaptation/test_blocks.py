@@ -6,7 +6,7 @@ import numpy as np
 
 from pen_mobile.phone.adaptation.blocks import GAP_S, blocks_of
 from pen_mobile.phone.adaptation.holdout import cross_validation, hold_out
-from pen_mobile.phone.samples import Samples
+from pen_mobile.phone.store.samples import Samples
 
 
 def samples_at(times: list[float] | np.ndarray, affect: np.ndarray | None = None) -> Samples:

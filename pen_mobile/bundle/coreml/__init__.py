@@ -1,0 +1,1 @@
+"""Core ML packages: conversion, and evaluation of the saved programs without Apple hardware."""

@@ -1,0 +1,89 @@
+"""A Core ML bundle's programs where there is no Core ML: evaluated operation by operation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from pen_mobile.bundle.coreml.mil_evaluation import MilProgram, weights_digest
+from pen_mobile.bundle.coreml.mlpackage import unpacked
+from pen_mobile.contract.bundle_folder import BundleFolder
+from pen_mobile.contract.manifest import BackbonePart, PredictPart, RidgePart, TrainPart
+from pen_mobile.contract.method_shapes import (
+    MethodShapes,
+    backbone_shapes,
+    predict_shapes,
+    ridge_shapes,
+    train_shapes,
+)
+from pen_mobile.errors import BadInput, BundleError
+from pen_mobile.phone.runtime import BundleRuntime, Floats, Method, Programs
+
+SCOPE = (
+    "the Core ML programs as written, each MIL operation evaluated here; Apple's runtime was not run "
+    "(export/check_coreml.py does that on a Mac)"
+)
+
+
+class MilRuntime(BundleRuntime):
+    """The same methods as on a phone, for proof, not for speed.
+
+    Attributes:
+        changed: methods whose stored weights are not the converted ones.
+    """
+
+    def __init__(self, bundle: BundleFolder) -> None:
+        """Read the bundle's packages.
+
+        Raises:
+            BundleError: an archive holds no such package, or one whose program is broken or not the manifest's.
+        """
+        self.changed: list[str] = []
+        super().__init__(bundle)
+
+    def _load(self, threads: int) -> Programs:
+        head, backbone = self.bundle.manifest.head, self.bundle.manifest.backbone
+        with unpacked(self.bundle.file(head.file)) as folder:
+            predict = self._method(folder, head.predict, predict_shapes(head))
+            train: dict[str, Method] = {
+                part.optimizer: self._method(folder, part, train_shapes(head, part)) for part in head.train
+            }
+            ridge = None if head.ridge is None else self._method(folder, head.ridge, ridge_shapes(head, head.ridge))
+        if backbone is None:
+            return Programs(predict, train, ridge, None)
+        with unpacked(self.bundle.file(backbone.file)) as folder:
+            return Programs(predict, train, ridge, self._method(folder, backbone, backbone_shapes(backbone)))
+
+    def _method(
+        self, folder: Path, part: PredictPart | TrainPart | RidgePart | BackbonePart, shapes: MethodShapes
+    ) -> Callable[..., Sequence[Floats]]:
+        """Return a package's program as a function of arrays in the manifest's order."""
+        package, names = folder / f"{part.method}.mlpackage", part.coreml
+        if not package.is_dir():
+            raise BundleError(f"{self.bundle.origin}: {package.name} is in none of its archives; export it again")
+        assert names is not None  # the manifest's validator saw to it
+        with self._in_this_bundle():
+            program = MilProgram(package)
+        if weights_digest(program.weights) != names.weights:
+            self.changed.append(part.method)
+        expected = dict(zip(names.inputs, shapes.inputs, strict=False))
+        if program.inputs != expected or not len(names.inputs) == len(expected) == len(shapes.inputs):
+            raise BundleError(f"{self.bundle.origin}: {package.name} takes other inputs than the manifest says")
+
+        def call(*arrays: Floats) -> Sequence[Floats]:
+            with self._in_this_bundle():
+                found = program(dict(zip(names.inputs, arrays, strict=True)))
+            outputs = [found[name] for name in names.outputs if name in found]
+            if [output.shape for output in outputs] != shapes.outputs:
+                raise BundleError(f"{self.bundle.origin}: {package.name} gives other outputs than the manifest says")
+            return outputs
+
+        return call
+
+    @contextmanager
+    def _in_this_bundle(self) -> Iterator[None]:
+        try:
+            yield
+        except BadInput as error:
+            raise BundleError(f"{self.bundle.origin}: {error}") from None

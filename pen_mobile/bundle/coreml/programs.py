@@ -1,0 +1,212 @@
+"""From torch modules to Core ML programs (mlprogram, iOS 17 and later).
+
+The backbone takes an image and normalises inside. The head's ``predict`` and ``train`` are the same torch
+programs that ExecuTorch gets, so training is an ordinary prediction to Core ML, state in and state out,
+and runs wherever Core ML does; ``MLUpdateTask`` knows neither these losses nor these optimizers.
+
+The head computes in float32 whatever the backbone does: Adadelta's eps of 1e-7 is near the smallest float16,
+and its slots would be off by 40 % (https://apple.github.io/coremltools/docs-guides/source/typed-execution.html).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pen_mobile.bundle.coreml.lean_coremltools import coremltools
+from pen_mobile.bundle.coreml.mil_evaluation import Arrays, constants
+from pen_mobile.bundle.coreml.mlpackage import Package
+from pen_mobile.bundle.programs.head import PredictProgram, TrainProgram
+from pen_mobile.bundle.programs.head_methods import HeadProgram
+from pen_mobile.bundle.programs.ridge import LOOSENESS, RidgeProgram
+from pen_mobile.errors import PenMobileError
+from pen_mobile.models.backbone import Backbone
+
+Weights = Literal["fp32", "fp16", "int8", "palettized-4"]
+"""How a backbone's weights are stored; all but ``fp32`` compute in float16."""
+
+FRAME, FEATURE = "frame", "feature"
+_SUFFIX = "_new"  # Core ML does not allow an output the name of an input
+
+
+@dataclass(frozen=True)
+class About:
+    """What a package says about itself in Xcode.
+
+    Attributes:
+        author, licence: of the model; free text.
+        version: of the toolkit that made it.
+    """
+
+    author: str
+    licence: str
+    version: str
+
+
+@dataclass(frozen=True)
+class Port:
+    """One input or output: its name and what it holds, units included."""
+
+    name: str
+    holds: str
+
+
+@dataclass(frozen=True)
+class CoreMLModel:
+    """A converted program.
+
+    Attributes:
+        package: what is saved.
+        weights: the numbers of the program as it was converted, to compare with what was saved.
+        inputs, outputs: names, in the order of the torch program's.
+    """
+
+    package: Package
+    weights: Arrays
+    inputs: list[str]
+    outputs: list[str]
+
+
+def convert_backbone(backbone: Backbone, weights: Weights, about: About) -> CoreMLModel:
+    """Convert a backbone to ``frame (RGB image) -> feature [1, D_z]``, normalisation inside.
+
+    Raises:
+        PenMobileError: coremltools cannot convert this network.
+    """
+    ct = coremltools()
+    size = backbone.input_size
+    shape = (1, 3, size, size)
+    image = ct.ImageType(name=FRAME, shape=shape, color_layout=ct.colorlayout.RGB)
+    converted = _translate(backbone.eval(), (torch.zeros(shape),), [image], [FEATURE], half=weights != "fp32")
+    inputs = [Port(FRAME, f"Face crop, {size} x {size} pixels, RGB, 0 to 255; normalised inside.")]
+    outputs = [Port(FEATURE, f"Feature z, float32 [1, {backbone.feature_size}].")]
+    purpose = f"{backbone.name}: a face becomes a feature; weights stored as {weights}."
+    return _finish(_compress(converted, weights), purpose, inputs, outputs, about)
+
+
+def convert_head(program: HeadProgram, about: About) -> CoreMLModel:
+    """Convert one of the head's methods, in float32, with the inputs and outputs of the torch program."""
+    if isinstance(program, PredictProgram):
+        return _convert_predict(program, about)
+    if isinstance(program, TrainProgram):
+        return _convert_train(program, about)
+    return _convert_ridge(program, about)
+
+
+def _convert_predict(program: PredictProgram, about: About) -> CoreMLModel:
+    inputs = [_parameters(program), Port("z", f"Features, float32 [1, {program.batch}, {program.feature_size}].")]
+    outputs = [
+        Port("affect", "Valence, then arousal, of each feature, each from -1 to 1."),
+        Port("gate", "Weight of each expert for each feature; they sum to 1."),
+    ]
+    purpose = "The head: features become valence and arousal (predict). Parameters are an input."
+    return _convert(program, purpose, inputs, outputs, about)
+
+
+def _convert_train(program: TrainProgram, about: About) -> CoreMLModel:
+    k, b = program.steps, program.batch
+    slots = [Port(name, "Optimizer slot of the state; starts at zero.") for name in list(program.state_shapes())[1:]]
+    state = [_parameters(program), *slots]
+    inputs = [
+        *state,
+        Port("z", f"Features of {k} steps with {b} samples each, float32 [{k}, {b}, {program.feature_size}]."),
+        Port("y", "Labels: valence, then arousal, each from -1 to 1."),
+        Port("weight", "Share of each sample; 0 pads a short batch, at least one of every step is above 0."),
+        Port("hyper", f"{', '.join(program.hyper_names)}."),
+    ]
+    outputs = [
+        *(Port(port.name + _SUFFIX, f"{port.name} after the steps.") for port in state),
+        Port("loss", "Loss before each step."),
+    ]
+    purpose = f"The head: {k} training step(s) with {program.optimizer_name} on the phone, state in and state out."
+    return _convert(program, purpose, inputs, outputs, about)
+
+
+def _convert_ridge(program: RidgeProgram, about: About) -> CoreMLModel:
+    n = program.labels
+    inputs = [
+        _parameters(program),
+        Port("z", f"Features, float32 [1, {n}, {program.feature_size}]."),
+        Port("y", "Labels: valence, then arousal, each from -1 to 1."),
+        Port("weight", "Share of each sample; 0 pads."),
+        Port("looseness", f"How far experts may move, 0 to {LOOSENESS[-1]:g}; 0 moves everybody's offset alone."),
+    ]
+    outputs = [Port("parameters" + _SUFFIX, "parameters fitted to the labels.")]
+    purpose = f"The head: fitted to at most {n} labels in closed form (ridge)."
+    return _convert(program, purpose, inputs, outputs, about)
+
+
+def _parameters(program: HeadProgram) -> Port:
+    shape = [1, 3 * program.expert_count, program.feature_size + 1]
+    return Port("parameters", f"Gate rows, then valence and arousal of every expert; bias last; float32 {shape}.")
+
+
+def _convert(
+    program: HeadProgram, purpose: str, inputs: Sequence[Port], outputs: Sequence[Port], about: About
+) -> CoreMLModel:
+    ct = coremltools()
+    examples = program.example_inputs()
+    arrays = [ct.TensorType(name=port.name, shape=x.shape) for port, x in zip(inputs, examples, strict=True)]
+    converted = _translate(program.eval(), examples, arrays, [port.name for port in outputs], half=False)
+    return _finish(converted, purpose, inputs, outputs, about)
+
+
+def _translate(
+    module: nn.Module, examples: tuple[Tensor, ...], inputs: list[Any], outputs: list[str], half: bool
+) -> Any:
+    ct = coremltools()
+    precision = ct.precision.FLOAT16 if half else ct.precision.FLOAT32
+    try:
+        with torch.no_grad():
+            exported = torch.export.export(module, examples, strict=False).run_decompositions({})
+        return ct.convert(
+            exported,
+            inputs=inputs,
+            outputs=[ct.TensorType(name=name, dtype=np.float32) for name in outputs],
+            convert_to="mlprogram",
+            minimum_deployment_target=ct.target.iOS17,
+            compute_precision=precision,
+            skip_model_load=True,
+        )
+    except Exception as error:  # noqa: BLE001  a converter fails in as many ways as networks are written
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise PenMobileError(f"coremltools cannot convert {type(module).__name__}: {reason}") from None
+
+
+def _compress(model: Any, weights: Weights) -> Any:
+    """Replace large weights by int8 codes (symmetric, per channel) or by 16 values a tensor (k-means)."""
+    from coremltools.optimize import coreml as optimize
+
+    if weights == "int8":
+        quantizer = optimize.OpLinearQuantizerConfig(mode="linear_symmetric", dtype="int8")
+        return optimize.linear_quantize_weights(model, optimize.OptimizationConfig(global_config=quantizer))
+    if weights == "palettized-4":
+        palettizer = optimize.OpPalettizerConfig(mode="kmeans", nbits=4)
+        return optimize.palettize_weights(model, optimize.OptimizationConfig(global_config=palettizer))
+    return model
+
+
+def _finish(model: Any, purpose: str, inputs: Sequence[Port], outputs: Sequence[Port], about: About) -> CoreMLModel:
+    specification = model.get_spec()
+    _describe(specification.description, purpose, inputs, outputs, about)
+    blob = Path(model.weights_dir) / "weight.bin"
+    package = Package(specification.SerializeToString(deterministic=True), blob.read_bytes() if blob.is_file() else b"")
+    numbers = constants(model._mil_program.functions["main"])
+    return CoreMLModel(package, numbers, [port.name for port in inputs], [port.name for port in outputs])
+
+
+def _describe(description: Any, purpose: str, inputs: Sequence[Port], outputs: Sequence[Port], about: About) -> None:
+    metadata = description.metadata
+    metadata.shortDescription, metadata.author, metadata.license = purpose, about.author, about.licence
+    metadata.versionString = about.version
+    # The only thing in a package that would differ from day to day.
+    metadata.userDefined.pop("com.github.apple.coremltools.conversion_date", None)
+    texts = {port.name: port.holds for port in (*inputs, *outputs)}
+    for feature in (*description.input, *description.output):
+        feature.shortDescription = texts[feature.name]

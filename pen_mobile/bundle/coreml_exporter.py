@@ -1,0 +1,101 @@
+"""Export for Core ML: the same run, golden vectors and proof as for ExecuTorch, other programs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from pen_mobile.bundle.coreml.mil_evaluation import different_weights, stored_weights, weights_digest
+from pen_mobile.bundle.coreml.mlpackage import unpacked, write_archive
+from pen_mobile.bundle.coreml.programs import About, CoreMLModel, Weights, convert_backbone, convert_head
+from pen_mobile.bundle.exporter import Exporter
+from pen_mobile.bundle.recipe import Recipe
+from pen_mobile.contract.manifest import Manifest, Precision
+from pen_mobile.errors import PenMobileError
+from pen_mobile.training.run_folder import Run, TrainedBackbone
+from pen_mobile.utils.progress import Task
+
+
+class CoreMLExporter(Exporter):
+    """Writes packages in archives instead of ExecuTorch programs."""
+
+    backbone_file, backbone_method = "backbone.mlpackage.zip", "backbone"
+    head_file = "head.mlpackage.zip"
+
+    def __init__(self, run: Run, recipe: Recipe, task: Task) -> None:
+        super().__init__(run, recipe, task)
+        self.parts: dict[str, dict[str, Any]] = {}
+
+    def _write_backbone(self, path: Path, backbone: TrainedBackbone) -> None:
+        def convert() -> dict[str, CoreMLModel]:
+            return {self.backbone_method: convert_backbone(backbone.network(), self._weights, self._about)}
+
+        self._write(path, {"coreml backbone": self._digest, "weights": self._weights}, convert)
+
+    def _write_head(self, path: Path) -> None:
+        def convert() -> dict[str, CoreMLModel]:
+            return {name: convert_head(program, self._about) for name, program in self.methods.programs().items()}
+
+        self._write(path, {"coreml head": self.methods.facts()}, convert)
+
+    def _write(self, path: Path, key: dict[str, Any], convert: Callable[[], dict[str, CoreMLModel]]) -> None:
+        """Write the archive that an earlier export made for ``key``, or make and keep it."""
+        key |= {"about": asdict(self._about)}
+        kept = self.cache.get_file(key)
+        if kept is None:
+            models = convert()
+            write_archive(path, {name: model.package for name, model in models.items()})
+            with unpacked(path) as folder:
+                for name, model in models.items():
+                    insist_on_weights(folder / f"{name}.mlpackage", model)
+            kept = path.read_bytes(), {name: _part(model) for name, model in models.items()}
+            self.cache.put_file(key, *kept)
+        else:
+            path.write_bytes(kept[0])
+        self.parts |= kept[1]
+
+    def _manifest(self, folder: Path) -> Manifest:
+        values = super()._manifest(folder).model_dump()
+        values |= {"runtime": "coreml"}
+        head = values["head"]
+        for program in (values["backbone"], head["predict"], *head["train"], head["ridge"]):
+            if program is not None:
+                program["coreml"] = self.parts[program["method"]]
+        return Manifest.model_validate(values)
+
+    @property
+    def _precision(self) -> Precision:
+        return self._weights
+
+    @property
+    def _weights(self) -> Weights:
+        assert self.recipe.coreml is not None
+        return self.recipe.coreml.weights
+
+    @property
+    def _about(self) -> About:
+        assert self.recipe.coreml is not None
+        return About(
+            self.recipe.coreml.author, self.recipe.coreml.licence, f"PEN Mobile {metadata.version('pen-mobile')}"
+        )
+
+
+def insist_on_weights(package: Path, model: CoreMLModel) -> None:
+    """Compare a saved package's numbers with the converted ones, bit by bit: outputs would not show a small loss.
+
+    Raises:
+        PenMobileError: one differs.
+    """
+    changed = different_weights(stored_weights(package), model.weights)
+    if changed:
+        raise PenMobileError(
+            f"{package.name}: {len(changed)} of {len(model.weights)} stored weights are not the converted ones, "
+            f"{changed[0]} first; nothing was exported"
+        )
+
+
+def _part(model: CoreMLModel) -> dict[str, Any]:
+    return {"inputs": model.inputs, "outputs": model.outputs, "weights": weights_digest(model.weights)}

@@ -1,0 +1,247 @@
+"""The steps of one export to ExecuTorch: lower, write, describe, verify."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import asdict, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from pen_mobile.bundle.export_cache import keep_export
+from pen_mobile.bundle.export_result import Exported, sizes_of
+from pen_mobile.bundle.golden import Golden
+from pen_mobile.bundle.golden_reference import make_golden
+from pen_mobile.bundle.identity import backbone_identity, int8_numbers
+from pen_mobile.bundle.programs.head_methods import HeadMethods
+from pen_mobile.bundle.programs.lowered_cache import LoweredCache
+from pen_mobile.bundle.programs.lowering import Lowered, lower
+from pen_mobile.bundle.programs.lowering_subprocess import lower_head, lowering_in_subprocess
+from pen_mobile.bundle.programs.simplify import simplify
+from pen_mobile.bundle.recipe import Recipe
+from pen_mobile.bundle.verification import Verification
+from pen_mobile.bundle.verify import verify_bundle
+from pen_mobile.contract.bundle_folder import describe_files, open_bundle, seal, sign_bundle
+from pen_mobile.contract.manifest import (
+    BackbonePart,
+    CropPart,
+    GoldenPart,
+    Manifest,
+    Precision,
+    QuantizationPart,
+    SourcePart,
+)
+from pen_mobile.data.faces import CropRecipe
+from pen_mobile.errors import PenMobileError
+from pen_mobile.training.run_folder import Run, TrainedBackbone
+from pen_mobile.utils.progress import Task
+from pen_mobile.utils.resources import contract_folder
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+
+    from pen_mobile.bundle.quantization.int8 import Int8
+
+_PARAMETERS = "head-parameters.f32"
+_GOLDEN = "golden.safetensors"
+_STORE = "personal_store.sql"
+
+
+class Exporter:
+    """One export to ExecuTorch.
+
+    Attributes:
+        backbone_file, backbone_method, head_file: what the programs are called.
+    """
+
+    backbone_file, backbone_method = "backbone.pte", "forward"
+    head_file = "head.pte"
+
+    def __init__(self, run: Run, recipe: Recipe, task: Task) -> None:
+        self.run, self.recipe, self.task = run, recipe, task
+        self.backbone = run.trained_backbone()
+        self.seconds: dict[str, float] = {}
+        self.undelegated: dict[str, list[str]] = {}
+        self.cache = LoweredCache(run.folder / "lowered")
+        self.methods = HeadMethods(run.record.feature_size, run.record.expert_count, recipe.head)
+        self.head = run.expert_head()
+        self.int8: Int8 | None = None
+        self.data: str | None = None
+        self.sign_key: EllipticCurvePrivateKey | None = None
+
+    def export(self, folder: Path) -> Exported:
+        """Make, seal and prove a bundle in an empty folder."""
+        with self._head_aside() as wait_for_head:
+            if self.recipe.quantization is not None:
+                with self._stage("quantization"):
+                    self._quantize()
+            with self._stage("golden vectors"):
+                self._golden().write(folder / _GOLDEN)
+            if self.backbone is not None:
+                with self._stage("backbone program"):
+                    self._write_backbone(folder / self.backbone_file, self.backbone)
+            with self._stage("head programs"):
+                wait_for_head()
+                self._write_head(folder / self.head_file)
+        self.head.packed.detach().numpy().astype("<f4").tofile(folder / _PARAMETERS)
+        shutil.copyfile(contract_folder() / _STORE, folder / _STORE)
+        seal(folder, self._manifest(folder))
+        with self._stage("verification"):
+            verification = verify_bundle(open_bundle(folder))
+        self._insist(verification)
+        exported = Exported(verification, sizes_of(folder), self.seconds, self.undelegated, self._quantization)
+        keep_export(self.run.folder, self.recipe, folder, exported)
+        if self.sign_key is not None:
+            sign_bundle(folder, self.sign_key)
+        return replace(exported, bytes=sizes_of(folder))
+
+    def _head_aside(self) -> AbstractContextManager[Callable[[], object]]:
+        """Let a second process make the head's programs, where there is a backbone to make meanwhile."""
+        if self.backbone is None or self.recipe.coreml is not None:
+            return nullcontext(lambda: None)
+        return lowering_in_subprocess(self.methods, self.cache)
+
+    def _golden(self) -> Golden:
+        """Return the vectors that an earlier export of the same model made, or let the float model answer again."""
+        key = {"golden": self._model_key(), "head": self.recipe.head.model_dump()}
+        kept = self.cache.get_arrays(key)
+        if kept is not None:
+            return Golden.from_arrays(kept[0])
+        backbone = None if self.backbone is None else self.backbone.network()
+        answers = None if self.int8 is None else self.int8.golden
+        golden = make_golden(self.run, backbone, self.recipe.head, self.head, answers)
+        self.cache.put_arrays(key, golden.arrays(), {})
+        return golden
+
+    def _model_key(self) -> dict[str, Any]:
+        """Return what names the model that ships, and the number format of its backbone."""
+        return {
+            "backbone": self._digest,
+            "head": hashlib.sha256(self.head.packed.detach().numpy().tobytes()).hexdigest(),
+            "numbers": self._numbers(),
+        }
+
+    @cached_property
+    def _digest(self) -> str | None:
+        return None if self.backbone is None else self.backbone.digest()
+
+    def _quantize(self) -> None:
+        from pen_mobile.bundle.quantization.int8 import make_int8
+
+        self.int8 = make_int8(self.run, self.recipe, self.data, self.cache)
+        self.head = self.int8.head
+
+    @property
+    def _quantization(self) -> QuantizationPart | None:
+        return None if self.int8 is None else self.int8.part
+
+    @property
+    def _precision(self) -> Precision:
+        return self.recipe.precision
+
+    def _write_backbone(self, path: Path, backbone: TrainedBackbone) -> None:
+        if self.int8 is not None:
+            self._keep(path, self.int8.lowered)
+            return
+        key = {"backbone": self._digest, "backend": self.recipe.backend}
+        self._keep(path, self._lowered(key, lambda: self._lower_backbone(backbone)))
+
+    def _lower_backbone(self, backbone: TrainedBackbone) -> Lowered:
+        frame = torch.zeros(1, 3, backbone.input_size, backbone.input_size)
+        return lower({"forward": (simplify(backbone.network()), (frame,))}, self.recipe.backend)
+
+    def _write_head(self, path: Path) -> None:
+        self._keep(path, self._lowered(self.methods.facts(), lambda: lower_head(self.methods)))
+
+    def _lowered(self, key: dict[str, Any], make: Callable[[], Lowered]) -> Lowered:
+        """Return the program that an earlier export made for ``key``, or make and keep it."""
+        program = self.cache.get(key)
+        if program is None:
+            program = make()
+            self.cache.put(key, program)
+        return program
+
+    def _manifest(self, folder: Path) -> Manifest:
+        recipe = self.recipe
+        return Manifest(
+            format="pen-mobile-bundle",
+            schema_version=1,
+            recipe=recipe.name,
+            precision=self._precision,
+            affect=("valence", "arousal"),
+            affect_range=(-1, 1),
+            backbone=self._backbone_part(),
+            head=self.methods.part(self.head_file, _PARAMETERS),
+            quantization=self._quantization,
+            adaptation=recipe.adaptation,
+            golden=GoldenPart(
+                file=_GOLDEN,
+                feature_tolerance=recipe.tolerance.features,
+                affect_tolerance=recipe.tolerance.affect,
+                train_tolerance=recipe.tolerance.train,
+            ),
+            store_schema=_STORE,
+            source=self._source_part(),
+            files=describe_files(folder),
+        )
+
+    def _backbone_part(self) -> BackbonePart | None:
+        backbone = self.backbone
+        if backbone is None or self._digest is None:
+            return None
+        crop = CropPart(**asdict(CropRecipe()) | (self.run.record.data["crop"] or {}) | {"size": backbone.input_size})
+        return BackbonePart(
+            file=self.backbone_file,
+            method=self.backbone_method,
+            name=backbone.name,
+            feature_size=backbone.feature_size,
+            crop=crop,
+            mean=backbone.mean,
+            std=backbone.std,
+            backend=None if self.recipe.coreml else self.recipe.backend,
+            identity=backbone_identity(self._digest, crop, self._numbers()),
+        )
+
+    def _numbers(self) -> dict[str, Any]:
+        """Return the number format of the backbone, in all that decides its features."""
+        if self.int8 is None or self.recipe.quantization is None:
+            return {"format": self._precision}
+        return int8_numbers(self.run, self.recipe.quantization, self.int8.part, self.int8.lowered.buffer)
+
+    def _source_part(self) -> SourcePart:
+        record = self.run.record
+        return SourcePart(
+            subjects=record.expert_count,
+            data_digest=record.data["digest"],
+            synthetic=record.data["synthetic"],
+            validation=record.validation,
+            seed=record.config["seed"],
+            versions=record.versions,
+        )
+
+    def _keep(self, path: Path, program: Lowered) -> None:
+        program.write(path)
+        self.undelegated |= program.undelegated
+
+    def _insist(self, verification: Verification) -> None:
+        for check in verification.checks:
+            if not check.passed:
+                exact = "torch's int8 graph" if check.name == "features" and self.int8 else "the float model"
+                raise PenMobileError(
+                    f"recipe {self.recipe.name}: {check.name} differ from {exact} by "
+                    f"{check.largest_error:.2g}, more than the {check.tolerance:.2g} it allows; nothing was exported"
+                )
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        started = time.perf_counter()
+        self.task.advance(0, name)
+        yield
+        self.seconds[name] = round(time.perf_counter() - started, 3)
+        self.task.advance(1)

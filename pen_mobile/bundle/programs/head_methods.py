@@ -1,0 +1,87 @@
+"""The methods that a recipe asks a head to have, as torch programs and as the manifest describes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pen_mobile.bundle.programs.head import PredictProgram, TrainProgram
+from pen_mobile.bundle.programs.ridge import LOOSENESS, RidgeProgram
+from pen_mobile.bundle.recipe import HeadRecipe
+from pen_mobile.contract.manifest import HeadPart, HyperParameter, PredictPart, RidgePart, StateTensor, TrainPart
+from pen_mobile.models.optimizers import OPTIMIZERS, OptimizerName
+
+PREDICT, RIDGE = "predict", "ridge"
+_PREDICT_BATCH = 32
+
+HeadProgram = PredictProgram | TrainProgram | RidgeProgram
+
+
+@dataclass(frozen=True, eq=False)
+class HeadMethods:
+    """The methods of one head.
+
+    Attributes:
+        feature_size, expert_count: D_z and n_s.
+        recipe: what is wanted.
+    """
+
+    feature_size: int
+    expert_count: int
+    recipe: HeadRecipe
+
+    def programs(self) -> dict[str, HeadProgram]:
+        """Return every program by the name of its method."""
+        found: dict[str, HeadProgram] = {
+            PREDICT: PredictProgram(self.feature_size, self.expert_count, _PREDICT_BATCH),
+            **{_train(name): self._train_program(name) for name in self.recipe.learning_rate},
+        }
+        if self.recipe.ridge_labels:
+            found[RIDGE] = RidgeProgram(self.feature_size, self.expert_count, self.recipe.ridge_labels)
+        return found
+
+    def facts(self) -> dict[str, int | list[str]]:
+        """Return everything that decides the programs."""
+        recipe = self.recipe
+        return {
+            "features": self.feature_size,
+            "experts": self.expert_count,
+            "predict batch": _PREDICT_BATCH,
+            "optimizers": list(recipe.learning_rate),
+            "steps": recipe.steps_per_call,
+            "batch": recipe.batch,
+            "ridge labels": recipe.ridge_labels,
+        }
+
+    def part(self, file: str, initial_parameters: str) -> HeadPart:
+        """Describe the head whose programs are in ``file``."""
+        labels = self.recipe.ridge_labels
+        return HeadPart(
+            file=file,
+            initial_parameters=initial_parameters,
+            expert_count=self.expert_count,
+            feature_size=self.feature_size,
+            predict=PredictPart(method=PREDICT, batch=_PREDICT_BATCH),
+            train=[self._train_part(name) for name in self.recipe.learning_rate],
+            ridge=RidgePart(method=RIDGE, labels=labels, looseness=list(LOOSENESS)) if labels else None,
+        )
+
+    def _train_program(self, name: OptimizerName) -> TrainProgram:
+        recipe = self.recipe
+        return TrainProgram(self.feature_size, self.expert_count, name, recipe.steps_per_call, recipe.batch)
+
+    def _train_part(self, name: OptimizerName) -> TrainPart:
+        program = self._train_program(name)
+        defaults = {"learning_rate": self.recipe.learning_rate[name], "lambda_1": self.recipe.lambda_1}
+        return TrainPart(
+            method=_train(name),
+            optimizer=name,
+            state=[StateTensor(name=tensor, shape=shape) for tensor, shape in program.state_shapes().items()],
+            steps=program.steps,
+            batch=program.batch,
+            constants=OPTIMIZERS[name].constants,
+            hyper=[HyperParameter(name=hyper, default=defaults[hyper]) for hyper in program.hyper_names],
+        )
+
+
+def _train(name: OptimizerName) -> str:
+    return f"train_{name}"

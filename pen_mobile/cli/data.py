@@ -1,0 +1,134 @@
+"""``pen-mobile data``: what happens before a model learns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pen_mobile.cli.output import PATH, Output, output_options
+from pen_mobile.reports.table import Table, invented
+
+
+@click.group()
+def data() -> None:
+    """Prepare recordings, and look at data before a model learns from them."""
+
+
+@data.command()
+@click.argument("source", type=PATH)
+@click.option(
+    "--format",
+    "kind",
+    required=True,
+    type=click.Choice(["recola", "afew-va", "aff-wild2", "table"]),
+    help="What it is; a table is a .csv or .parquet file of pictures, the others are folders.",
+)
+@click.option("--out", required=True, type=PATH, help="Folder to make, or to go on with.")
+@click.option("--size", default=224, show_default=True, help="Side of the face crops, pixels.")
+@click.option("--margin", default=3.0, show_default=True, help="Side of a crop as a multiple of the eye distance.")
+@click.option(
+    "--detector",
+    default="auto",
+    show_default=True,
+    type=click.Choice(["auto", "blazeface", "lbp-frontal"]),
+    help="What finds faces; auto is BlazeFace when its weights can be had.",
+)
+@click.option("--face-model", type=PATH, help="BlazeFace's weights; fetched once when not given.")
+@click.option(
+    "--lag", type=(float, float), default=(0.0, 0.0), help="Seconds raters of valence and arousal are behind."
+)
+@click.option("--jobs", type=click.IntRange(1), help="Processes; one for each processor when not given.")
+@click.option("--seed", default=0, show_default=True, help="Decides which actors become targets (afew-va).")
+@output_options
+def prepare(
+    source: Path,
+    kind: str,
+    out: Path,
+    size: int,
+    margin: float,
+    detector: str,
+    face_model: Path | None,
+    lag: tuple[float, float],
+    jobs: int | None,
+    seed: int,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Cut the faces out of the recordings below SOURCE; every moment left out is counted.
+
+    SOURCE is the folder as the data set is handed out, or for table a .csv or .parquet file that names the pictures.
+    The same command goes on after an interruption.
+    """
+    from pen_mobile.data.detectors.choice import best_detector
+    from pen_mobile.data.faces import CropRecipe
+    from pen_mobile.data.preparation import prepare as prepare_recordings
+    from pen_mobile.data.readers.formats import read_recordings
+
+    output = Output(as_json, quiet)
+    recordings = read_recordings(source, kind, lag, seed, output.progress)
+    if detector == "auto":
+        detector, face_model = best_detector(face_model, output.progress)
+    recipe = CropRecipe(detector, margin, size=size)
+    record = prepare_recordings(recordings, out, recipe, jobs, face_model, output.progress)
+    rows = [
+        (one["name"], one["role"], f"{one['rated']:,}", f"{one['kept']:,}", _reasons(one["dropped"]))
+        for one in record["recordings"]
+    ]
+    output.finish(
+        {"out": str(out)} | record,
+        [
+            Table(("recording", "role", "rated", "kept", "left out"), rows),
+            f"{out}: {record['rows']:,} rows of {len(rows)} recordings",
+        ],
+    )
+
+
+@data.command("inspect")
+@click.argument("source", metavar="DATA")
+@click.option("--html", type=PATH, help="Also write a page with figures and faces, one file, here.")
+@click.option("--frame-size", type=click.IntRange(1), help="Side to which images are brought, pixels.")
+@output_options
+def inspect_data(source: str, html: Path | None, frame_size: int | None, as_json: bool, quiet: bool) -> None:
+    """Say who is in DATA, for how long, what they felt, and what looks wrong.
+
+    DATA is as for train. Nothing is changed.
+    """
+    from pen_mobile.data.load import load_table
+    from pen_mobile.data.statistics import inspect_table
+
+    output = Output(as_json, quiet)
+    table = load_table(source, frame_size, output.progress)
+    inspection = inspect_table(table, output.progress)
+    if html is not None:
+        from pen_mobile.reports.data_report import write_data_page
+
+        write_data_page(html, table, inspection)
+    output.finish(
+        inspection.as_json() | {"html": None if html is None else str(html)},
+        [
+            Table(_INSPECTION_HEAD, [_inspection_cells(person) for person in inspection.people]),
+            *(f"warning: {warning}" for warning in inspection.warnings),
+            f"{source}: {inspection.rows:,} rows, {len(inspection.warnings)} warnings{invented(table.synthetic)}",
+        ],
+    )
+
+
+_INSPECTION_HEAD = ("person", "role", "rows", "seconds", "step s", "gap s", "valence", "arousal", "duplicates")
+
+
+def _inspection_cells(person: Any) -> list[str]:
+    times = (person.seconds, person.median_step_s, person.largest_gap_s)
+    return [
+        person.subject,
+        person.role,
+        f"{person.rows:,}",
+        *("-" if time is None else f"{time:.2f}" for time in times),
+        *(f"{label.mean:.2f} ± {label.std:.2f}" for label in (person.valence, person.arousal)),
+        f"{person.duplicates:,}",
+    ]
+
+
+def _reasons(dropped: dict[str, int]) -> str:
+    return ", ".join(f"{count:,} {reason}" for reason, count in dropped.items() if count) or "nothing"

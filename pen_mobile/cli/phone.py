@@ -1,0 +1,180 @@
+"""``pen-mobile phone``: what an owner can ask of a personal store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from pen_mobile.cli.key_options import key_option, read_key
+from pen_mobile.cli.output import PATH, Output, output_options
+from pen_mobile.errors import BadInput
+from pen_mobile.reports.table import Table
+
+if TYPE_CHECKING:
+    from pen_mobile.phone.store.vault import Vault
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+@click.group()
+def phone() -> None:
+    """Look after an owner's personal store: status, history, going back, taking data out, deleting them."""
+
+
+def _store_options(command: Command) -> Command:
+    store = click.option("--store", required=True, type=PATH, help="The owner's personal store.")
+    return store(key_option(output_options(command)))
+
+
+@phone.command()
+@_store_options
+def status(store: Path, key_file: Path | None, as_json: bool, quiet: bool) -> None:
+    """Say what the store holds, how large it is, and which head is in use."""
+    output = Output(as_json, quiet)
+    with _open(store, key_file) as vault:
+        found = vault.status()
+    output.finish(found.as_json(), [Table(("what", "value"), _status_rows(found))])
+
+
+@phone.command()
+@_store_options
+def history(store: Path, key_file: Path | None, as_json: bool, quiet: bool) -> None:
+    """List every adaptation, accepted or not and why, and what else happened to the store."""
+    output = Output(as_json, quiet)
+    with _open(store, key_file) as vault:
+        states, events = vault.history(), vault.events()
+    output.finish(
+        {"states": states, "events": events},
+        [
+            Table(_STATE_HEAD, [_state_cells(state) for state in states]),
+            Table(("when", "event", "detail"), [_event_cells(event) for event in events]),
+        ],
+    )
+
+
+@phone.command()
+@_store_options
+def rollback(store: Path, key_file: Path | None, as_json: bool, quiet: bool) -> None:
+    """Take the head before the present one back into use."""
+    output = Output(as_json, quiet)
+    with _open(store, key_file) as vault:
+        version = vault.rollback()
+    now = "the bundle's initial head" if version is None else f"version {version}"
+    output.finish({"active_version": version}, [f"{store}: {now} is in use again"])
+
+
+@phone.command()
+@_store_options
+def reset(store: Path, key_file: Path | None, as_json: bool, quiet: bool) -> None:
+    """Take the bundle's initial head back into use; samples and history stay."""
+    output = Output(as_json, quiet)
+    with _open(store, key_file) as vault:
+        vault.reset()
+    output.finish({"active_version": None}, [f"{store}: the bundle's initial head is in use again"])
+
+
+@phone.command("export-data")
+@_store_options
+@click.option("--out", required=True, type=PATH, help="Folder to make, or a file that ends in .zip.")
+def export_data(store: Path, key_file: Path | None, out: Path, as_json: bool, quiet: bool) -> None:
+    """Write everything that the store holds of its owner to files that any tool reads."""
+    from pen_mobile.phone.store import data_export
+
+    output = Output(as_json, quiet)
+    with _open(store, key_file) as vault:
+        counts = data_export.export_data(vault, out)
+    line = f"{out}: {counts['samples']:,} samples, {counts['states']:,} states, {counts['events']:,} events"
+    output.finish({"out": str(out)} | counts, [line])
+
+
+@phone.command("delete-data")
+@_store_options
+@click.option("--yes", is_flag=True, help="Really do it.")
+def delete_data(store: Path, key_file: Path | None, yes: bool, as_json: bool, quiet: bool) -> None:
+    """Delete samples, head states and log, so that none of their bytes is left in the store's files."""
+    output = Output(as_json, quiet)
+    with _open(store, key_file) as vault:
+        if not yes:
+            held = vault.status()
+            states = sum(held.states.values())
+            raise BadInput(f"{store}: this deletes {held.samples} samples and {states} head states for good; add --yes")
+        deleted = vault.erase()
+    line = f"{store}: {deleted['samples']:,} samples and {deleted['states']:,} head states are gone"
+    output.finish(dict(deleted), [line])
+
+
+@phone.command()
+@_store_options
+@click.option("--bundle", required=True, type=PATH, help="The bundle that the store is to belong to.")
+@click.option("--yes", is_flag=True, help="Really do it.")
+def rebase(store: Path, key_file: Path | None, bundle: Path, yes: bool, as_json: bool, quiet: bool) -> None:
+    """Move the store to a bundle with another backbone: its samples and heads are deleted, its history stays.
+
+    Features of one backbone mean nothing to another, and no face was kept that new ones could be made from.
+    """
+    from pen_mobile.contract.bundle_folder import open_bundle
+    from pen_mobile.phone.store.personal_store import owner_of
+    from pen_mobile.phone.store.vault import Vault
+
+    output = Output(as_json, quiet)
+    owner = owner_of(open_bundle(bundle))
+    with _open(store, key_file) as vault:
+        held = vault.status()
+    if owner.understands(held.bundle):
+        raise BadInput(f"{store}: {bundle} has the store's own backbone; nothing is lost by using it, nothing was done")
+    if not yes:
+        raise BadInput(
+            f"{store}: this deletes {held.samples} samples and the heads made from them for good; their history stays; "
+            "add --yes"
+        )
+    with Vault(store, owner, key=read_key(key_file), on_other_backbone="forget") as vault:
+        change = vault.change
+    output.finish({"samples": held.samples, "change": change}, [f"{store}: {change}"])
+
+
+def _open(store: Path, key_file: Path | None) -> Vault:
+    from pen_mobile.phone.store.vault import Vault
+
+    return Vault(store, key=read_key(key_file))
+
+
+_STATE_HEAD = ("version", "parent", "status", "when", "labels", "error before", "error after", "reason")
+
+
+def _state_cells(state: dict[str, Any]) -> list[str]:
+    errors = (state.get("error_before"), state.get("error_after"))
+    return [
+        str(state["version"]),
+        "-" if state["parent"] is None else str(state["parent"]),
+        state["status"],
+        _when(state["created_at"]),
+        str(state.get("labels", "-")),
+        *("-" if error is None else f"{error:.4f}" for error in errors),
+        state.get("reason", ""),
+    ]
+
+
+def _event_cells(event: dict[str, Any]) -> list[str]:
+    return [_when(event["at"]), event["kind"], ", ".join(f"{name} {value}" for name, value in event["detail"].items())]
+
+
+def _status_rows(found: Any) -> list[tuple[str, str]]:
+    last, active = found.last_adaptation, found.active_version
+    outcome = "none yet" if last is None else f"{_when(last['created_at'])}: {last['status']}, {last.get('reason', '')}"
+    span = "" if found.oldest is None else f", {_when(found.oldest)} to {_when(found.newest)}"
+    return [
+        ("bundle", f"backbone {found.bundle['backbone'][:12]}, {found.bundle['feature_size']:,} features"),
+        ("samples", f"{found.samples:,}{span}"),
+        ("head in use", "the bundle's initial head" if active is None else f"version {active}"),
+        ("states", ", ".join(f"{count} {name}" for name, count in found.states.items()) or "none"),
+        ("last adaptation", outcome),
+        ("on disk", f"{found.bytes:,} bytes{', blobs encrypted' if found.encrypted else ''}"),
+    ]
+
+
+def _when(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%d %H:%M:%S")

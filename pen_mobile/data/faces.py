@@ -1,0 +1,137 @@
+"""A face is two eyes; the crop recipe says where they come to lie in a frame."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pen_mobile.data.images import Image
+from pen_mobile.errors import BadInput
+
+_REACH = 2.0
+_BILINEAR_SEES_ALL = 0.5
+
+
+class Point(NamedTuple):
+    """A place in an image, pixels: 0, 0 is the centre of the top left pixel."""
+
+    x: float
+    y: float
+
+
+class Face(NamedTuple):
+    """The centres of a person's eyes; the right eye is the one further left in an upright image."""
+
+    right_eye: Point
+    left_eye: Point
+
+    @property
+    def eye_distance(self) -> float:
+        """Pixels between the eyes."""
+        return math.dist(self.right_eye, self.left_eye)
+
+    @property
+    def middle(self) -> Point:
+        """The place half-way between the eyes."""
+        return Point((self.right_eye.x + self.left_eye.x) / 2, (self.right_eye.y + self.left_eye.y) / 2)
+
+
+class FaceDetector(Protocol):
+    """Finds the face of one person, in a picture or from picture to picture."""
+
+    @property
+    def name(self) -> str:
+        """What a crop recipe calls it."""
+
+    def find(self, pixels: Image, previous: Face | None = None) -> Face | None:
+        """Return the face in uint8 RGB pixels ``[H, W, 3]``, or None.
+
+        Among several it is the one where ``previous`` was (in the picture before), else the largest.
+        """
+
+    def close(self) -> None:
+        """Let go of what the detector holds; it finds nothing afterwards."""
+
+
+@dataclass(frozen=True)
+class CropRecipe:
+    """How a face becomes a frame; a phone must do the same.
+
+    A similarity transform (shift, turn, one scale) brings the eyes to ``eye_height``, level, and as far
+    apart as ``1 / margin`` of the side, around the middle of the frame.
+
+    Attributes:
+        detector: finds the eyes.
+        margin: side of the frame as a multiple of the distance between the eyes.
+        eye_height: where the eyes are, as a share of the side, from the top.
+        size: side of the frame, pixels.
+    """
+
+    detector: str = "lbp-frontal"
+    margin: float = 3.0
+    eye_height: float = 0.4
+    size: int = 224
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.margin <= 16:
+            raise BadInput(f"the crop margin is {self.margin:g}; give 1 to 16 times the distance between the eyes")
+        if not 0 < self.eye_height < 1:
+            raise BadInput(f"the crop's eye height is {self.eye_height:g}; give a share of its side, such as 0.4")
+        if not 16 <= self.size <= 2048:
+            raise BadInput(f"the crop size is {self.size}; give 16 to 2048 pixels")
+
+
+def eyes_to_recipe(face: Face, recipe: CropRecipe) -> NDArray[np.float64]:
+    """Return the similarity transform ``[2, 3]`` that takes places in the image to places in the frame."""
+    scale = recipe.size / (recipe.margin * face.eye_distance)
+    turn = math.atan2(face.left_eye.y - face.right_eye.y, face.left_eye.x - face.right_eye.x)
+    cosine, sine = scale * math.cos(turn), scale * math.sin(turn)
+    rotation = np.array([[cosine, sine], [-sine, cosine]])
+    middle = np.array([recipe.size / 2, recipe.size * recipe.eye_height]) - 0.5
+    return np.column_stack([rotation, middle - rotation @ face.middle])
+
+
+def crop_face(pixels: Image, face: Face, recipe: CropRecipe) -> Image:
+    """Return the frame ``[size, size, 3]`` of a face: bilinear, edge pixels repeated outside the image.
+
+    An image more than twice as fine as the frame is first brought down to the frame's scale by area
+    averaging, for a bilinear look-up would pass over pixels.
+    """
+    scale = recipe.size / (recipe.margin * face.eye_distance)
+    if scale < _BILINEAR_SEES_ALL:
+        pixels, face = _shrunk(pixels, face, scale)
+    side = (recipe.size, recipe.size)
+    warped = cv2.warpAffine(pixels, eyes_to_recipe(face, recipe), side, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(warped, dtype=np.uint8)
+
+
+def moved(face: Face, transform: NDArray[np.float64]) -> Face:
+    """Return the face where an affine transform ``[2, 3]`` puts it."""
+    places = np.array(face) @ transform[:, :2].T + transform[:, 2]
+    return Face(*(Point(float(x), float(y)) for x, y in places))
+
+
+def follow(previous: Face | None, faces: Sequence[Face]) -> Face | None:
+    """Return the face nearest to the previous one, or the largest when none is within reach; None when there is none.
+
+    Reach is two eye distances of the previous face: further no face gets from one frame to the next.
+    """
+    if previous is not None:
+        nearest = min(faces, key=lambda face: math.dist(face.middle, previous.middle), default=None)
+        if nearest and math.dist(nearest.middle, previous.middle) <= _REACH * previous.eye_distance:
+            return nearest
+    return max(faces, key=lambda face: face.eye_distance, default=None)
+
+
+def _shrunk(pixels: Image, face: Face, scale: float) -> tuple[Image, Face]:
+    height, width = (max(1, round(side * scale)) for side in pixels.shape[:2])
+    small = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
+    across, down = width / pixels.shape[1], height / pixels.shape[0]
+    # Pixel centres lie half a pixel inside: x becomes (x + 1/2) scale - 1/2.
+    return small, moved(face, np.array([[across, 0, (across - 1) / 2], [0, down, (down - 1) / 2]]))

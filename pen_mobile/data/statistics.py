@@ -1,0 +1,292 @@
+"""What is in a table: who was recorded for how long, what they felt, and what looks wrong."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import wasserstein_distance
+
+from pen_mobile.data.table import ROLES, Role, Rows, SubjectTable
+from pen_mobile.utils.progress import SILENT, Progress
+
+Dimension = Literal["valence", "arousal"]
+DIMENSIONS: tuple[Dimension, Dimension] = ("valence", "arousal")
+EDGES: tuple[float, ...] = tuple(np.linspace(-1, 1, 21).round(6).tolist())
+"""Where the bins of every label histogram begin and end."""
+
+FEW_ROWS = 50
+STUCK_S, STUCK_SHARE = 10.0, 0.05
+GAP_STEPS = 10
+_BATCH = 256  # frames read at once
+
+Seconds = NDArray[np.float64]
+Labels = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Stuck:
+    """The longest run of rows in which one label did not change at all.
+
+    Attributes:
+        value: the label.
+        rows: how many rows the run has.
+        share: of the person's rows.
+        start_s, seconds: when its first row is, and how much later its last one is.
+    """
+
+    value: float
+    rows: int
+    share: float
+    start_s: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class LabelSummary:
+    """One person's valence, or arousal."""
+
+    mean: float
+    std: float
+    min: float
+    max: float
+    stuck: Stuck
+
+
+@dataclass(frozen=True)
+class PersonInspection:
+    """What there is of one person.
+
+    Attributes:
+        seconds: from the first row to the last.
+        median_step_s, largest_gap_s: between one row and the next; None for a single row.
+        gap_start_s: where the largest gap begins; None for a single row.
+        duplicates: rows whose frame or feature vector is, byte for byte, that of an earlier row of this person.
+    """
+
+    subject: str
+    role: Role
+    rows: int
+    first_s: float
+    last_s: float
+    seconds: float
+    median_step_s: float | None
+    largest_gap_s: float | None
+    gap_start_s: float | None
+    valence: LabelSummary
+    arousal: LabelSummary
+    duplicates: int
+
+
+@dataclass(frozen=True)
+class RoleLabels:
+    """How many rows of one role fall in each bin of :data:`EDGES`.
+
+    Attributes:
+        joint: ``joint[v][a]`` counts rows in valence bin ``v`` and arousal bin ``a``.
+    """
+
+    valence: tuple[int, ...]
+    arousal: tuple[int, ...]
+    joint: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class FeatureSummary:
+    """What the feature vectors are like.
+
+    Attributes:
+        size: D_z.
+        constant_share: share of the columns that are the same in every row.
+        norm_median: median Euclidean length of a vector.
+    """
+
+    size: int
+    constant_share: float
+    norm_median: float
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """Everything worth knowing about a table before learning from it.
+
+    Attributes:
+        people: sources first, by name.
+        labels: per role; a role without people is missing.
+        distance: Wasserstein distance between source and target labels; None without people on both sides.
+        features: None for a table of frames.
+        warnings: in plain words, with the person and the numbers.
+    """
+
+    origin: str
+    digest: str
+    synthetic: bool
+    rows: int
+    people: tuple[PersonInspection, ...]
+    edges: tuple[float, ...]
+    labels: dict[Role, RoleLabels]
+    distance: dict[Dimension, float] | None
+    features: FeatureSummary | None
+    warnings: list[str]
+
+    def people_with_role(self, role: Role) -> list[PersonInspection]:
+        """Return everyone in ``role``."""
+        return [person for person in self.people if person.role == role]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return everything as JSON types."""
+        return asdict(self) | {"people_per_role": {role: len(self.people_with_role(role)) for role in ROLES}}
+
+
+def inspect_table(table: SubjectTable, progress: Progress = SILENT) -> Inspection:
+    """Look at every row of ``table``; frames are read a few at a time."""
+    content = np.concatenate(list(_content_digests(table, progress)))
+    people = tuple(
+        _person(subject, role, table, table.rows_of(subject), content)
+        for role in ROLES
+        for subject in table.subjects(role)
+    )
+    roles = [role for role in ROLES if table.subjects(role)]
+    return Inspection(
+        origin=table.origin,
+        digest=table.digest,
+        synthetic=table.synthetic,
+        rows=len(table),
+        people=people,
+        edges=EDGES,
+        labels={role: _role_labels(table.affect[table.rows_with_role(role)]) for role in roles},
+        distance=_distance(table) if len(roles) == len(ROLES) else None,
+        features=None if table.features is None else _features(table.features),
+        warnings=_warnings(people),
+    )
+
+
+def covered_spans(time_s: Seconds) -> list[tuple[float, float]]:
+    """Return where one person's sorted times run on without a gap of more than ten median steps."""
+    if len(time_s) == 1:
+        return [(float(time_s[0]), float(time_s[0]))]
+    steps = np.diff(time_s)
+    after_gaps = np.flatnonzero(steps > GAP_STEPS * np.median(steps)) + 1
+    return [(float(span[0]), float(span[-1])) for span in np.split(time_s, after_gaps)]
+
+
+def _content_digests(table: SubjectTable, progress: Progress) -> Iterator[NDArray[np.object_]]:
+    """Yield one digest per row, some rows at a time."""
+    with progress.task("Looking at every row", total=len(table)) as task:
+        for start in range(0, len(table), _BATCH):
+            rows = np.arange(start, min(start + _BATCH, len(table)))
+            if table.frames is not None:
+                batch: NDArray[Any] = table.frames.read(rows)
+            else:
+                assert table.features is not None
+                batch = table.features[rows]
+            yield np.array([hashlib.sha256(np.ascontiguousarray(row).data).digest() for row in batch], dtype=object)
+            task.advance(len(rows))
+
+
+def _person(
+    subject: str, role: Role, table: SubjectTable, rows: Rows, content: NDArray[np.object_]
+) -> PersonInspection:
+    time_s = table.time_s[rows]
+    steps = np.diff(time_s)
+    widest = int(np.argmax(steps)) if len(steps) else None
+    valence, arousal = (_label_summary(labels, time_s) for labels in table.affect[rows].T.astype(np.float64))
+    return PersonInspection(
+        subject=subject,
+        role=role,
+        rows=len(rows),
+        first_s=float(time_s[0]),
+        last_s=float(time_s[-1]),
+        seconds=float(time_s[-1] - time_s[0]),
+        median_step_s=None if widest is None else float(np.median(steps)),
+        largest_gap_s=None if widest is None else float(steps[widest]),
+        gap_start_s=None if widest is None else float(time_s[widest]),
+        valence=valence,
+        arousal=arousal,
+        duplicates=len(rows) - len(set(content[rows])),
+    )
+
+
+def _label_summary(labels: Labels, time_s: Seconds) -> LabelSummary:
+    mean = float(np.clip(labels.mean(), labels.min(), labels.max()))  # rounding must not leave the range
+    return LabelSummary(mean, float(labels.std()), float(labels.min()), float(labels.max()), _stuck(labels, time_s))
+
+
+def _stuck(labels: Labels, time_s: Seconds) -> Stuck:
+    """Find the longest run of equal labels, the first of several."""
+    borders = [0, *(np.flatnonzero(np.diff(labels)) + 1).tolist(), len(labels)]
+    start, end = max(pairwise(borders), key=lambda run: run[1] - run[0])
+    rows = end - start
+    seconds = float(time_s[end - 1] - time_s[start])
+    return Stuck(float(labels[start]), rows, rows / len(labels), float(time_s[start]), seconds)
+
+
+def _role_labels(affect: NDArray[np.float32]) -> RoleLabels:
+    values = affect.astype(np.float64).round(6)  # a label of 0.7 belongs to the bin that begins at 0.7
+    joint, _, _ = np.histogram2d(values[:, 0], values[:, 1], bins=(EDGES, EDGES))
+    counts = joint.astype(np.int64)
+    return RoleLabels(
+        valence=tuple(counts.sum(axis=1).tolist()),
+        arousal=tuple(counts.sum(axis=0).tolist()),
+        joint=tuple(tuple(line) for line in counts.tolist()),
+    )
+
+
+def _distance(table: SubjectTable) -> dict[Dimension, float]:
+    source, target = (table.affect[table.rows_with_role(role)] for role in ROLES)
+    return {
+        name: float(wasserstein_distance(source[:, column], target[:, column]))
+        for column, name in enumerate(DIMENSIONS)
+    }
+
+
+def _features(features: NDArray[np.float32]) -> FeatureSummary:
+    constant = features.min(axis=0) == features.max(axis=0)
+    squares = np.einsum("nd,nd->n", features, features, dtype=np.float64)
+    return FeatureSummary(features.shape[1], float(constant.mean()), float(np.median(np.sqrt(squares))))
+
+
+def _warnings(people: Sequence[PersonInspection]) -> list[str]:
+    return [*_role_warnings(people), *(warning for person in people for warning in _person_warnings(person))]
+
+
+def _role_warnings(people: Sequence[PersonInspection]) -> Iterator[str]:
+    sources = [person.subject for person in people if person.role == "source"]
+    if not sources:
+        yield "there are no source people: nobody to learn from"
+    elif len(sources) == 1:
+        yield f"there is only one source person, {sources[0]}: a mixture needs the experts of several"
+    if len(sources) == len(people):
+        yield "there are no target people: nobody to adapt to or to test on"
+
+
+def _person_warnings(person: PersonInspection) -> Iterator[str]:
+    if person.rows < FEW_ROWS:
+        rows = "row" if person.rows == 1 else "rows"
+        yield f"{person.subject} has only {person.rows} {rows}; fewer than {FEW_ROWS} teach and test little"
+    if person.median_step_s is None or person.largest_gap_s is None or person.gap_start_s is None:
+        return
+    for name in DIMENSIONS:
+        stuck: Stuck = getattr(person, name).stuck
+        if stuck.rows == person.rows:
+            yield f"{person.subject}: {name} is {stuck.value:.3g} in all {person.rows:,} rows; CCC cannot exceed 0"
+        elif stuck.seconds > STUCK_S and stuck.share > STUCK_SHARE:
+            yield (
+                f"{person.subject}: {name} stays at {stuck.value:.3g} for {duration(stuck.seconds)} from "
+                f"{duration(stuck.start_s)} on, {stuck.share:.0%} of the rows; was somebody still labelling?"
+            )
+    if person.largest_gap_s > GAP_STEPS * person.median_step_s:
+        yield (
+            f"{person.subject}: nothing for {duration(person.largest_gap_s)} from {duration(person.gap_start_s)} on, "
+            f"where rows are usually {duration(person.median_step_s)} apart"
+        )
+
+
+def duration(seconds: float) -> str:
+    """Format seconds for people: three digits, or one after the point from ten seconds on."""
+    return f"{seconds:,.1f} s" if abs(seconds) >= 10 else f"{seconds:.3g} s"

@@ -1,0 +1,1 @@
+"""Where work runs: independent tasks, mapped over processes of this machine."""

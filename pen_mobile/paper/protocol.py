@@ -1,0 +1,276 @@
+"""The whole protocol in a folder: source learning and cells as tasks, in worker processes, resumable.
+
+``protocol.json`` says what the folder is for; ``source/seed-<k>`` are runs, ``lambdas.json`` a search over lambdas;
+``cells/*.json`` is one file for each finished task and ``predictions/*.npz`` what the models of the first seed
+said; ``cache`` may be deleted; ``results.json`` is everything together,
+``report.html`` and ``figures`` show it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+
+from pen_mobile.data.splits import validation_split
+from pen_mobile.data.table import ROLES, SubjectTable
+from pen_mobile.engine.processes import one_thread, work_off
+from pen_mobile.errors import BadInput
+from pen_mobile.metrics import Agreement
+from pen_mobile.paper.cell import CellKey, run_cell
+from pen_mobile.paper.plan import ProtocolPlan
+from pen_mobile.paper.protocol_input import Population, read_people
+from pen_mobile.paper.results import Cell, DataRecord, ProtocolResult, SourceOutcome
+from pen_mobile.paper.summary import Summary, summarize
+from pen_mobile.paper.target_evaluation import Target, predict
+from pen_mobile.training.lambda_search import SourceSamples, search_lambdas
+from pen_mobile.training.run_folder import Run
+from pen_mobile.training.source_training import learn_source, make_fabric
+from pen_mobile.utils import provenance
+from pen_mobile.utils.files import read_json, write_json
+from pen_mobile.utils.progress import SILENT, Progress
+
+RESULTS = "results.json"
+_ABOUT = "protocol.json"
+_CACHE = "cache"
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class SourceKey:
+    """Source learning with one seed."""
+
+    seed: int
+
+    def __str__(self) -> str:
+        return f"seed-{self.seed}-source"
+
+
+TaskKey = SourceKey | CellKey
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """All that a task needs, in whatever process it runs.
+
+    Attributes:
+        folder: of the protocol.
+        plan: settings.
+        population: people; features stay in files.
+        device: ``cpu`` or another that torch knows.
+    """
+
+    folder: Path
+    plan: ProtocolPlan
+    population: Population
+    device: str
+
+    def file(self, key: TaskKey) -> Path:
+        """Return where the result of a task goes; it is there when the task has finished."""
+        return self.folder / "cells" / f"{key}.json"
+
+    def work(self, key: TaskKey) -> None:
+        """Do one task and leave its file."""
+        if isinstance(key, SourceKey):
+            write_json(self.file(key), self._learn(key.seed).as_json())
+        else:
+            write_json(self.file(key), self._measure(key).as_json())
+
+    def _learn(self, seed: int) -> SourceOutcome:
+        table, config = self.population.table("source"), self.plan.source_config(seed)
+        run = learn_source(table, config, self._run_folder(seed), make_fabric(self.device))
+        _, held_out = validation_split(table, config.validation_fraction, seed)
+        stages = run.record.stages
+        return SourceOutcome(
+            seed,
+            validation={name: Agreement(**values) for name, values in run.record.validation.items()},  # type: ignore[arg-type]
+            gate=_source_gate(run, table.take(held_out)),
+            steps={name: stage["steps"] for name, stage in stages.items()},
+            seconds=sum(epoch["seconds"] for stage in stages.values() for epoch in stage["epochs"]),
+        )
+
+    def _measure(self, key: CellKey) -> Cell:
+        table = self.population.table("target")
+        if key.study == "comparators":
+            from pen_mobile.paper.comparator_study import run_comparator_cell
+
+            return run_comparator_cell(self.population.table("source"), table, key, self.device)
+        run = Run.open(self._run_folder(key.seed))
+        if key.study == "strategies":
+            from pen_mobile.paper.strategy_study import run_strategy_cell
+
+            return run_strategy_cell(table, self.plan, key, run, self.device)
+        cell, predictions = run_cell(table, self.plan, key, run, self.device)
+        if key.seed != self.plan.seeds[0]:
+            return cell
+        name = f"predictions/{key}.npz"
+        predictions.save(self.folder / name)
+        return replace(cell, predictions=name)
+
+    def _run_folder(self, seed: int) -> Path:
+        return self.folder / "source" / f"seed-{seed}"
+
+
+def _source_gate(run: Run, held_out: SubjectTable) -> dict[str, list[float]]:
+    """Return the mean gate weights of each source person's held-out rows."""
+    assert held_out.features is not None
+    features, packed = torch.from_numpy(held_out.features), run.expert_head().packed.detach()
+    return {
+        name: predict(packed, features, held_out.rows_of(name))[1].mean(axis=0).tolist() for name in held_out.subjects()
+    }
+
+
+def run_protocol(
+    source: str,
+    plan: ProtocolPlan,
+    folder: Path,
+    *,
+    data: str | None = None,
+    jobs: int | None = None,
+    device: str = "cpu",
+    progress: Progress = SILENT,
+) -> tuple[ProtocolResult, Summary]:
+    """Run what of the protocol is not in the folder yet, and put everything together.
+
+    Args:
+        source: a table of features or a run folder (see :func:`read_people`).
+        plan: settings.
+        folder: made, or gone on with when it holds the same plan and data.
+        data: where a run's data are now, when not where they were.
+        jobs: processes, each on one thread, so that their number changes no number; None is one for each core.
+            On another device than the CPU all runs in this process.
+        device: ``auto``, ``cpu`` or ``cuda``; computes features, too.
+        progress: who is told how far it is.
+
+    Raises:
+        BadInput: the folder holds something else, or the data cannot be evaluated so.
+    """
+    fabric = make_fabric(device)
+    about = _read_about(folder, plan, fabric)
+    bench = Bench(folder, plan, _population(source, data, about, folder, fabric, progress), fabric.device.type)
+    keys = task_keys(plan)
+    todo = [key for key in keys if not bench.file(key).exists()]
+    if todo:
+        _check_splits(bench)
+    search = lambda_search(bench, progress) if plan.cross_validate else []
+    if search:
+        best = search[0]
+        bench = replace(bench, plan=replace(plan, lambda_0=best["lambda_0"], lambda_1=best["lambda_1"]))
+    with progress.task("protocol", len(keys)) as task:
+        task.advance(len(keys) - len(todo))
+        work_off(bench.work, todo, _jobs(jobs, bench.device), lambda key: task.advance(1, str(key)), needs=_needs)
+    result = _collect(bench, keys)
+    summary = summarize(result)
+    result.save(folder / RESULTS, summary=summary.as_json(), lambda_search=search)
+    _draw(result, summary, bench)
+    return result, summary
+
+
+def _draw(result: ProtocolResult, summary: Summary, bench: Bench) -> None:
+    """Write the page and its figures; matplotlib is loaded here and not in the workers."""
+    from pen_mobile.paper.comparator_study import comparison_rows
+    from pen_mobile.paper.protocol_report import write_report
+
+    affect = {role: bench.population.sides[role].affect for role in ROLES}
+    write_report(result, summary, bench.folder, affect=affect, comparisons=comparison_rows(result))
+
+
+def lambda_search(bench: Bench, progress: Progress) -> list[dict[str, Any]]:
+    """Return every (lambda_0, lambda_1) of the paper's grid and how it did, the best first."""
+    file, seed = bench.folder / "lambdas.json", bench.plan.seeds[0]
+    if not file.exists():
+        table, config = bench.population.table("source"), bench.plan.source_config(seed)
+        with one_thread():
+            run = learn_source(table, config, bench.folder / "source" / "lambdas", make_fabric(bench.device))
+            halves = validation_split(table, config.validation_fraction, seed)
+            found = search_lambdas(SourceSamples.of(table, halves), run.shared_head(), config, progress=progress)
+        write_json(file, [candidate.as_json() for candidate in found])
+    candidates: list[dict[str, Any]] = read_json(file)
+    return candidates
+
+
+def task_keys(plan: ProtocolPlan) -> list[TaskKey]:
+    """Return all tasks of a plan; every cell comes after the source learning that it needs."""
+    keys: list[TaskKey] = []
+    for seed in plan.seeds:
+        keys.append(SourceKey(seed))
+        if plan.comparators:
+            keys.append(CellKey(seed, plan.samplings[0], "pooled", "comparators"))
+        for sampling in plan.samplings:
+            if plan.strategies:
+                keys.append(CellKey(seed, sampling, "person", "strategies"))
+            keys += [CellKey(seed, sampling, pooling, "models") for pooling in plan.poolings]
+    return keys
+
+
+def _needs(key: TaskKey) -> TaskKey | None:
+    """Heads are needed by all who adapt them."""
+    return None if isinstance(key, SourceKey) or key.study == "comparators" else SourceKey(key.seed)
+
+
+def _jobs(jobs: int | None, device: str) -> int:
+    return (jobs or provenance.core_count()) if device == "cpu" else 1
+
+
+def _check_splits(bench: Bench) -> None:
+    """Raise :class:`BadInput` before hours of work when a sampling can split nobody."""
+    table = bench.population.table("target")
+    for seed in bench.plan.seeds:
+        for sampling in bench.plan.samplings:
+            Target.split(table, sampling, seed)
+
+
+def _read_about(folder: Path, plan: ProtocolPlan, fabric: Fabric) -> dict[str, Any]:
+    """Return what the folder is for, as far as it is known before the data are read.
+
+    Raises:
+        BadInput: the folder holds something else, or another plan.
+    """
+    about = {"format": _FORMAT, "plan": json.loads(json.dumps(asdict(plan))), "device": fabric.device.type}
+    if not folder.exists() or (folder.is_dir() and all(file.name == _CACHE for file in folder.iterdir())):
+        return about
+    if not (folder / _ABOUT).is_file():
+        raise BadInput(f"{folder} exists already and holds no protocol; choose another --out")
+    old = read_json(folder / _ABOUT)
+    if not isinstance(old, dict) or old.get("format") != _FORMAT:
+        raise BadInput(f"{folder / _ABOUT} is not of format {_FORMAT}; choose another --out")
+    for there, here in ((old["plan"], about["plan"]), (old, about)):
+        for name in sorted(here):
+            if there.get(name) != here[name] and name != "plan":
+                raise BadInput(
+                    f"{folder} holds a protocol with another {name} ({there.get(name)!r} there, {here[name]!r} here); "
+                    "choose another --out or remove it"
+                )
+    return old
+
+
+def _population(
+    source: str, data: str | None, about: dict[str, Any], folder: Path, fabric: Fabric, progress: Progress
+) -> Population:
+    """Read people, claim the folder for them, and put their features into files.
+
+    Raises:
+        BadInput: the folder holds a protocol of other data.
+    """
+    given = read_people(source, data, progress)
+    record = DataRecord(**about["data"]) if "data" in about else given.record
+    if (record.digest, record.backbone) != (given.record.digest, given.record.backbone):
+        raise BadInput(f"{folder} holds a protocol of other data ({record.origin}); choose another --out or remove it")
+    write_json(folder / _ABOUT, about | {"data": asdict(record)})
+    return replace(given, record=record).population(folder / _CACHE, fabric, progress)
+
+
+def _collect(bench: Bench, keys: list[TaskKey]) -> ProtocolResult:
+    files = {key: read_json(bench.file(key)) for key in keys}
+    return ProtocolResult(
+        plan=asdict(bench.plan),
+        data=bench.population.record,
+        sources=[SourceOutcome.from_json(values) for key, values in files.items() if isinstance(key, SourceKey)],
+        cells=[Cell.from_json(values) for key, values in files.items() if isinstance(key, CellKey)],
+        command=provenance.command(),
+        versions=provenance.versions(),
+    )

@@ -1,0 +1,294 @@
+"""Figures of the protocol: learning curves, people, gates and traces; every model in its own colour."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from numpy.typing import NDArray
+
+from pen_mobile.data.statistics import DIMENSIONS, covered_spans
+from pen_mobile.paper import results
+from pen_mobile.paper.per_subject import COMPARED, PersonScore
+from pen_mobile.paper.results import MODELS, GateMeans, Model, Pooling, Predictions, Sampling
+from pen_mobile.paper.summary import Spread, Summary
+from pen_mobile.reports.adaptation_figures import draw_weights
+from pen_mobile.reports.plot_style import (
+    AFTER,
+    AFTER_LIGHT,
+    BEFORE,
+    BEFORE_LIGHT,
+    INK,
+    MUTED,
+    OWN_MEAN,
+    STYLE,
+    TRUTH,
+    WIDE,
+    WIDTH,
+    Values,
+    add_axes,
+    add_legend,
+    add_title,
+    affect_axis,
+    dot_handle,
+    line_handle,
+    new_figure,
+    short_name,
+    strength_key,
+)
+
+Over = Literal["pooled", "person"]
+Look = dict[str, Any]
+"""Line style and marker, as matplotlib calls them."""
+
+# The hue says SN or PEN, also to who sees few colours; what began at random is lighter, dashed and hollow.
+COLOURS: dict[Model, str] = {
+    "s-SN": BEFORE,
+    "s-PEN": AFTER,
+    "t-SN": BEFORE_LIGHT,
+    "t-PEN": AFTER_LIGHT,
+    "own-mean": OWN_MEAN,
+}
+LOOKS: dict[Model, Look] = {
+    "s-SN": {"linestyle": "-", "marker": "o"},
+    "s-PEN": {"linestyle": "-", "marker": "D"},
+    "t-SN": {"linestyle": "--", "marker": "o", "markerfacecolor": "none"},
+    "t-PEN": {"linestyle": "--", "marker": "D", "markerfacecolor": "none"},
+    "own-mean": {"linestyle": ":", "marker": "s"},
+}
+_LINE: Look = {"linewidth": 1.6, "markersize": 4.5, "markeredgewidth": 1.2}
+_NAMES: dict[Model, str] = {"own-mean": "own mean"}
+
+_LEFT = 46  # CSS pixels beside a plot for numbers
+_RIGHT = 14  # and for half a number on the other side
+_LETTER, _SHORTEST, _LONGEST = 7.4, 5, 14  # CSS pixels of a name's letter; letters for which there is room
+_TALLEST, _LOWEST, _PEOPLE_HEIGHT = 24.0, 9.0, 1000.0  # CSS pixels of a person's row, and of all of them if possible
+_LABEL_HEIGHT = 13  # CSS pixels that a name needs
+_MOMENTS = 500  # drawn of one line over time
+_EDGE = 1.06  # affect beyond this is drawn here
+
+
+@rc_context(STYLE)
+def learning_curve_figure(
+    summary: Summary, sampling: Sampling, poolings: Sequence[Pooling], shares: Sequence[float], measure: str, over: Over
+) -> Figure:
+    """Draw how a measure changes with n: valence and arousal side by side, a row for each pooling.
+
+    Bands are one standard deviation over seeds on either side; with one seed there is none.
+
+    Args:
+        summary: all lines; both samplings get the same range of the axis.
+        measure: ``ccc`` or ``rmse``.
+        over: ``pooled`` rows, or the mean over each ``person``.
+    """
+    models = [model for model in (*MODELS, results.OWN_MEAN) if not _always_zero(model, measure, over)]
+    top, each, across = 44, 128, (WIDTH - _LEFT - 8 - 14) / 2
+    figure = new_figure(top + len(poolings) * (each + 14) + 22)
+    limits = _limits(summary, models, measure, over)
+    for row, pooling in enumerate(poolings):
+        for column, dimension in enumerate(DIMENSIONS):
+            axes = add_axes(figure, _LEFT + column * (across + 14), top + row * (each + 14), across, each)
+            for model in models:
+                found = [(share, summary.find(sampling, pooling, model, share)) for share in shares]
+                points = [(100 * share, getattr(line, over)[f"{measure}_{dimension}"]) for share, line in found if line]
+                draw_spreads(axes, points, COLOURS[model], LOOKS[model])
+            _share_axis(axes, shares, labels=row == len(poolings) - 1)
+            axes.set_ylim(*limits)
+            axes.grid(axis="y")
+            axes.tick_params(length=0, labelleft=column == 0)
+            if row == 0:
+                add_title(axes, dimension, INK)
+            if column == 0:
+                axes.set_ylabel({"pooled": "one head for all", "person": "one head each"}[pooling], labelpad=2)
+    figure.axes[-2].set_xlabel("n, % of a person's labels", loc="left")
+    drawn = [model for model in models if any(line.model == model for line in summary.lines)]
+    add_legend(figure, [look_handle(_NAMES.get(model, model), COLOURS[model], LOOKS[model]) for model in drawn], 8)
+    return figure
+
+
+def _always_zero(model: Model, measure: str, over: Over) -> bool:
+    """Tell whether a curve says nothing: a constant answer has CCC 0 for each person, and would stretch the axis."""
+    return (model, measure, over) == (results.OWN_MEAN, "ccc", "person")
+
+
+def draw_spreads(axes: Axes, points: Sequence[tuple[float, Spread]], colour: str, look: Look) -> None:
+    """Draw a line through means, with a band where there is a deviation."""
+    known = [(x, spread.mean, spread.std or 0.0) for x, spread in points if spread.mean is not None]
+    if not known:
+        return
+    x, mean, std = np.array(known, dtype=np.float64).T
+    axes.plot(x, mean, color=colour, **(_LINE | look))
+    if std.any():
+        axes.fill_between(x, mean - std, mean + std, color=colour, alpha=0.16, linewidth=0)
+
+
+def _limits(summary: Summary, models: Sequence[Model], measure: str, over: Over) -> tuple[float, float]:
+    """Return a range that holds every curve of one measure, whatever its sampling."""
+    spreads = [
+        getattr(line, over)[f"{measure}_{dimension}"]
+        for line in summary.lines
+        if line.study == "models" and line.model in models
+        for dimension in DIMENSIONS
+    ]
+    return range_of(spreads)
+
+
+def range_of(spreads: Sequence[Spread]) -> tuple[float, float]:
+    """Return a range of an axis that holds means and deviations with a margin."""
+    known = [(spread.mean, spread.std or 0.0) for spread in spreads if spread.mean is not None]
+    if not known:
+        return 0.0, 1.0
+    low, high = min(mean - std for mean, std in known), max(mean + std for mean, std in known)
+    margin = 0.06 * (high - low) or 0.05
+    return low - margin, high + margin
+
+
+def _share_axis(axes: Axes, shares: Sequence[float], labels: bool) -> None:
+    ticks = [100 * share for share in shares]
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    margin = 0.05 * (max(ticks) - min(ticks)) or 1.0
+    axes.set_xlim(min(ticks) - margin, max(ticks) + margin)
+    axes.tick_params(labelbottom=labels)
+
+
+def look_handle(label: str, colour: str, look: Look) -> Line2D:
+    """Return a legend entry of a line that :func:`draw_spreads` draws."""
+    return Line2D([], [], color=colour, label=label, **(_LINE | look))
+
+
+@rc_context(STYLE)
+def person_figure(scores: Sequence[PersonScore]) -> Figure:
+    """Draw every person's CCC of s-SN and s-PEN as bars, valence and arousal side by side (the paper's Fig. 3)."""
+    each = _row_height(len(scores))
+    left = _names_width([score.name for score in scores])
+    top, across = 44, (WIDE - left - _RIGHT - 28) / 2
+    figure = new_figure(top + each * len(scores) + 40, WIDE)
+    low = min([0.0, *(value for score in scores for value in score.values())])
+    for column, dimension in enumerate(DIMENSIONS):
+        axes = add_axes(figure, left + column * (across + 28), top, across, each * len(scores))
+        for model, shift in zip(COMPARED, (-0.2, 0.2), strict=True):
+            found = [(place + shift, score.ccc[model][column]) for place, score in enumerate(scores)]
+            known = np.array([bar for bar in found if bar[1] is not None]).reshape(-1, 2)
+            axes.barh(known[:, 0], known[:, 1], height=0.38, color=COLOURS[model], linewidth=0)
+        _person_axis(axes, [score.name for score in scores], each, labels=column == 0)
+        axes.set_xlim(low - (0.02 if low < 0 else 0), 1)
+        axes.axvline(0, color=MUTED, linewidth=1)
+        axes.grid(axis="x")
+        add_title(axes, dimension, INK)
+        axes.set_xlabel("CCC, 1 is perfect", labelpad=2)
+    add_legend(figure, [dot_handle(model, COLOURS[model]) for model in COMPARED], left)
+    return figure
+
+
+@rc_context(STYLE)
+def gate_maps_figure(source: GateMeans, before: GateMeans, after: GateMeans) -> Figure:
+    """Draw mean gate weights, people as rows and experts as columns (the paper's Fig. 4), all from 0 to 1.
+
+    Args:
+        source: held-out rows of source people after source learning.
+        before, after: test rows of target people, unadapted and adapted.
+    """
+    each = _row_height(max(len(source), len(before)))
+    left, between, top = _names_width(source), _names_width(before), 24
+    across = (WIDE - left - between - 14 - 10 - _RIGHT) / 3
+    tallest = each * max(len(source), len(before))
+    figure = new_figure(top + tallest + 78, WIDE)
+    second = left + across + 10 + between
+    panels = (
+        ("source people", source, left, True),
+        ("target, unadapted", before, second, True),
+        ("target, adapted", after, second + across + 14, False),
+    )
+    for title, gate, start, labels in panels:
+        names = sorted(gate)
+        axes = add_axes(figure, start, top, across, each * len(names))
+        draw_weights(axes, np.sqrt(np.clip([gate[name] for name in names], 0, 1)))
+        _person_axis(axes, names, each, labels=labels)
+        axes.spines[["top", "right", "left", "bottom"]].set_visible(True)
+        add_title(axes, title, INK)
+        axes.set_xlabel("expert", labelpad=1)
+    strengths = np.sqrt((np.arange(20) + 0.5) / 20).tolist()
+    strength_key(add_axes(figure, left, top + tallest + 52, across, 9), strengths, "1, mean gate weight")
+    return figure
+
+
+def _names_width(names: Collection[str]) -> float:
+    """Return how many CSS pixels names need beside a plot."""
+    longest = max(len(short_name(name)) for name in names)
+    return 14 + _LETTER * max(_SHORTEST, min(_LONGEST, longest))
+
+
+def _row_height(people: int) -> float:
+    """Return how high each person's row is: less for many people, so that a figure does not become a scroll."""
+    return max(_LOWEST, min(_TALLEST, _PEOPLE_HEIGHT / people))
+
+
+def _person_axis(axes: Axes, names: Sequence[str], each: float, labels: bool) -> None:
+    """Put people from top to bottom, and as many of their names as there is room for."""
+    step = math.ceil(_LABEL_HEIGHT / each)
+    shown = range(0, len(names), step) if labels else range(0)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.set_yticks(shown, [short_name(names[place]) for place in shown], color=INK)
+    axes.tick_params(length=0)
+
+
+class TracePanel(NamedTuple):
+    """One column of a person's traces: the key of each model's estimates in :class:`Predictions`."""
+
+    title: str
+    keys: dict[Model, str]
+
+
+@rc_context(STYLE)
+def person_trace_figure(predictions: Predictions, subject: str, panels: Sequence[TracePanel]) -> Figure:
+    """Draw one person's labels and estimates over time; where test rows are missing, lines are broken."""
+    rows = np.flatnonzero(predictions.subject == subject)
+    places = _broken(predictions.time_s[rows])
+    top, each, across = 44, 104, (WIDE - _LEFT - _RIGHT - 24 * (len(panels) - 1)) / len(panels)
+    figure = new_figure(top + 2 * (each + 12) + 32, WIDE)
+    for column, panel in enumerate(panels):
+        lines = [(predictions.affect, TRUTH, 2.6)]
+        lines += [(predictions.estimates[key], COLOURS[model], 1.2) for model, key in panel.keys.items()]
+        for row, dimension in enumerate(DIMENSIONS):
+            axes = add_axes(figure, _LEFT + column * (across + 24), top + row * (each + 12), across, each)
+            for values, colour, width in lines:
+                _draw_broken(axes, predictions.time_s[rows], values[rows, row], places, colour, width)
+            affect_axis(axes, "y")
+            axes.margins(x=0.01)
+            axes.tick_params(length=0, labelbottom=row == 1, labelleft=column == 0)
+            if row == 0:
+                add_title(axes, panel.title, INK)
+            if column == 0:
+                axes.set_ylabel(dimension, labelpad=0)
+        axes.set_xlabel("seconds into the recording", labelpad=2)
+    models = {model: None for panel in panels for model in panel.keys}
+    handles = [line_handle("label", TRUTH, 2.6), *(line_handle(model, COLOURS[model], 1.6) for model in models)]
+    add_legend(figure, handles, _LEFT)
+    return figure
+
+
+def _broken(time_s: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Return which moments to draw, with -1 for a break wherever rows are missing."""
+    stride = math.ceil(len(time_s) / _MOMENTS)
+    parts: list[NDArray[np.intp]] = []
+    for start, end in covered_spans(time_s):
+        first, last = np.searchsorted(time_s, (start, end))
+        parts += [np.arange(first, last + 1, stride), np.array([-1])]
+    return np.concatenate(parts)
+
+
+def _draw_broken(
+    axes: Axes, time_s: NDArray[np.float64], values: Values, places: NDArray[np.intp], colour: str, width: float
+) -> None:
+    """Draw a line with gaps; a value that stands alone between two gaps is a dot."""
+    shown = np.where(places < 0, np.nan, np.clip(values, -_EDGE, _EDGE)[places])
+    axes.plot(time_s[places], shown, color=colour, linewidth=width)
+    beside = np.concatenate([[-1], places, [-1]])
+    alone = places[(places >= 0) & (beside[:-2] < 0) & (beside[2:] < 0)]
+    axes.plot(time_s[alone], np.clip(values[alone], -_EDGE, _EDGE), ".", color=colour, markersize=width * 2)

@@ -1,0 +1,177 @@
+"""Everybody's features and labels, in files that worker processes map into memory instead of copying."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from lightning_fabric import Fabric
+from numpy.typing import NDArray
+
+from pen_mobile.data.load import load_table
+from pen_mobile.data.table import ROLES, Role, Rows, SubjectTable
+from pen_mobile.errors import BadInput
+from pen_mobile.paper.results import DataRecord
+from pen_mobile.training.features import cached_features
+from pen_mobile.training.run_folder import Run
+from pen_mobile.utils.files import replacing
+from pen_mobile.utils.progress import SILENT, Progress
+
+_BLOCK = 4096  # rows copied at once
+
+
+@dataclass(frozen=True, eq=False)
+class _Side:
+    """The rows of one role without their features, which stay in a file."""
+
+    subject: NDArray[np.str_]
+    role: NDArray[np.str_]
+    time_s: NDArray[np.float64]
+    affect: NDArray[np.float32]
+    features: Path
+
+
+@dataclass(frozen=True, eq=False)
+class Population:
+    """Source and target people; small enough to send to another process.
+
+    Attributes:
+        record: what results say about the data.
+        sides: rows of each role, features in a ``.npy`` file.
+    """
+
+    record: DataRecord
+    sides: dict[Role, _Side]
+
+    def table(self, role: Role) -> SubjectTable:
+        """Return the people of one role, their features mapped from the file.
+
+        The pages belong to the operating system's cache: any number of processes share one copy.
+        """
+        side = self.sides[role]
+        features = np.load(side.features, mmap_mode="c")  # copy on write: torch wants writable memory
+        origin, synthetic = self.record.origin, self.record.synthetic
+        return SubjectTable(
+            side.subject,
+            side.role,
+            side.time_s,
+            side.affect,
+            features=features,
+            origin=origin,
+            synthetic=synthetic,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """DATA or RUN as read, before anything is computed or written.
+
+    Attributes:
+        record: what results will say about the data.
+        table: everybody, with frames or features.
+        run: the run whose backbone makes features of the frames; None for features.
+    """
+
+    record: DataRecord
+    table: SubjectTable
+    run: Run | None = None
+
+    def population(self, cache: Path, fabric: Fabric, progress: Progress = SILENT) -> Population:
+        """Put features into files, unless they are there already.
+
+        Args:
+            cache: folder for given features; computed ones go to the run's own cache, where source learning left
+                those of the source people.
+            fabric: device that computes features.
+            progress: who is told how far it is.
+        """
+        sides = {}
+        for role in ROLES:
+            rows = self.table.rows_with_role(role)
+            features = self._file(role, rows, cache, fabric, progress)
+            sides[role] = _side(self.table, rows, features)
+        return Population(self.record, sides)
+
+    def _file(self, role: Role, rows: Rows, cache: Path, fabric: Fabric, progress: Progress) -> Path:
+        if self.table.features is not None:
+            path = cache / f"features-{role}-{self.record.digest[:16]}.npy"
+            if not path.exists():
+                _write_rows(self.table.features, rows, path)
+            return path
+        assert self.run is not None
+        assert self.table.frames is not None
+        backbone = self.run.backbone()
+        assert backbone is not None
+        frames = self.table.frames.take(rows)
+        features = cached_features(fabric, backbone, frames, self.run.folder / "features", progress)
+        assert isinstance(features, np.memmap)
+        return Path(str(features.filename))
+
+
+def read_people(source: str, data: str | None = None, progress: Progress = SILENT) -> Given:
+    """Read what stands for DATA or RUN on the command line.
+
+    Args:
+        source: a table of features, or a run folder, whose backbone makes features of the frames it learned from.
+        data: where a run's data are now, when not where they were.
+        progress: who is told how far it is.
+
+    Raises:
+        BadInput: frames without a run, data other than the run learned from, or nobody in a role.
+    """
+    if (Path(source) / "run.json").is_file():
+        return _from_run(Run.open(Path(source)), data, progress)
+    if data is not None:
+        raise BadInput(f"--data is for a run folder; {source} is none")
+    table = load_table(source, progress=progress)
+    _check_roles(table)
+    if table.features is None:
+        raise BadInput(
+            f"{source}: holds images; the protocol needs features: 'pen-mobile train {source} --out RUN', "
+            "then 'pen-mobile protocol RUN'"
+        )
+    return Given(_record(table, table.features.shape[1]), table)
+
+
+def _from_run(run: Run, data: str | None, progress: Progress) -> Given:
+    origin = data or str(run.record.data["origin"])
+    try:
+        table = load_table(origin, run.config.input_size, progress)
+    except BadInput as error:
+        raise BadInput(f"{error} (the data of {run.folder}; if they moved, give --data)") from None
+    _check_roles(table)
+    if table.take(table.rows_with_role("source")).digest != run.record.data["digest"]:
+        raise BadInput(
+            f"{origin}: the source people differ from those that {run.folder} learned from; give its data with --data"
+        )
+    if table.features is not None:
+        return Given(_record(table, table.features.shape[1]), table)
+    backbone = f"{run.config.backbone} {run.record.backbone_digest}"
+    return Given(_record(table, run.record.feature_size, backbone), table, run)
+
+
+def _write_rows(features: NDArray[np.float32], rows: Rows, path: Path) -> None:
+    """Write some rows to a ``.npy`` file a block at a time: there is never a second copy in memory."""
+    with replacing(path) as temporary:
+        shape = (len(rows), features.shape[1])
+        out = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float32, shape=shape)
+        for start in range(0, len(rows), _BLOCK):
+            out[start : start + _BLOCK] = features[rows[start : start + _BLOCK]]
+        out.flush()
+
+
+def _side(table: SubjectTable, rows: Rows, features: Path) -> _Side:
+    return _Side(table.subject[rows], table.role[rows], table.time_s[rows], table.affect[rows], features)
+
+
+def _record(table: SubjectTable, feature_size: int, backbone: str = "") -> DataRecord:
+    source, target = ({name: len(table.rows_of(name)) for name in table.subjects(role)} for role in ROLES)
+    return DataRecord(table.origin, table.digest, table.synthetic, len(table), feature_size, source, target, backbone)
+
+
+def _check_roles(table: SubjectTable) -> None:
+    for role, least in zip(ROLES, (2, 1), strict=True):
+        people = len(table.subjects(role))
+        if people < least:
+            raise BadInput(f"{table.origin}: {people} {role} subjects; the protocol needs at least {least}")

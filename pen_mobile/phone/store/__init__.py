@@ -1,0 +1,1 @@
+"""The personal store: labelled features, head versions and the log of one phone owner, in one SQLite file."""

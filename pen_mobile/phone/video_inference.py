@@ -1,0 +1,168 @@
+"""Predictions for a video, moment by moment; memory does not grow with its length."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pen_mobile.data.faces import Face
+from pen_mobile.data.readers.video import frames_at, presentation_times
+from pen_mobile.errors import BadInput
+from pen_mobile.phone.phone import Affect, NoFace, Phone
+from pen_mobile.phone.smoothing import OneEuroFilter
+from pen_mobile.utils.files import refuse_existing, replacing
+from pen_mobile.utils.progress import SILENT, Progress
+
+NO_FACE, NO_FRAME = "no face", "no frame"
+COLUMNS = (
+    "time_s",
+    "valence",
+    "arousal",
+    "right_eye_x",
+    "right_eye_y",
+    "left_eye_x",
+    "left_eye_y",
+    "refused",
+)
+_SLACK_S = 1e-6
+
+
+class Moment(NamedTuple):
+    """What the phone said about one moment of a video.
+
+    Attributes:
+        time_s: seconds since the start.
+        affect: None when there is no prediction.
+        refused: why there is none; empty when there is one.
+    """
+
+    time_s: float
+    affect: Affect | None
+    refused: str = ""
+
+    def cells(self) -> tuple[Any, ...]:
+        """Return a value for each of ``COLUMNS``; None where there is nothing to say."""
+        if self.affect is None:
+            return (round(self.time_s, 4), *[None] * 6, self.refused)
+        face = self.affect.face
+        eyes = [None] * 4 if face is None else [round(place, 1) for eye in face for place in eye]
+        return round(self.time_s, 4), round(self.affect.valence, 6), round(self.affect.arousal, 6), *eyes, self.refused
+
+
+@dataclass
+class FilmSummary:
+    """What became of all moments of a video.
+
+    Attributes:
+        predicted: moments with a prediction.
+        refused: moments without one, by reason.
+        milliseconds: sums over the predicted moments, by stage.
+    """
+
+    predicted: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    milliseconds: Counter[str] = field(default_factory=Counter)
+
+    def watch(self, moments: Iterable[Moment]) -> Iterator[Moment]:
+        """Pass moments on and count them."""
+        for moment in moments:
+            if moment.affect is None:
+                self.refused[moment.refused] += 1
+            else:
+                self.predicted += 1
+                self.milliseconds.update(moment.affect.milliseconds)
+            yield moment
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain values for a JSON document; milliseconds are means."""
+        means = {stage: round(total / self.predicted, 3) for stage, total in self.milliseconds.items()}
+        return {"predicted": self.predicted, "refused": dict(self.refused), "milliseconds": means}
+
+
+def predict_video(
+    phone: Phone,
+    path: Path,
+    fps: float | None = None,
+    *,
+    aligned: bool = False,
+    smooth: bool = False,
+    progress: Progress = SILENT,
+) -> Iterator[Moment]:
+    """Predict for the person in a video, whose face is followed from moment to moment.
+
+    Args:
+        fps: moments a second; None, or more than the video has, takes every frame.
+        aligned: the frames are square face crops already; nothing is detected.
+        smooth: pass valence and arousal through a One-Euro filter.
+
+    Yields:
+        One moment after the other, with a prediction or why there is none.
+
+    Raises:
+        BadInput: not a video, cut short, damaged, or the bundle takes no images.
+    """
+    times, tolerance = _times(path, fps)
+    watcher = _Watcher(phone, aligned, OneEuroFilter() if smooth else None)
+    next_place = 0
+    with progress.task("predicting", len(times)) as task:
+        for place, pixels in frames_at(path, times, tolerance):
+            yield from _without_frame(times[next_place:place])
+            yield watcher.moment(float(times[place]), pixels)
+            task.advance(place + 1 - next_place)
+            next_place = place + 1
+        yield from _without_frame(times[next_place:])
+
+
+def write_csv(moments: Iterable[Moment], path: Path) -> None:
+    """Write one line for each moment to a new file, whole or not at all.
+
+    Raises:
+        BadInput: the file exists already.
+    """
+    refuse_existing(path)
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(COLUMNS)
+        writer.writerows(moment.cells() for moment in moments)
+
+
+class _Watcher:
+    """A phone that follows one face."""
+
+    def __init__(self, phone: Phone, aligned: bool, smooth: OneEuroFilter | None) -> None:
+        self._phone, self._aligned, self._smooth = phone, aligned, smooth
+        self._face: Face | None = None
+
+    def moment(self, time_s: float, pixels: NDArray[np.uint8]) -> Moment:
+        try:
+            affect = self._phone.predict(pixels, self._aligned, self._face)
+        except NoFace:
+            return Moment(time_s, None, NO_FACE)
+        self._face = affect.face
+        if self._smooth is not None:
+            valence, arousal = self._smooth(time_s, np.array([affect.valence, affect.arousal], np.float32)).tolist()
+            affect = replace(affect, valence=valence, arousal=arousal)
+        return Moment(time_s, affect)
+
+
+def _times(path: Path, fps: float | None) -> tuple[NDArray[np.float64], float]:
+    """Return the wanted times and how far from them a frame may be."""
+    shown = np.unique(presentation_times(path))
+    if not len(shown):
+        raise BadInput(f"{path}: holds no frames")
+    if fps is None:
+        return shown, _SLACK_S
+    wanted = np.arange(int(shown[-1] * fps + _SLACK_S) + 1) / fps
+    return (wanted, 0.5 / fps) if len(wanted) < len(shown) else (shown, _SLACK_S)
+
+
+def _without_frame(times: NDArray[np.float64]) -> Iterator[Moment]:
+    for time_s in times:
+        yield Moment(float(time_s), None, NO_FRAME)

@@ -1,0 +1,150 @@
+"""Figures of a table of recordings as inline SVG, in the colours and type of the report's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
+
+from pen_mobile.data.statistics import DIMENSIONS, EDGES, Inspection, PersonInspection, covered_spans
+from pen_mobile.data.table import ROLES, Role
+from pen_mobile.reports.plot_style import (
+    AFTER,
+    BEFORE,
+    INK,
+    MUTED,
+    STYLE,
+    WIDE,
+    WIDTH,
+    Cell,
+    add_axes,
+    add_legend,
+    add_title,
+    affect_axis,
+    dot_handle,
+    inline_svg,
+    new_figure,
+    shade_cells,
+    short_name,
+    strength_key,
+)
+
+Shares = NDArray[np.float64]
+
+COLOURS: dict[Role, str] = {"source": AFTER, "target": BEFORE}
+_SHORTEST = 0.004  # part of the axis that even a single row takes
+
+
+JOINT = "Joint distribution of valence and arousal, source people and target people"
+"""What :func:`draw_joint` shows, for who cannot see it."""
+
+
+def joint_figure(inspection: Inspection) -> str:
+    """Draw where on the valence-arousal plane the rows of source and of target people lie, side by side."""
+    return inline_svg(draw_joint({role: labels.joint for role, labels in inspection.labels.items()}), JOINT)
+
+
+@rc_context(STYLE)
+def draw_joint(counts: Mapping[Role, Sequence[Sequence[int]]], colours: Mapping[Role, str] = COLOURS) -> Figure:
+    """Draw counts of rows, ``counts[role][v][a]`` for the bins of :data:`EDGES`, both roles on one scale."""
+    side, top = 176, 24
+    shares = {role: _shares(joint) for role, joint in counts.items()}
+    most = max(float(share.max()) for share in shares.values())
+    figure = new_figure(top + side + 74)
+    for role, left in zip(ROLES, (46, WIDTH - side - 4), strict=True):
+        axes = add_axes(figure, left, top, side, side)
+        affect_axis(axes, "x")
+        affect_axis(axes, "y")
+        axes.spines[["top", "right"]].set_visible(True)
+        axes.set_xlabel("valence", labelpad=2)
+        add_title(axes, role, colours[role])
+        if role in shares:
+            _draw_cells(axes, shares[role], most, colours[role])
+        else:
+            axes.text(0, 0, "nobody", ha="center", va="center", color=MUTED, backgroundcolor="none")
+    figure.axes[0].set_ylabel("arousal", labelpad=0)
+    figure.axes[1].tick_params(labelleft=False)
+    steps = 12
+    strengths = [_strength(step + 0.5, steps) for step in range(steps)]
+    strength_key(add_axes(figure, 46, top + side + 50, side, 9), strengths, f"{100 * most:.1f} % of a role's rows")
+    return figure
+
+
+def label_figure(inspection: Inspection) -> str:
+    """Draw how often each value of valence and of arousal occurs, source and target on top of each other."""
+    height, each = 274, 88
+    with rc_context(STYLE):
+        figure = new_figure(height)
+        for place, name in enumerate(DIMENSIONS):
+            axes = add_axes(figure, 46, 30 + place * (each + 22), WIDTH - 46 - 8, each)
+            for role, labels in inspection.labels.items():
+                share = _shares(getattr(labels, name)) * 100
+                axes.stairs(share, EDGES, fill=True, color=COLOURS[role], alpha=0.22, linewidth=0)
+                axes.stairs(share, EDGES, color=COLOURS[role], linewidth=1.6)
+            affect_axis(axes, "x")
+            axes.set_ylim(bottom=0)
+            axes.locator_params(axis="y", nbins=3, min_n_ticks=2)
+            axes.set_ylabel(name)
+            axes.yaxis.set_label_coords(-0.085, 0.5)
+            axes.tick_params(labelbottom=place == 1)
+        figure.axes[1].set_xlabel("label; heights are % of a role's rows", labelpad=2)
+        add_legend(figure, [dot_handle(role, COLOURS[role]) for role in inspection.labels], 46)
+        return inline_svg(figure, "Histograms of valence and arousal, source people and target people")
+
+
+def coverage_figure(people: Sequence[PersonInspection], times: Mapping[str, NDArray[np.float64]]) -> str:
+    """Draw when there are rows of each person.
+
+    Args:
+        people: whom to draw, from top to bottom.
+        times: everybody's times, sorted.
+    """
+    left, right, top, each = 112, 74, 30, 24
+    first, last = min(person.first_s for person in people), max(person.last_s for person in people)
+    unit, name = (60.0, "minutes") if last - first > 600 else (1.0, "seconds")
+    width = ((last - first) or 1.0) / unit
+    with rc_context(STYLE):
+        figure = new_figure(top + each * len(people) + 46, WIDE)
+        axes = add_axes(figure, left, top, WIDE - left - right, each * len(people))
+        for place, person in enumerate(people):
+            for start, end in covered_spans(times[person.subject] / unit):
+                corner, length = (start, place - 0.3), max(end - start, width * _SHORTEST)
+                axes.add_patch(Rectangle(corner, length, 0.6, facecolor=COLOURS[person.role], linewidth=0))
+            rows = f"{person.rows:,}"
+            axes.text(1.015, place, rows, transform=axes.get_yaxis_transform(), va="center", color=MUTED, fontsize=11)
+        axes.set_ylim(len(people) - 0.5, -0.5)
+        axes.set_xlim(first / unit, first / unit + width * (1 + _SHORTEST))
+        axes.set_yticks(range(len(people)), [short_name(person.subject) for person in people], color=INK)
+        axes.tick_params(length=0)
+        axes.grid(axis="x")
+        axes.spines["left"].set_visible(False)
+        axes.set_xlabel(f"{name} into the recording; on the right, rows")
+        roles = [role for role in ROLES if any(person.role == role for person in people)]
+        add_legend(figure, [dot_handle(role, COLOURS[role]) for role in roles], left)
+        return inline_svg(figure, "When there are rows of each person")
+
+
+def _shares(counts: Sequence[int] | Sequence[Sequence[int]]) -> Shares:
+    values: Shares = np.asarray(counts, dtype=np.float64)
+    values /= values.sum()
+    return values
+
+
+def _draw_cells(axes: Axes, shares: Shares, most: float, colour: str) -> None:
+    """Draw one square per bin that is not empty, the darker the fuller."""
+    side = EDGES[1] - EDGES[0]
+    cells = (
+        Cell(EDGES[valence], EDGES[arousal], side, side, _strength(share, most))
+        for (valence, arousal), share in np.ndenumerate(shares)
+    )
+    shade_cells(axes, cells, colour)
+
+
+def _strength(share: float, most: float) -> float:
+    """Return how dark a share is; the square root keeps rare labels visible."""
+    return float(np.sqrt(share / most))

@@ -1,0 +1,101 @@
+"""One page that shows what is in a table of recordings, in a single file that loads nothing else."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+
+from pen_mobile.data.statistics import Inspection, PersonInspection, duration
+from pen_mobile.data.table import SubjectTable
+from pen_mobile.reports.data_figures import coverage_figure, joint_figure, label_figure
+from pen_mobile.reports.html import counted, data_uri, environment, sample_faces
+from pen_mobile.utils.files import replacing
+
+_FACES = 5  # of each person
+_FACE_PEOPLE = 24  # people whose faces are shown; they make the page large
+_COVERAGE_PEOPLE = 60
+_OPEN_WARNINGS = 12  # warnings shown without a click
+
+
+def write_data_page(path: Path, table: SubjectTable, inspection: Inspection) -> None:
+    """Write the page; an older one at ``path`` stays until the new one is complete."""
+    page = environment().get_template("data.html.j2").render(_page(table, inspection))
+    with replacing(path) as temporary:
+        temporary.write_text(page, encoding="utf-8", newline="\n")
+
+
+def headline(inspection: Inspection) -> str:
+    """Say in one sentence how much there is, and how far apart source and target labels are."""
+    sources, targets = (len(inspection.people_with_role(role)) for role in ("source", "target"))
+    rows = f"{inspection.rows:,} {'row' if inspection.rows == 1 else 'rows'}"
+    people = counted(len(inspection.people), "person", "people")
+    start = f"{rows} of {people}, {counted(sources, 'source')} and {counted(targets, 'target')}"
+    if inspection.distance is None:
+        return start + "."
+    apart = " and ".join(f"{distance:.2f} in {name}" for name, distance in inspection.distance.items())
+    return f"{start}; their labels lie {apart} apart."
+
+
+def _page(table: SubjectTable, inspection: Inspection) -> dict[str, Any]:
+    """Return the variables of the template."""
+    people = inspection.people
+    covered = people[:_COVERAGE_PEOPLE]
+    times = {person.subject: table.time_s[table.rows_of(person.subject)] for person in covered}
+    reach = _reach(table)
+    return {
+        "inspection": inspection,
+        "headline": headline(inspection),
+        "recorded": _recorded(inspection),
+        "content": _content(table),
+        "open_warnings": inspection.warnings[:_OPEN_WARNINGS],
+        "more_warnings": inspection.warnings[_OPEN_WARNINGS:],
+        "covered": covered,
+        "figures": {
+            "joint": Markup(joint_figure(inspection)),
+            "labels": Markup(label_figure(inspection)),
+            "coverage": Markup(coverage_figure(covered, times)),
+        },
+        "faces": [] if table.frames is None else [_sheet(table, person, reach) for person in people[:_FACE_PEOPLE]],
+        "reach": reach,
+        "duration": duration,
+    }
+
+
+def _sheet(table: SubjectTable, person: PersonInspection, reach: float) -> dict[str, Any]:
+    """Return one person's faces and where they stand on a plane from ``-reach`` to ``reach``, in percent."""
+    faces = [
+        {
+            "felt": face,
+            "image": data_uri(face.image),
+            "left": 50 + 50 * face.valence / reach,
+            "top": 50 - 50 * face.arousal / reach,
+        }
+        for face in sample_faces(table, person.subject, _FACES)
+    ]
+    return {"person": person, "faces": faces}
+
+
+def _reach(table: SubjectTable) -> float:
+    """Return the largest label there is, rounded up to a tenth, so that faces of calm people do not pile up."""
+    return max(0.2, math.ceil(float(np.abs(table.affect).max()) * 10 - 1e-6) / 10)
+
+
+def _recorded(inspection: Inspection) -> str:
+    """Say how long all recordings together are."""
+    seconds = sum(person.seconds for person in inspection.people)
+    for unit, length in (("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.1f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def _content(table: SubjectTable) -> str:
+    if table.features is not None:
+        return f"{table.features.shape[1]} features"
+    assert table.frames is not None
+    size = table.frames.read(np.arange(1)).shape[1]
+    return f"{size} px faces"

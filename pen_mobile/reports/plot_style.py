@@ -1,0 +1,210 @@
+"""What all figures share: colours of the page, type, frames, and SVG that is the same bytes every time."""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import io
+import re
+import warnings
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from matplotlib import path as paths
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import PathPatch, Rectangle
+from numpy.typing import NDArray
+
+from pen_mobile.utils.files import replacing
+
+Values = NDArray[np.floating]
+
+# Okabe and Ito's orange, blue and purple, a little deeper for thin lines on white, and lighter orange and blue.
+INK, MUTED, GRID, PAPER = "#1d2733", "#66717f", "#d9dee5", "#fefefe"
+TRUTH, BEFORE, AFTER, OWN_MEAN = "#7d8894", "#cc6a00", "#0b6fb8", "#a64d86"
+BEFORE_LIGHT, AFTER_LIGHT = "#d99a1c", "#4aa3df"
+
+_VARIABLES = {
+    INK: "--ink",
+    MUTED: "--muted",
+    GRID: "--grid",
+    PAPER: "--paper",
+    TRUTH: "--truth",
+    BEFORE: "--before",
+    AFTER: "--after",
+    OWN_MEAN: "--own",
+    BEFORE_LIGHT: "--before-light",
+    AFTER_LIGHT: "--after-light",
+}
+
+WIDTH = 420  # CSS pixels at which a figure has its nominal font size; it is shown at 0.78 to 1.3 times that
+WIDE = 800  # CSS pixels of a figure that has the page for itself
+_NAME = 15  # characters of a name that fit beside a figure
+_DPI = 200  # of PNG files
+_NAMELESS = dict.fromkeys(("Date", "Creator", "Format", "Type"))  # what would make every SVG different
+
+STYLE: Any = {  # matplotlib's stubs list every key from one version on
+    "path.simplify": False,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "pen-mobile",
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so layout does not depend on the machine
+    "font.size": 12,
+    "text.parse_math": False,
+    "text.color": INK,
+    "axes.labelcolor": MUTED,
+    "axes.labelsize": 11.5,
+    "axes.edgecolor": GRID,
+    "axes.linewidth": 1,
+    "axes.facecolor": "none",
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.unicode_minus": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.8,
+    "xtick.color": GRID,
+    "ytick.color": GRID,
+    "xtick.labelcolor": MUTED,
+    "ytick.labelcolor": MUTED,
+    "xtick.labelsize": 11,
+    "ytick.labelsize": 11,
+    "legend.fontsize": 12,
+    "legend.frameon": False,
+    "legend.borderpad": 0,
+    "legend.borderaxespad": 0,
+    "legend.columnspacing": 1.6,
+    "legend.handlelength": 1.2,
+    "legend.handletextpad": 0.5,
+}
+
+
+def new_figure(height: float, width: float = WIDTH) -> Figure:
+    """Return an empty figure, sides in CSS pixels."""
+    return Figure(figsize=(width / 72, height / 72), dpi=72, facecolor="none")
+
+
+def add_axes(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
+    """Add axes at a place given in pixels from the upper left corner."""
+    full_width, full_height = figure.get_size_inches() * 72
+    bottom = full_height - top - height
+    return figure.add_axes((left / full_width, bottom / full_height, width / full_width, height / full_height))
+
+
+def add_title(axes: Axes, text: str, colour: str) -> None:
+    """Write a bold title at the upper left of a plot."""
+    axes.set_title(text, color=colour, fontsize=12, fontweight="bold", loc="left", pad=5)
+
+
+def affect_axis(axes: Axes, which: Literal["x", "y"]) -> None:
+    """Give one axis the range of affect, with lines at the ends and the middle."""
+    getattr(axes, f"set_{which}lim")(-1.1, 1.1)
+    getattr(axes, f"set_{which}ticks")((-1, 0, 1), ("\N{MINUS SIGN}1", "0", "1"))
+    axes.grid(axis=which)
+    axes.tick_params(length=0)
+
+
+def add_legend(figure: Figure, handles: Sequence[Line2D], left: float) -> None:
+    """Put all handles on one line at the top, ``left`` CSS pixels from the side."""
+    width, height = figure.get_size_inches() * 72
+    figure.legend(handles=handles, loc="upper left", ncols=len(handles), bbox_to_anchor=(left / width, 1 - 3 / height))
+
+
+def dot_handle(label: str, colour: str) -> Line2D:
+    """Return a legend entry with a dot."""
+    return Line2D([], [], marker="o", linestyle="", color=colour, markersize=7, markeredgewidth=0, label=label)
+
+
+def tick_handle(label: str, colour: str) -> Line2D:
+    """Return a legend entry with an upright tick."""
+    return Line2D([], [], marker="|", linestyle="", color=colour, markersize=11, markeredgewidth=2, label=label)
+
+
+def line_handle(label: str, colour: str, width: float) -> Line2D:
+    """Return a legend entry with a line."""
+    return Line2D([], [], color=colour, linewidth=width, label=label)
+
+
+class Cell(NamedTuple):
+    """One rectangle of a map: lower left corner, sides, and how dark it is, 0 to 1."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    strength: float
+
+
+def shade_cells(axes: Axes, cells: Iterable[Cell], colour: str) -> None:
+    """Draw all cells of about the same strength as one path, which keeps pages with many cells small.
+
+    The limits of the axes stay as they are: matplotlib takes seconds to find out where thousands of cells are.
+    """
+    levels: dict[float, list[Cell]] = {}
+    for cell in cells:
+        levels.setdefault(round(cell.strength, 2), []).append(cell)
+    for strength, alike in sorted(levels.items()):
+        if strength > 0:
+            outline = paths.Path.make_compound_path(*(_rectangle(cell) for cell in alike))
+            axes.add_artist(PathPatch(outline, facecolor=colour, alpha=strength, linewidth=0))
+
+
+def _rectangle(cell: Cell) -> paths.Path:
+    right, top = cell.x + cell.width, cell.y + cell.height
+    corners = ((cell.x, cell.y), (right, cell.y), (right, top), (cell.x, top), (cell.x, cell.y))
+    return paths.Path(corners, closed=True)
+
+
+def strength_key(axes: Axes, strengths: Sequence[float], most: str) -> None:
+    """Draw the key to :func:`shade_cells`: ``strengths`` of values from 0 to what ``most`` says."""
+    for step, strength in enumerate(strengths):
+        axes.add_patch(Rectangle((step, 0), 1, 1, facecolor=INK, alpha=strength, linewidth=0))
+    axes.set_xlim(0, len(strengths))
+    axes.set_axis_off()
+    for place, text, side in ((0, "0", "right"), (1, most, "left")):
+        offset = (-5 if side == "right" else 5, 0)
+        axes.annotate(
+            text, (place, 0.5), offset, "axes fraction", "offset points", ha=side, va="center", color=MUTED, fontsize=11
+        )
+
+
+def short_name(name: str) -> str:
+    """Return a name cut to what fits beside a figure."""
+    return name if len(name) <= _NAME else name[: _NAME - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def inline_svg(figure: Figure, label: str) -> str:
+    """Return a figure as one ``<svg>`` element for a page: colours are the page's variables, ids are its own."""
+    stream = io.StringIO()
+    with rc_context(STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # the browser has the font for it
+        figure.savefig(stream, format="svg", metadata=_NAMELESS)
+    body = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", stream.getvalue(), flags=re.DOTALL)
+    body = body[body.index(">", body.index("<svg")) + 1 :]
+    prefix = "f" + hashlib.sha256((label + body).encode()).hexdigest()[:8]
+    body = re.sub(r"<[^>]+>", lambda tag: _adapted_tag(tag[0], prefix), body)
+    width, height = (round(float(side) * 72) for side in figure.get_size_inches())
+    return (
+        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{html.escape(label)}" '
+        f'style="min-width:{0.78 * width:.0f}px;max-width:{1.3 * width:.0f}px">{body.strip()}'
+    )
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure on white as a PNG or SVG file, whole or not at all."""
+    metadata = _NAMELESS if path.suffix == ".svg" else {"Software": None}
+    with rc_context(STYLE), warnings.catch_warnings(), replacing(path) as temporary:
+        warnings.filterwarnings("ignore", "Glyph .* missing")
+        figure.savefig(temporary, format=path.suffix[1:], dpi=_DPI, facecolor="white", metadata=metadata)
+
+
+def _adapted_tag(tag: str, prefix: str) -> str:
+    tag = re.sub(r' id="', f' id="{prefix}-', tag)
+    tag = re.sub(r' (?:xlink:)?href="#', f' href="#{prefix}-', tag).replace("url(#", f"url(#{prefix}-")
+    for colour, variable in _VARIABLES.items():
+        tag = tag.replace(colour, f"var({variable}, {colour})")
+    return tag

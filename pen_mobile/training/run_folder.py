@@ -1,0 +1,225 @@
+"""A run folder: what source learning leaves behind, and all that export needs.
+
+``run.json`` says what was done; ``1-backbone``, ``2-shared``, ``3-gate`` and ``4-experts``
+``.safetensors`` are the stages of Algorithm 1; ``features/`` is a cache that may be deleted, and ``frames/``
+is one that a complete run no longer has.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pen_mobile.errors import BadInput
+from pen_mobile.models.backbone import Backbone, backbone_digest
+from pen_mobile.models.heads import ExpertHead, SharedHead
+from pen_mobile.training.checkpoint import Weights, load_checkpoint
+from pen_mobile.training.config import LearningConfig
+from pen_mobile.utils.files import read_json, write_json
+
+STAGES = ("1-backbone", "2-shared", "3-gate", "4-experts")
+_RECORD = "run.json"
+_FORMAT = 1
+_FREE = {"frame_cache_gb"}
+"""Settings that change how fast a run is, not what comes out: they may differ when it goes on."""
+
+
+@dataclass
+class RunRecord:
+    """The contents of ``run.json``.
+
+    Attributes:
+        config: the settings, as :class:`LearningConfig` fields.
+        data: digest, origin, rows, source people and whether they are synthetic.
+        feature_size: D_z.
+        expert_count: n_s.
+        backbone_digest: hash of the trained backbone; empty for a run on features.
+        validation: CCC and RMSE of s-SN and s-PEN on the held-out rows of source people.
+        stages: log of each finished stage.
+        command, versions: how to get this again.
+        complete: True when every stage has finished.
+        format: version of this record.
+    """
+
+    config: dict[str, Any]
+    data: dict[str, Any]
+    feature_size: int = 0
+    expert_count: int = 0
+    backbone_digest: str = ""
+    validation: dict[str, dict[str, float | None]] = field(default_factory=dict)
+    stages: dict[str, dict[str, Any]] = field(default_factory=dict)
+    command: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
+    complete: bool = False
+    format: int = _FORMAT
+
+    @property
+    def experts_are_copies(self) -> bool:
+        """True when joint learning never beat its start: all experts are the shared head, and s-PEN is s-SN."""
+        return bool(self.stages[STAGES[3]]["best_epoch"] == 0)
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedBackbone:
+    """The backbone of a run, built only when somebody needs the network: importing torchvision takes seconds.
+
+    Attributes:
+        name, input_size, feature_size: as :class:`Backbone` has them.
+        weights: its state.
+    """
+
+    name: str
+    input_size: int
+    feature_size: int
+    weights: Weights
+
+    mean, std = Backbone.mean, Backbone.std
+
+    def digest(self) -> str:
+        """Return the hash of name, input size and weights."""
+        return backbone_digest(self.name, self.input_size, self.weights)
+
+    def network(self) -> Backbone:
+        """Build the network."""
+        backbone = Backbone(self.name, self.input_size)
+        backbone.load_state_dict(self.weights)
+        return backbone.eval()
+
+
+class Run:
+    """A run folder on disk."""
+
+    def __init__(self, folder: Path, record: RunRecord) -> None:
+        self.folder = folder
+        self.record = record
+
+    @classmethod
+    def begin(cls, folder: Path, record: RunRecord) -> Run:
+        """Start a run in ``folder``, or go on with the one there if it has the same data and settings.
+
+        Raises:
+            BadInput: the folder holds something else.
+        """
+        if not folder.exists():
+            folder.mkdir(parents=True)
+        elif not folder.is_dir() or any(folder.iterdir()):
+            old = cls.read(folder).record
+            # What an older version did not know yet, it did as the defaults do.
+            settings = asdict(LearningConfig()) | old.config
+            for what, there, here in (("data", old.data, record.data), ("config", settings, record.config)):
+                difference = _difference(there, here)
+                if difference:
+                    raise BadInput(
+                        f"{folder} holds a run with other {what} ({difference}); choose another --out or remove it"
+                    )
+            return cls(folder, old)
+        run = cls(folder, record)
+        run.save()
+        return run
+
+    @classmethod
+    def read(cls, folder: Path) -> Run:
+        """Read ``run.json``, complete or not.
+
+        Raises:
+            BadInput: the folder is not a run of this version.
+        """
+        if not (folder / _RECORD).is_file():
+            raise BadInput(f"{folder} is not a run: it has no {_RECORD}; make one with 'pen-mobile train'")
+        values = read_json(folder / _RECORD)
+        if not isinstance(values, dict) or values.get("format") != _FORMAT:
+            raise BadInput(f"{folder / _RECORD} is not of format {_FORMAT}; train again with this version")
+        try:
+            return cls(folder, RunRecord(**values))
+        except TypeError as error:
+            raise BadInput(f"{folder / _RECORD}: {error}") from None
+
+    @classmethod
+    def open(cls, folder: Path) -> Run:
+        """Read a run whose every stage has finished.
+
+        Raises:
+            BadInput: the folder is not a run, or training did not finish.
+        """
+        run = cls.read(folder)
+        if not run.record.complete:
+            raise BadInput(
+                f"{folder}: training did not finish; give 'pen-mobile train' the same arguments to resume it"
+            )
+        return run
+
+    def save(self) -> None:
+        """Write ``run.json``."""
+        write_json(self.folder / _RECORD, asdict(self.record))
+
+    def stage_file(self, stage: str) -> Path:
+        """Return the file of one of :data:`STAGES`."""
+        return self.folder / f"{stage}.safetensors"
+
+    @property
+    def frame_folder(self) -> Path:
+        """Where decoded frames lie while the run is made."""
+        return self.folder / "frames"
+
+    @property
+    def config(self) -> LearningConfig:
+        """The settings of the run."""
+        return LearningConfig(**self.record.config)
+
+    def backbone(self) -> Backbone | None:
+        """Return the trained backbone, or None for a run on features."""
+        trained = self.trained_backbone()
+        return None if trained is None else trained.network()
+
+    def trained_backbone(self) -> TrainedBackbone | None:
+        """Return what is known of the backbone before it is built, or None for a run on features."""
+        if not self.record.backbone_digest:
+            return None
+        prefix = "backbone."
+        weights = self._weights(STAGES[0]).items()
+        own = {key.removeprefix(prefix): weight for key, weight in weights if key.startswith(prefix)}
+        return TrainedBackbone(self.config.backbone, self.config.input_size, self.record.feature_size, own)
+
+    def shared_head(self) -> SharedHead:
+        """Return s-SN's head."""
+        head = SharedHead(self.record.feature_size)
+        head.load_state_dict(self._weights(STAGES[1]))
+        return head
+
+    def expert_head(self) -> ExpertHead:
+        """Return s-PEN's head."""
+        head = ExpertHead(self.record.feature_size, self.record.expert_count)
+        head.load_state_dict(self._weights(STAGES[3]))
+        return head
+
+    def save_feature_statistics(self, features: NDArray[np.float32]) -> None:
+        """Keep mean and standard deviation of every feature, for a run that has no backbone to make examples with."""
+        from safetensors.numpy import save_file
+
+        save_file({"mean": features.mean(0), "std": features.std(0)}, self._statistics)
+
+    def feature_statistics(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return mean and standard deviation of every feature, ``[D_z]`` each."""
+        from safetensors.numpy import load_file
+
+        values = load_file(self._statistics)
+        return values["mean"], values["std"]
+
+    @property
+    def _statistics(self) -> Path:
+        return self.folder / "feature-statistics.safetensors"
+
+    def _weights(self, stage: str) -> Weights:
+        checkpoint = load_checkpoint(self.stage_file(stage))
+        if checkpoint is None:
+            raise BadInput(f"{self.stage_file(stage)} is missing; train again")
+        return checkpoint.best
+
+
+def _difference(old: dict[str, Any], new: dict[str, Any]) -> str:
+    keys = [key for key in new if key not in _FREE and old.get(key) != new[key]]
+    return ", ".join(f"{key} {old.get(key)!r} there, {new[key]!r} here" for key in keys[:3])

@@ -1,0 +1,64 @@
+"""Ways to make a head its owner's, all with one signature: packed head and labels in, packed head out.
+
+A packed head is ``[3 n_s, D_z + 1]`` as in :class:`~pen_mobile.models.heads.ExpertHead`; SN is the mixture
+of one (n_s = 1). Every strategy but the paper's chooses its own strength by leaving out one adaptation
+label at a time, so none needs held-out labels, and "change nothing" is always one of its choices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from pen_mobile.errors import BadInput
+from pen_mobile.training.batched_adaptation import AdaptationSettings
+from pen_mobile.training.strategies.gate import adapt_gate
+from pen_mobile.training.strategies.gradient import adapt_by_eq8
+from pen_mobile.training.strategies.offset import adapt_offset
+from pen_mobile.training.strategies.offset_ridge import adapt_with_offset_ridge
+from pen_mobile.training.strategies.personal_expert import adapt_with_personal_expert
+from pen_mobile.training.strategies.ridge import adapt_with_ridge
+
+Strategy = Callable[[Tensor, Tensor, Tensor, AdaptationSettings], Tensor]
+
+STRATEGIES: dict[str, Strategy] = {
+    "eq8": adapt_by_eq8,
+    "offset": adapt_offset,
+    "gate": adapt_gate,
+    "ridge": adapt_with_ridge,
+    "personal-expert": adapt_with_personal_expert,
+    "offset-ridge": adapt_with_offset_ridge,
+}
+
+
+@torch.no_grad()
+def adapt_with(
+    name: str, packed: Tensor, z: Tensor, affect: Tensor, settings: AdaptationSettings | None = None
+) -> Tensor:
+    """Adapt a packed head to somebody's labels by the strategy of that name.
+
+    Args:
+        name: a key of :data:`STRATEGIES`.
+        packed: the head to start from, ``[3 n_s, D_z + 1]``; not changed.
+        z, affect: features ``[N, D_z]`` and valence and arousal ``[N, 2]`` of the adaptation samples.
+        settings: what gradient steps need, and the seed; None is the paper's.
+
+    Returns:
+        The adapted head, of the dtype of ``packed``; ``[3 (n_s + 1), D_z + 1]`` where an expert was added. The
+        head as it was, if there are no labels, or if one of the numbers in or out is not finite.
+
+    Raises:
+        BadInput: no such strategy, or shapes that do not fit together.
+    """
+    if name not in STRATEGIES:
+        raise BadInput(f"unknown strategy {name!r}; known are {', '.join(STRATEGIES)}")
+    if packed.ndim != 2 or len(packed) % 3 or z.ndim != 2 or z.shape[1] + 1 != packed.shape[1]:
+        raise BadInput(f"a head {list(packed.shape)} does not fit features {list(z.shape)}")
+    if affect.shape != (len(z), 2):
+        raise BadInput(f"affect must be [{len(z)}, 2], not {list(affect.shape)}")
+    if len(z) == 0 or not all(bool(part.isfinite().all()) for part in (packed, z, affect)):
+        return packed.clone()
+    adapted = STRATEGIES[name](packed, z, affect, settings or AdaptationSettings())
+    return adapted if bool(adapted.isfinite().all()) else packed.clone()

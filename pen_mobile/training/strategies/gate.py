@@ -1,0 +1,20 @@
+"""Another mixture of the same experts: gradient steps of Eq. 8 on the gate alone."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from pen_mobile.training.batched_adaptation import AdaptationSettings, adapt_together
+
+
+def adapt_gate(packed: Tensor, z: Tensor, affect: Tensor, settings: AdaptationSettings) -> Tensor:
+    """Fine-tune the gate's rows and leave the experts as they are.
+
+    SN has a gate that is always 1 and cannot be adapted in this way: with n_s = 1 the head comes back unchanged.
+    """
+    expert_count = len(packed) // 3
+    if expert_count == 1:
+        return packed.clone()
+    every = [torch.arange(len(z))]
+    return adapt_together(packed[None], z, affect, every, settings, only=slice(0, expert_count))[0]

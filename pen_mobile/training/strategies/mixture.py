@@ -1,0 +1,29 @@
+"""What strategies in closed form need of a packed head: its output in float64, and ways to change it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from pen_mobile.models.heads import ExpertHead, HeadOutput
+
+
+def evaluate(packed: Tensor, z: Tensor) -> HeadOutput:
+    """Return what the head says about features ``[N, D_z]`` (Eqs. 1-3), in float64."""
+    head = ExpertHead(z.shape[1], len(packed) // 3).double().to(packed.device)
+    with torch.no_grad():
+        head.packed.copy_(packed)
+        output: HeadOutput = head(z.double())
+    return output
+
+
+def add_to_experts(packed: Tensor, change: Tensor) -> Tensor:
+    """Return the head with ``change`` ``[n_s or 1, 2, D_z + 1]`` added to its experts, in its own dtype."""
+    expert_count = len(packed) // 3
+    experts = packed[expert_count:].double().view(expert_count, 2, -1) + change
+    return torch.cat([packed[:expert_count], experts.flatten(0, 1).to(packed.dtype)])
+
+
+def with_one(z: Tensor) -> Tensor:
+    """Return z~ = [z, 1], ``[N, D_z + 1]``, in float64."""
+    return torch.cat([z.double(), z.new_ones(len(z), 1, dtype=torch.float64)], dim=1)

@@ -1,0 +1,76 @@
+"""An expert of one's own: fitted to the person's labels, and let into the mixture as far as it deserves."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from pen_mobile.models.heads import HeadOutput
+from pen_mobile.training.batched_adaptation import AdaptationSettings
+from pen_mobile.training.strategies.dual import (
+    chosen_labels,
+    first_of_the_best,
+    left_out_residuals,
+    looseness_grid,
+    solve,
+)
+from pen_mobile.training.strategies.mixture import evaluate, with_one
+
+# The newcomer's gate activation above the median log-sum-exp of the others: from 2 % of the say to all but 1e-7.
+PROMINENCE = (-4.0, -2.0, -1.0, 0.0, 1.0, 2.0, 4.0, 8.0, 16.0)
+
+
+class _Choice(NamedTuple):
+    """How loose the ridge is, and the newcomer's gate bias."""
+
+    looseness: float
+    beta: float
+
+
+def adapt_with_personal_expert(packed: Tensor, z: Tensor, affect: Tensor, settings: AdaptationSettings) -> Tensor:
+    """Append an expert, ridge regression from the mean of the experts there are to the person's labels.
+
+    Its gate row has weights 0 and a bias beta: ``(1 - p) PEN(z) + p y_new(z)`` with
+    ``p = e^beta / (e^beta + sum_i e^h_i)``. Beta and the ridge's strength are those with which the mixture
+    predicts left-out labels best; "off" is among the candidates and returns the head as it was.
+
+    Raises:
+        BadInput: more labels than :data:`~pen_mobile.training.strategies.dual.MOST_LABELS`.
+    """
+    output, inputs = evaluate(packed, z), with_one(z)
+    residual = affect.double() - output.experts.mean(dim=1)
+    few = chosen_labels(len(z), settings.seed)
+    subset = HeadOutput(*(part[few] for part in output))
+    choice = _choose(subset, inputs[few], residual[few], affect[few].double() - subset.affect)
+    if choice is None:
+        return packed.clone()
+    alpha = solve(inputs @ inputs.T, residual, choice.looseness, intercept=False).alpha
+    return _append(packed, alpha.T @ inputs, choice.beta)
+
+
+def _choose(output: HeadOutput, inputs: Tensor, residual: Tensor, of_mixture: Tensor) -> _Choice | None:
+    """Return the candidate with the smallest left-out error, or None where the newcomer had better stay out."""
+    kernel = inputs @ inputs.T
+    alone = left_out_residuals(kernel, residual, intercept=False)  # [T, N, 2]
+    others = output.logits.logsumexp(dim=1)
+    betas = others.median() + torch.tensor(PROMINENCE).to(others)
+    say = torch.sigmoid(betas[:, None] - others)[:, None, :, None]  # p, [betas, 1, N, 1]
+    errors = ((1 - say) * of_mixture + say * alone).square().sum(dim=(2, 3))  # [betas, T]
+    candidates = torch.cat([of_mixture.square().sum()[None], errors.flatten()])
+    best = first_of_the_best(candidates)
+    if best <= 0:
+        return None
+    beta, looseness = divmod(best - 1, errors.shape[1])
+    return _Choice(looseness_grid(kernel)[looseness], float(betas[beta]))
+
+
+def _append(packed: Tensor, change: Tensor, beta: float) -> Tensor:
+    """Return the head with one more expert: the mean of those there are plus ``change`` ``[2, D_z + 1]``."""
+    expert_count = len(packed) // 3
+    gate, experts = packed[:expert_count], packed[expert_count:]
+    newcomer = experts.double().view(expert_count, 2, -1).mean(dim=0) + change
+    gate_row = torch.zeros_like(packed[:1])
+    gate_row[0, -1] = beta
+    return torch.cat([gate, gate_row, experts, newcomer.to(packed.dtype)])

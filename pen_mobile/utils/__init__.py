@@ -1,0 +1,1 @@
+"""Helpers without knowledge of the domain: files, subprocesses, TOML, provenance, progress."""

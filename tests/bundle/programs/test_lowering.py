@@ -1,0 +1,115 @@
+"""Lowering leaves nothing outside the delegate, and what it simplifies stays what it was."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from pen_mobile.bundle.programs.lowering import lower
+from pen_mobile.bundle.programs.operators import operators_outside
+from pen_mobile.bundle.programs.simplify import PlainHardsigmoid, simplify
+from pen_mobile.models.backbone import Backbone
+
+
+def test_plain_hardsigmoid_is_hardsigmoid() -> None:
+    x = torch.linspace(-5, 5, 101).reshape(1, 1, 1, 101)
+    torch.testing.assert_close(PlainHardsigmoid()(x), nn.Hardsigmoid()(x), rtol=0, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "mobilenet_v3_small"])
+def test_a_simplified_network_computes_the_same(name: str) -> None:
+    torch.manual_seed(0)
+    backbone = Backbone(name, 32).eval()
+    frames = torch.rand(2, 3, 32, 32) * 255
+    simple = simplify(backbone)
+    assert not any(isinstance(part, nn.BatchNorm2d | nn.Hardsigmoid) for part in simple.modules())
+    with torch.no_grad():
+        torch.testing.assert_close(simple(frames), backbone(frames), rtol=1e-4, atol=1e-5)
+
+
+class _Squeezed(nn.Module):
+    """One convolution with a gate, as MobileNetV3 has nine of."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.gate = nn.Conv2d(3, 4, 3), nn.Hardsigmoid()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.conv(x)
+        return x * self.gate(x.mean((2, 3), keepdim=True))
+
+
+def test_a_gate_goes_into_the_delegate(tmp_path: Path) -> None:
+    """As torch spells it two copies stay outside; spelled out none does; the file alone tells."""
+    example = (torch.rand(1, 3, 8, 8),)
+    module = _Squeezed().eval()
+    counts = []
+    for name, version in (("as-is", module), ("simple", simplify(module))):
+        lowered = lower({"forward": (version, example)})
+        lowered.write(tmp_path / f"{name}.pte")
+        counts.append(lowered.undelegated["forward"])
+    assert counts == [["_to_copy.out", "_to_copy.out"], []]
+    assert operators_outside(tmp_path / "as-is.pte") == ["aten::_to_copy.out"]
+    assert operators_outside(tmp_path / "simple.pte") == []
+
+
+class _Everything(nn.Module):
+    """What backbones and heads are made of: convolutions, pooling, concatenation, products, a softmax."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.linear = nn.Conv2d(3, 4, 3, padding=1), nn.Linear(4, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = nn.functional.hardswish(nn.functional.max_pool2d(self.conv(x), 2))
+        z = self.linear(x.mean((2, 3)))
+        return torch.bmm(torch.softmax(z, dim=1).unsqueeze(1), torch.cat([z, z], dim=1).reshape(-1, 4, 2))
+
+
+@pytest.mark.parametrize("module", [_Squeezed(), _Everything()])
+def test_shortcuts_change_no_byte(module: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same program with every pass run as ExecuTorch would, and its own partitioner."""
+    from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+
+    example = (torch.rand(1, 3, 8, 8),)
+    short = lower({"forward": (module.eval(), example)})
+    with monkeypatch.context() as patch:
+        patch.setattr("pen_mobile.bundle.programs.fast_lowering.shortcuts", lambda programs: nullcontext())
+        patch.setattr("pen_mobile.bundle.programs.lowering._partitioner", lambda backend: XnnpackPartitioner())
+        assert lower({"forward": (module, example)}) == short
+
+
+def test_shortcuts_end_with_the_lowering() -> None:
+    """The libraries have their own methods again."""
+    from executorch.exir.pass_base import ExportPass
+
+    from pen_mobile.bundle.programs.fast_lowering import shortcuts
+
+    before: dict[str, Any] = {"call": ExportPass.call, "recompile": torch.fx.GraphModule.recompile}
+    with shortcuts([]):
+        assert ExportPass.call is not before["call"]
+    assert {"call": ExportPass.call, "recompile": torch.fx.GraphModule.recompile} == before
+
+
+def test_a_second_process_fills_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same program as lowered here; where there is no room for two nothing is started."""
+    from pen_mobile.bundle.programs import lowering_subprocess
+    from pen_mobile.bundle.programs.head_methods import HeadMethods
+    from pen_mobile.bundle.programs.lowered_cache import LoweredCache
+    from pen_mobile.bundle.recipe import load_recipe
+
+    recipe = load_recipe("android-fp32").head.model_copy(update={"learning_rate": {"sgd": 0.1}, "ridge_labels": 0})
+    methods, cache = HeadMethods(8, 2, recipe), LoweredCache(tmp_path / "lowered")
+    monkeypatch.setattr(lowering_subprocess, "_room_for_two", lambda: False)
+    with lowering_subprocess.lowering_in_subprocess(methods, cache) as wait:
+        wait()
+    assert not cache.folder.exists()
+    monkeypatch.setattr(lowering_subprocess, "_room_for_two", lambda: True)
+    with lowering_subprocess.lowering_in_subprocess(methods, cache) as wait:
+        wait()
+    assert cache.get(methods.facts()) == lowering_subprocess.lower_head(methods)

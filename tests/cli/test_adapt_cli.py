@@ -1,0 +1,63 @@
+"""``pen-mobile adapt --strategy``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from pen_mobile.cli.main import cli
+from pen_mobile.errors import BadInput
+from pen_mobile.phone.phone import Phone
+
+
+@pytest.fixture(scope="module")
+def recording(small_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One person's features, 400 s, a moment each second, felt a little above what the bundle's head says."""
+    z = np.random.default_rng(0).standard_normal((400, 16)).astype(np.float32)
+    with Phone.open(small_bundle) as phone:
+        said, _ = phone.predict_features(z)
+    path = tmp_path_factory.mktemp("recording") / "ann.npz"
+    np.savez(
+        path,
+        z=z,
+        y=np.clip(said + 0.2, -1, 1),
+        subject=np.full(400, "ann"),
+        role=np.full(400, "target"),
+        time_s=np.arange(400.0),
+    )
+    return path
+
+
+def test_a_way_can_be_chosen_and_stands_in_the_answer(small_bundle: Path, recording: Path, tmp_path: Path) -> None:
+    arguments = ["adapt", small_bundle, "--data", recording, "--subject", "ann", "--store", tmp_path / "ann.sqlite"]
+    found = CliRunner().invoke(cli, [*map(str, arguments), "--strategy", "ridge", "--json", "-q"])
+    assert found.exception is None, found.exception
+    adaptation = json.loads(found.stdout)["adaptation"]
+    assert (adaptation["strategy"], adaptation["by_time"], adaptation["steps"]) == ("ridge", True, 0)
+
+
+def test_an_unknown_way_is_refused_before_a_store_holds_anything(
+    small_bundle: Path, recording: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "ann.sqlite"
+    arguments = [
+        "adapt",
+        small_bundle,
+        "--data",
+        recording,
+        "--subject",
+        "ann",
+        "--store",
+        store,
+        "--strategy",
+        "magic",
+    ]
+    error = CliRunner().invoke(cli, list(map(str, arguments))).exception
+    assert isinstance(error, BadInput)
+    assert str(error) == (
+        "strategy 'magic' is not in this bundle; it carries adadelta, sgd, adam, offset, ridge and auto"
+    )

@@ -1,0 +1,142 @@
+"""``pen-mobile phone``: an owner looks after a store."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from pen_mobile.cli.main import cli
+from pen_mobile.errors import BadInput
+from pen_mobile.phone.phone import Phone
+from pen_mobile.phone.store.vault import Owner, Vault
+
+KEY = bytes(range(32))
+REFUSED = {"reason": "no better", "labels": 40, "error_before": 0.2, "error_after": 0.3}
+
+
+def invoke(*arguments: object) -> str:
+    result = CliRunner().invoke(cli, ["phone", *map(str, arguments)])
+    assert result.exception is None, result.exception
+    return result.stdout
+
+
+def document(*arguments: object) -> dict[str, object]:
+    found: dict[str, object] = json.loads(invoke(*arguments, "--json", "-q"))
+    return found
+
+
+def refused(*arguments: object) -> str:
+    error = CliRunner().invoke(cli, ["phone", *map(str, arguments)]).exception
+    assert isinstance(error, BadInput), error
+    assert "\n" not in str(error)
+    return str(error)
+
+
+def make_store(path: Path, key: bytes | None = None) -> None:
+    with Vault(path, Owner("c" * 64, 4, 16), key=key) as vault:
+        vault.add(np.eye(4, dtype=np.float32), np.zeros((4, 2), np.float32))
+        vault.accept(
+            b"1" * 16,
+            {"reason": "better", "labels": 30, "error_before": 0.3, "error_after": 0.25},
+            started_from=vault.active_head(),
+        )
+        vault.accept(
+            b"2" * 16,
+            {"reason": "better still", "labels": 35, "error_before": 0.25, "error_after": 0.2},
+            started_from=vault.active_head(),
+        )
+        vault.reject(REFUSED, started_from=vault.active_head())
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    make_store(tmp_path / "me.sqlite")
+    return tmp_path / "me.sqlite"
+
+
+def test_status_and_history(store: Path) -> None:
+    status = document("status", "--store", store)
+    assert (status["samples"], status["active_version"], status["encrypted"]) == (4, 2, False)
+    assert status["last_adaptation"]["reason"] == "no better"  # type: ignore[index]
+    text = invoke("status", "--store", store)
+    for word in ("version 2", "1 rejected", "no better", "bytes"):
+        assert word in text
+    states = document("history", "--store", store)["states"]
+    assert [state["status"] for state in states] == ["superseded", "active", "rejected"]  # type: ignore[attr-defined]
+    text = invoke("history", "--store", store)
+    assert "better still" in text
+    assert "0.2500" in text
+
+
+def test_rollback_and_reset(store: Path) -> None:
+    assert document("rollback", "--store", store) == {"active_version": 1}
+    assert "initial head is in use again" in invoke("rollback", "--store", store)
+    assert "nothing to go back to" in refused("rollback", "--store", store)
+    assert document("reset", "--store", store) == {"active_version": None}
+    events = document("history", "--store", store)["events"]
+    assert [event["kind"] for event in events] == ["rolled-back", "rolled-back", "reset"]  # type: ignore[attr-defined]
+
+
+def test_export_then_delete(store: Path, tmp_path: Path) -> None:
+    out = tmp_path / "mine"
+    assert document("export-data", "--store", store, "--out", out)["samples"] == 4
+    assert (out / "samples.csv").is_file()
+    assert "exists already" in refused("export-data", "--store", store, "--out", out)
+    assert "4 samples and 3 head states for good; add --yes" in refused("delete-data", "--store", store)
+    assert document("status", "--store", store)["samples"] == 4
+    assert document("delete-data", "--store", store, "--yes") == {"samples": 4, "states": 3}
+    assert document("status", "--store", store)["samples"] == 0
+
+
+def test_an_encrypted_store_wants_its_key_for_what_needs_it(tmp_path: Path) -> None:
+    store, key, wrong = tmp_path / "me.sqlite", tmp_path / "key", tmp_path / "wrong"
+    make_store(store, KEY)
+    key.write_text(KEY.hex() + "\n")
+    wrong.write_bytes(bytes(32))
+    assert document("status", "--store", store)["encrypted"]
+    export = ("export-data", "--store", store, "--out", tmp_path / "mine")
+    assert "encrypted; give its key" in refused(*export)
+    assert "the key is not the store's" in refused(*export, "--key-file", wrong)
+    assert not (tmp_path / "mine").exists()
+    assert document(*export, "--key-file", key)["samples"] == 4
+    key.write_text("abc")
+    assert "must hold 32 bytes, or 64 hexadecimal digits" in refused(*export, "--key-file", key)
+    assert "cannot be read" in refused(*export, "--key-file", tmp_path / "none")
+
+
+def test_predict_and_adapt_take_the_key_too(bundle_folder: Path, tmp_path: Path) -> None:
+    store, key, image = tmp_path / "me.sqlite", tmp_path / "key", tmp_path / "face.png"
+    key.write_bytes(KEY)
+    Phone.open(bundle_folder, store, key=KEY).close()
+    cv2.imwrite(str(image), np.full((32, 32, 3), 127, np.uint8))
+    predict = ["predict", str(bundle_folder), str(image), "--aligned", "--store", str(store)]
+    assert "is encrypted; give its key (--key-file)" in str(CliRunner().invoke(cli, predict).exception)
+    said = CliRunner().invoke(cli, [*predict, "--key-file", str(key), "--json", "-q"])
+    assert list(json.loads(said.stdout)["images"]) == ["face.png"]
+    adapt = [
+        "adapt",
+        str(bundle_folder),
+        "--data",
+        "none.csv",
+        "--subject",
+        "me",
+        "--store",
+        str(tmp_path / "new.sqlite"),
+    ]
+    error = CliRunner().invoke(cli, [*adapt, "--key-file", str(image)]).exception
+    assert "is not a key: it must hold 32 bytes" in str(error)
+    assert not (tmp_path / "new.sqlite").exists()
+
+
+@pytest.mark.parametrize("command", ["status", "history", "rollback", "reset"])
+def test_what_is_no_store_is_refused_and_not_made(command: str, tmp_path: Path) -> None:
+    assert "does not exist" in refused(command, "--store", tmp_path / "no.sqlite")
+    empty = tmp_path / "empty.sqlite"
+    empty.touch()
+    assert "not a personal store" in refused(command, "--store", empty)
+    assert [file.name for file in tmp_path.iterdir()] == ["empty.sqlite"]

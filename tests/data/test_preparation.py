@@ -1,0 +1,180 @@
+"""From recordings to a prepared folder: nothing lost without a word, resumable, the same bytes every time."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+from pyarrow import parquet
+from skimage import data
+
+from pen_mobile.data import prepare as room
+from pen_mobile.data.faces import CropRecipe
+from pen_mobile.data.load import load_table
+from pen_mobile.data.preparation import NO_FACE, NO_FRAME, prepare
+from pen_mobile.data.readers.ratings import Recording
+from pen_mobile.errors import BadInput
+
+SMALL = CropRecipe(size=48)
+
+
+def face_image() -> np.ndarray:
+    """The upper left 320 x 240 of the photograph with the face in it."""
+    return np.ascontiguousarray(cv2.resize(data.astronaut()[:360, :480], (320, 240), interpolation=cv2.INTER_AREA))
+
+
+def write_video(path: Path, faces: list[bool]) -> None:
+    """25 frames a second; a frame shows the face, a little further right each time, or a grey wall."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt, stream.bit_rate = 320, 240, "yuv420p", 4_000_000
+        for number, face in enumerate(faces):
+            image = np.roll(face_image(), number, axis=1) if face else np.full((240, 320, 3), 128, np.uint8)
+            for packet in stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")):
+                container.mux(packet)
+        for packet in stream.encode():
+            container.mux(packet)
+
+
+def recording(subject: str, video: Path, rows: int, role: str = "source") -> Recording:
+    time_s = np.arange(rows) * 0.04
+    affect = np.stack([np.linspace(-0.5, 0.5, rows), np.linspace(0.2, 0.1, rows)], axis=1).astype(np.float32)
+    return Recording(subject, role, video, None, time_s, affect, f"{subject}.arff")
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> list[Recording]:
+    """ann: 8 frames with a face, 10 ratings. ben: 3 faces, 2 walls, 3 faces; 8 ratings."""
+    write_video(tmp_path / "ann.mp4", [True] * 8)
+    write_video(tmp_path / "ben.mp4", [True] * 3 + [False] * 2 + [True] * 3)
+    return [recording("ann", tmp_path / "ann.mp4", 10), recording("ben", tmp_path / "ben.mp4", 8, "target")]
+
+
+def test_every_moment_is_a_row_or_accounted_for(two: list[Recording], tmp_path: Path) -> None:
+    """ann: 10 ratings, 8 frames, so 2 without a frame. ben: 8 ratings, 2 frames without a face. 8 + 6 = 14 rows."""
+    record = prepare(two, tmp_path / "out", SMALL, jobs=1)
+    assert record["rows"] == 14
+    ann, ben = record["recordings"]
+    assert (ann["rated"], ann["kept"], ann["dropped"]) == (10, 8, {NO_FRAME: 2, NO_FACE: 0})
+    assert (ben["rated"], ben["kept"], ben["dropped"]) == (8, 6, {NO_FRAME: 0, NO_FACE: 2})
+    table = load_table(str(tmp_path / "out"), frame_size=48)
+    assert table.crop == SMALL
+    assert table.subjects("target") == ["ben"]
+    mine = table.rows_of("ben")
+    np.testing.assert_allclose(table.time_s[mine], [0, 0.04, 0.08, 0.2, 0.24, 0.28])
+    np.testing.assert_array_equal(table.affect[mine], two[1].affect[[0, 1, 2, 5, 6, 7]])
+    assert table.frames is not None
+    frames = table.frames.read(slice(None))
+    assert frames.shape == (14, 48, 48, 3)
+    assert frames.std(axis=(1, 2, 3)).min() > 20  # pictures, not walls
+
+
+def test_same_bytes_whatever_the_number_of_jobs(two: list[Recording], tmp_path: Path) -> None:
+    prepare(two, tmp_path / "one", SMALL, jobs=1)
+    prepare(two, tmp_path / "two", SMALL, jobs=2)
+    files = sorted(path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*") if path.is_file())
+    assert len(files) == 14 + 2 + 2  # crops, parts, table and record
+    for file in files:
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes(), file
+
+
+def test_a_broken_recording_stops_and_the_rest_stays_and_goes_on(two: list[Recording], tmp_path: Path) -> None:
+    video = tmp_path / "ben.mp4"
+    whole = video.read_bytes()
+    video.write_bytes(b"no video at all")
+    out = tmp_path / "out"
+    with pytest.raises(BadInput, match=r"ben\.mp4"):
+        prepare(two, out, SMALL, jobs=1)
+    assert not (out / "prepared.json").exists()
+    with pytest.raises(BadInput, match=r"is not a prepared folder"):
+        load_table(str(out))
+    done = out / "crops" / "ann" / "000000.jpg"
+    written = done.stat().st_mtime_ns
+    video.write_bytes(whole)
+    assert prepare(two, out, SMALL, jobs=1)["rows"] == 14
+    assert done.stat().st_mtime_ns == written
+
+
+def test_a_full_disk_is_said_and_the_run_goes_on(
+    two: list[Recording], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full after ten crops: ann's part is whole, ben's is not there, and nothing is lost."""
+    written = 0
+    original = Path.write_bytes
+
+    def limited(path: Path, content: bytes) -> int:
+        nonlocal written
+        if path.suffix == ".jpg":
+            written += 1
+            if written > 10:
+                raise OSError(28, "No space left on device")
+        return original(path, content)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_bytes", limited)
+        with pytest.raises(BadInput, match="cannot be written: No space left on device; mend that and go on"):
+            prepare(two, tmp_path / "out", SMALL, jobs=1)
+    assert [path.name for path in (tmp_path / "out" / "parts").iterdir()] == ["ann.json"]
+    assert prepare(two, tmp_path / "out", SMALL, jobs=1)["rows"] == 14
+
+
+def test_a_video_without_any_face_is_named(tmp_path: Path) -> None:
+    write_video(tmp_path / "wall.mp4", [False] * 4)
+    with pytest.raises(BadInput, match=r"wall\.mp4: no face found in any of 4 frames"):
+        prepare([recording("eve", tmp_path / "wall.mp4", 4)], tmp_path / "out", SMALL, jobs=1)
+
+
+def test_other_settings_or_a_finished_folder_are_refused(two: list[Recording], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    room.write_json(out / "unfinished.json", {"other": True})
+    with pytest.raises(BadInput, match="other recordings or settings"):
+        prepare(two, out, SMALL, jobs=1)
+    prepare(two[:1], tmp_path / "done", SMALL, jobs=1)
+    before = json.loads((tmp_path / "done" / "prepared.json").read_text())
+    with pytest.raises(BadInput, match="is prepared already"):
+        prepare(two[:1], tmp_path / "done", SMALL, jobs=1)
+    assert json.loads((tmp_path / "done" / "prepared.json").read_text()) == before
+
+
+def test_two_recordings_of_one_person_do_not_overwrite_each_other(two: list[Recording], tmp_path: Path) -> None:
+    shifted = Recording("ann", "source", None, [tmp_path / "p.png"], np.array([9.0]), two[0].affect[:1], "ann-3.json")
+    cv2.imwrite(str(tmp_path / "p.png"), cv2.cvtColor(face_image(), cv2.COLOR_RGB2BGR))
+    prepare([two[0], shifted], tmp_path / "out", SMALL, jobs=1)
+    images = parquet.read_table(tmp_path / "out" / "table.parquet")["image"].to_pylist()
+    assert images[0] == "crops/ann/000000.jpg"
+    assert images[-1] == "crops/ann.2/000000.jpg"
+
+
+def test_ratings_shorter_than_the_video_use_what_they_rate(two: list[Recording], tmp_path: Path) -> None:
+    """ann has 8 frames; with 5 ratings 5 rows remain, and what follows in the video is not even decoded."""
+    record = prepare([recording("ann", tmp_path / "ann.mp4", 5)], tmp_path / "out", SMALL, jobs=1)
+    assert record["rows"] == 5
+    assert record["recordings"][0]["dropped"] == {NO_FRAME: 0, NO_FACE: 0}
+
+
+def test_a_truncated_video_is_named_and_the_rest_stays(two: list[Recording], tmp_path: Path) -> None:
+    """ben's file ends in the middle, as after a broken download; ann's part is whole and is not made again."""
+    whole = (tmp_path / "ben.mp4").read_bytes()
+    (tmp_path / "ben.mp4").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(BadInput, match=r"ben\.mp4"):
+        prepare(two, tmp_path / "out", SMALL, jobs=1)
+    assert [path.name for path in (tmp_path / "out" / "parts").iterdir()] == ["ann.json"]
+    (tmp_path / "ben.mp4").write_bytes(whole)
+    assert prepare(two, tmp_path / "out", SMALL, jobs=1)["rows"] == 14
+
+
+def test_a_picture_that_is_none_is_named(two: list[Recording], tmp_path: Path) -> None:
+    (tmp_path / "notes.png").write_text("not a picture")
+    broken = Recording("eve", "source", None, [tmp_path / "notes.png"], np.array([0.0]), two[0].affect[:1], "eve.json")
+    with pytest.raises(BadInput, match=r"notes\.png: not an image"):
+        prepare([two[0], broken], tmp_path / "out", SMALL, jobs=1)
+    assert [path.name for path in (tmp_path / "out" / "parts").iterdir()] == ["ann.json"]
+
+
+def test_one_person_alone_can_be_prepared(two: list[Recording], tmp_path: Path) -> None:
+    prepare(two[1:], tmp_path / "out", SMALL, jobs=1)
+    assert load_table(str(tmp_path / "out")).subjects() == ["ben"]

@@ -1,0 +1,168 @@
+"""An adaptation that is interrupted goes on and ends where it would have ended; or nothing of it is kept."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pen_mobile.phone.adaptation.adapt import Adaptation
+from pen_mobile.phone.phone import Phone
+from pen_mobile.phone.store.personal_store import ConcurrentUpdateError
+
+KEY = bytes(range(32))
+COUNT, NOW = 40, 1.7e9
+
+
+class Killed(BaseException):
+    """Stands for the end of the process: nobody catches it, nothing is tidied up."""
+
+
+def stop_after(calls: int, error: type[BaseException] | None = None) -> Callable[[], bool]:
+    """Return what says False so many times, and then True, or raises."""
+    left = iter(range(calls))
+
+    def stop() -> bool:
+        if next(left, None) is not None:
+            return False
+        if error is not None:
+            raise error
+        return True
+
+    return stop
+
+
+def open_phone(bundle: Path, store: Path | None, key: bytes | None = None, **changes: Any) -> Phone:
+    """Open a phone whose recipe notes every look at the stopping rows, but for the changes."""
+    phone = Phone.open(bundle, store, key=key, clock=lambda: NOW)
+    plan = {"strategy": "adadelta", "steps": 40, "save_seconds": 0.0} | changes
+    adaptation = phone.manifest.adaptation.model_copy(update=plan)
+    phone.manifest = phone.manifest.model_copy(update={"adaptation": adaptation})
+    return phone
+
+
+def give_labels(phone: Phone, seed: int = 0) -> None:
+    """One label in 3 s of somebody who feels what the head says, and 0.3 more."""
+    z = np.random.default_rng(seed).standard_normal((COUNT, 16)).astype(np.float32)
+    affect = np.clip(phone.predict_features(z)[0] + 0.3, -1, 1)
+    phone.remember(z, affect, NOW - 1000 * (seed + 1) + 3.0 * np.arange(COUNT))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(small_bundle: Path) -> tuple[Adaptation, np.ndarray]:
+    with open_phone(small_bundle, None) as phone:
+        give_labels(phone)
+        return phone.adapt(), phone.parameters
+
+
+@pytest.fixture
+def store(small_bundle: Path, tmp_path: Path) -> Path:
+    path = tmp_path / "me.sqlite"
+    with open_phone(small_bundle, path) as phone:
+        give_labels(phone)
+    return path
+
+
+@pytest.mark.parametrize("calls", [0, 1, 7, 25, 43, 100, 160, 230])
+def test_it_goes_on_from_any_step_and_ends_the_same(
+    small_bundle: Path, store: Path, undisturbed: tuple[Adaptation, np.ndarray], calls: int
+) -> None:
+    """Five rounds and a last fit of 40 steps each: the stops lie before, in the first, in later ones and the last."""
+    expected, parameters = undisturbed
+    assert expected.accepted
+    assert expected.steps == 240
+    with open_phone(small_bundle, store) as phone:
+        stopped = phone.adapt(stop=stop_after(calls))
+        assert (stopped.accepted, stopped.interrupted) == (False, True)
+        assert f"interrupted after {stopped.steps} steps: the next one goes on from there" in stopped.reason
+        assert phone.store.vault.events()[-1]["kind"] == "interrupted"
+        assert phone.history() == []
+    with open_phone(small_bundle, store) as phone:
+        result = phone.adapt()
+        assert result.resumed_from == stopped.steps
+        assert (result.accepted, result.steps, result.error_after) == (True, 240, expected.error_after)
+        np.testing.assert_array_equal(phone.parameters, parameters)
+        assert phone.store.vault.unfinished("") is None
+
+
+@pytest.mark.parametrize("error", [Killed, KeyboardInterrupt])
+def test_a_kill_loses_the_steps_since_the_last_look(
+    small_bundle: Path, store: Path, undisturbed: tuple[Adaptation, np.ndarray], error: type[BaseException]
+) -> None:
+    """Killed at the 58th question: 57 steps less one question a round, so 16 into round two; 10 were noted.
+
+    Ctrl-C leaves time to note the last step.
+    """
+    with open_phone(small_bundle, store) as phone, pytest.raises(error):
+        phone.adapt(stop=stop_after(58, error))
+    with open_phone(small_bundle, store) as phone:
+        result = phone.adapt()
+        assert result.resumed_from == (50 if error is Killed else 56)
+        np.testing.assert_array_equal(phone.parameters, undisturbed[1])
+
+
+def test_other_labels_or_another_plan_discard_it_and_say_so(small_bundle: Path, store: Path) -> None:
+    with open_phone(small_bundle, store) as phone:
+        assert phone.adapt(stop=stop_after(50)).interrupted
+        result = phone.adapt(seed=1, stop=stop_after(50))
+        assert result.resumed_from is None
+        assert result.discarded == "an interrupted adaptation was discarded: labels, head or plan are others now"
+        give_labels(phone, seed=1)
+        result = phone.adapt(seed=1)
+        assert (result.resumed_from, result.discarded is None) == (None, False)
+        assert phone.history()[-1]["discarded"] == result.discarded
+
+
+def test_the_recipe_may_say_that_nothing_is_kept(small_bundle: Path, store: Path) -> None:
+    with open_phone(small_bundle, store, on_interrupt="discard") as phone:
+        assert "nothing of it is kept" in phone.adapt(stop=stop_after(50)).reason
+        assert phone.store.vault.unfinished("") is None
+        result = phone.adapt()
+        assert (result.accepted, result.resumed_from, result.discarded) == (True, None, None)
+
+
+def test_closed_forms_go_on_between_rounds(small_bundle: Path, store: Path) -> None:
+    with open_phone(small_bundle, store, strategy="ridge") as phone:
+        assert phone.adapt(stop=stop_after(3)).interrupted
+        result = phone.adapt()
+        assert (result.accepted, result.resumed_from) == (True, 0)
+
+
+def test_what_is_unfinished_is_sealed_in_an_encrypted_store(small_bundle: Path, tmp_path: Path) -> None:
+    """The checkpoint is there, and neither its blob nor the digest of the labels stands in it in the clear."""
+    path = tmp_path / "sealed.sqlite"
+    blobs = {}
+    for key in (KEY, None):
+        store = path if key else tmp_path / "clear.sqlite"
+        with open_phone(small_bundle, store, key) as phone:
+            give_labels(phone)
+            assert phone.adapt(stop=stop_after(50)).interrupted
+        with sqlite3.connect(store) as db:
+            blobs[key] = db.execute("SELECT inputs, blob FROM unfinished").fetchone()
+        db.close()
+    assert len(blobs[KEY][1]) == len(blobs[None][1]) + 28  # nonce and tag
+    assert blobs[KEY][0] != blobs[None][0]
+    assert blobs[None][1][:64] not in blobs[KEY][1]
+
+
+def test_deleting_all_data_deletes_it_and_what_trains_on_is_not_kept(small_bundle: Path, store: Path) -> None:
+    with open_phone(small_bundle, store) as phone:
+        assert phone.adapt(stop=stop_after(50)).interrupted
+        phone.store.vault.erase()
+        assert phone.store.vault.unfinished("") is None
+        give_labels(phone)
+        calls = stop_after(50)
+
+        def erase_in_between() -> bool:
+            if calls():
+                phone.store.vault.erase()
+            return False
+
+        with pytest.raises(ConcurrentUpdateError):
+            phone.adapt(stop=erase_in_between)
+        assert phone.store.vault.unfinished("") is None
+        assert phone.history() == []

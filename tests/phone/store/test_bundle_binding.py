@@ -1,0 +1,177 @@
+"""A bundle is updated under an owner's store: what carries over, what does not, and that this is said."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from pen_mobile.cli.main import cli
+from pen_mobile.contract.bundle_folder import BundleFolder, open_bundle, seal
+from pen_mobile.errors import BadInput
+from pen_mobile.phone.phone import Phone
+from pen_mobile.phone.store.personal_store import owner_of
+from pen_mobile.phone.store.vault import ActiveHead, ConcurrentUpdateError, Owner, Vault
+
+OWNER = Owner("b" * 64, 8, 400, head="c" * 64, program="d" * 64)
+OTHER_HEAD = replace(OWNER, head="e" * 64)
+LARGER_HEAD = replace(OWNER, head="e" * 64, head_bytes=500)
+OTHER_BACKBONE = replace(OWNER, backbone="f" * 64, program="0" * 64)
+
+
+def blob(value: int, count: int = 100) -> bytes:
+    return np.full(count, value, "<f4").tobytes()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """Three samples, and a head that was adapted twice."""
+    path = tmp_path / "me.sqlite"
+    with Vault(path, OWNER) as vault:
+        vault.add(np.eye(3, 8, dtype=np.float32), np.zeros((3, 2), np.float32))
+        for value in (1, 2):
+            vault.accept(blob(value), {"reason": f"better {value}"}, started_from=vault.active_head())
+    return path
+
+
+def kinds(vault: Vault) -> list[str]:
+    return [event["kind"] for event in vault.events()]
+
+
+class TestSameBackbone:
+    def test_the_same_bundle_changes_nothing(self, store: Path) -> None:
+        before = store.read_bytes()
+        with Vault(store, OWNER) as vault:
+            assert vault.change is None
+            assert vault.active_head() == ActiveHead(1, 2)
+        assert store.read_bytes() == before
+
+    def test_another_shipped_head_of_the_same_size_keeps_samples_and_states(self, store: Path) -> None:
+        with Vault(store, OTHER_HEAD) as vault:
+            assert "version 2, adapted from the old one, is in use" in str(vault.change)
+            assert len(vault.samples().weight) == 3
+            assert vault.active_state() == (2, blob(2))
+            assert kinds(vault) == ["bundle-changed"]
+            assert vault.rollback() == 1
+        with Vault(store, OTHER_HEAD) as vault:
+            assert vault.change is None
+
+    def test_a_head_of_another_size_keeps_samples_and_leaves_states_in_the_history(self, store: Path) -> None:
+        with Vault(store, LARGER_HEAD) as vault:
+            assert "version 2 stays in the history" in str(vault.change)
+            assert len(vault.samples().weight) == 3
+            assert vault.active_state() is None
+            assert vault.accept(blob(3, 125), {}, started_from=vault.active_head()) == 3
+            assert [(state["status"], state["parent"]) for state in vault.history()] == [
+                ("superseded", None),
+                ("superseded", 1),
+                ("active", None),
+            ]
+            assert vault.rollback() is None  # never to a head that does not fit
+            assert vault.events()[0]["detail"] == {"head_in_use": None, "left": 2}
+
+    def test_the_identity_takes_the_place_of_the_programs_hash(self, tmp_path: Path) -> None:
+        """A store of an older release knew the backbone by its program; the next program is another file."""
+        old = replace(OWNER, backbone="d" * 64, program=None)
+        Vault(tmp_path / "me.sqlite", old).close()
+        with Vault(tmp_path / "me.sqlite", OWNER) as vault:
+            assert (vault.change, kinds(vault)) == (None, [])
+        Vault(tmp_path / "me.sqlite", replace(OWNER, program="9" * 64)).close()
+
+
+class TestAnotherBackbone:
+    @pytest.mark.parametrize("owner", [OTHER_BACKBONE, replace(OWNER, feature_size=16)])
+    def test_it_is_refused_unchanged_and_the_way_out_is_named(self, store: Path, owner: Owner) -> None:
+        before = store.read_bytes()
+        with pytest.raises(BadInput, match=r"another backbone .* 'pen-mobile phone rebase' deletes them") as refused:
+            Vault(store, owner)
+        assert "\n" not in str(refused.value)
+        assert store.read_bytes() == before
+
+    def test_forgetting_deletes_features_and_heads_and_keeps_the_history(self, store: Path) -> None:
+        with Vault(store, OTHER_BACKBONE, on_other_backbone="forget") as vault:
+            assert "3 samples of the old one are deleted" in str(vault.change)
+            assert len(vault.samples().weight) == 0
+            assert vault.active_head() == ActiveHead(2, None)
+            assert [(state["reason"], state["kept"]) for state in vault.history()] == [
+                ("better 1", False),
+                ("better 2", False),
+            ]
+            detail = {"from": OWNER.backbone, "to": OTHER_BACKBONE.backbone, "samples": 3}
+            assert vault.events()[0]["detail"] == detail
+        with pytest.raises(BadInput, match="another backbone"):
+            Vault(store, OWNER)
+
+    def test_forgetting_is_for_another_backbone_only(self, store: Path) -> None:
+        with Vault(store, OWNER, on_other_backbone="forget") as vault:
+            assert len(vault.samples().weight) == 3
+            assert vault.active_state() == (2, blob(2))
+
+    def test_a_process_with_the_old_bundle_cannot_go_on(self, store: Path) -> None:
+        """Its features and its head would be of the old backbone."""
+        old = Vault(store, OWNER)
+        started_from = old.active_head()
+        Vault(store, OTHER_BACKBONE, on_other_backbone="forget").close()
+        with pytest.raises(BadInput, match="another backbone"):
+            old.add(np.ones((1, 8), np.float32), np.zeros((1, 2), np.float32))
+        for attempt in (
+            lambda: old.accept(blob(3), {}, started_from=started_from),
+            lambda: old.reject({}, started_from=started_from),
+        ):
+            with pytest.raises(ConcurrentUpdateError, match="the bundle was changed"):
+                attempt()
+        assert len(old.samples().weight) == 0
+        assert len(old.history()) == 2
+
+
+def changed(bundle: BundleFolder, to: Path, **backbone: object) -> Path:
+    """A copy of a bundle whose manifest says something else about the backbone."""
+    shutil.copytree(bundle.path, to)
+    assert bundle.manifest.backbone is not None
+    part = bundle.manifest.backbone.model_copy(update=backbone)
+    seal(to, bundle.manifest.model_copy(update={"backbone": part}))
+    return to
+
+
+class TestWithBundles:
+    def test_a_store_knows_a_backbone_by_its_identity(self, bundle_folder: Path) -> None:
+        bundle = open_bundle(bundle_folder)
+        assert bundle.manifest.backbone is not None
+        owner = owner_of(bundle)
+        assert owner.backbone == bundle.manifest.backbone.identity
+        assert owner.program == bundle.manifest.files["backbone.pte"].sha256
+
+    def test_a_phone_moves_to_another_backbone_only_when_told(self, bundle_folder: Path, tmp_path: Path) -> None:
+        store, other = (
+            tmp_path / "me.sqlite",
+            changed(open_bundle(bundle_folder), tmp_path / "other", identity="a" * 64),
+        )
+        with Phone.open(bundle_folder, store) as phone:
+            size = phone.manifest.head.feature_size
+            phone.remember(np.ones((1, size), np.float32), np.zeros((1, 2), np.float32))
+        with pytest.raises(BadInput, match="another backbone"):
+            Phone.open(other, store)
+        with Phone.open(other, store, on_other_backbone="forget") as phone:
+            assert phone.status().samples == 0
+            np.testing.assert_array_equal(phone.parameters, phone.runtime.initial_parameters())
+
+    def test_rebase_on_the_command_line(self, bundle_folder: Path, tmp_path: Path) -> None:
+        bundle, store = open_bundle(bundle_folder), tmp_path / "me.sqlite"
+        other = changed(bundle, tmp_path / "other", identity="a" * 64)
+        with Vault(store, owner_of(bundle)) as vault:
+            size = vault.feature_size
+            vault.add(np.eye(2, size, dtype=np.float32), np.zeros((2, 2), np.float32))
+
+        def rebase(to: Path, *options: str) -> BaseException | None:
+            command = ["phone", "rebase", "--store", str(store), "--bundle", str(to), *options]
+            return CliRunner().invoke(cli, command).exception
+
+        assert "has the store's own backbone" in str(rebase(bundle_folder, "--yes"))
+        assert "deletes 2 samples and the heads made from them for good" in str(rebase(other))
+        assert rebase(other, "--yes") is None
+        with Vault(store, owner_of(open_bundle(other))) as vault:
+            assert (len(vault.samples().weight), kinds(vault)) == (0, ["rebased"])

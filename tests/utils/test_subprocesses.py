@@ -1,0 +1,78 @@
+"""Work in a process of its own: what it returns, says and raises arrives, and its end is told from its result."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+
+from pen_mobile.errors import BadInput
+from pen_mobile.utils.subprocesses import Ended, Killed, Tell, run_in_subprocess
+
+
+def _count(most: int, tell: Tell) -> int:
+    for number in range(most):
+        tell(f"{number} of {most}")
+    return os.getpid()
+
+
+def _refuse(tell: Tell) -> None:
+    raise BadInput("no such thing")
+
+
+def _break(tell: Tell) -> None:
+    raise ZeroDivisionError("by zero")
+
+
+def _want_memory(tell: Tell) -> None:
+    raise MemoryError
+
+
+def _crash(tell: Tell) -> None:
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def _exit(tell: Tell) -> None:
+    os._exit(3)
+
+
+def _sleep(tell: Tell) -> None:
+    tell(str(os.getpid()))
+    time.sleep(60)
+
+
+def test_it_returns_what_the_work_returned_and_hears_what_it_said() -> None:
+    heard: list[str] = []
+    assert run_in_subprocess(_count, 2, hear=heard.append) != os.getpid()
+    assert heard == ["0 of 2", "1 of 2"]
+
+
+def test_errors_arrive_as_what_they_are() -> None:
+    with pytest.raises(BadInput, match="no such thing"):
+        run_in_subprocess(_refuse)
+    with pytest.raises(Ended, match="ZeroDivisionError: by zero"):
+        run_in_subprocess(_break)
+
+
+def test_an_end_without_a_result_says_how() -> None:
+    with pytest.raises(Killed, match="ended by SIGSEGV"):
+        run_in_subprocess(_crash)
+    with pytest.raises(Killed, match="out of memory"):
+        run_in_subprocess(_want_memory)
+    with pytest.raises(Ended, match="exit code 3"):
+        run_in_subprocess(_exit)
+
+
+def test_the_process_ends_with_the_call() -> None:
+    pids: list[int] = []
+
+    def interrupt(line: str) -> None:
+        pids.append(int(line))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_in_subprocess(_sleep, hear=interrupt)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pids[0], 0)
