@@ -31,7 +31,8 @@ from pen_mobile.bundle.verify import check_runtime
 from pen_mobile.contract.bundle_folder import BundleFolder, open_bundle
 from pen_mobile.contract.manifest import BackbonePart, PredictPart, RidgePart, TrainPart
 from pen_mobile.errors import BadInput, PenMobileError
-from pen_mobile.phone.runtime import BundleRuntime, Floats, Programs
+from pen_mobile.phone.runtime import BundleRuntime, Programs
+from pen_mobile.types import Floats
 
 _UNITS = {"all": "ALL", "cpu": "CPU_ONLY", "gpu": "CPU_AND_GPU", "ane": "CPU_AND_NE"}
 

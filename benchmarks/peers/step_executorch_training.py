@@ -19,10 +19,13 @@ _LEARNING_RATE = 1e-4
 class HeadWithLoss(nn.Module):
     """The packed head and Eq. 8, in operators that have gradients in ExecuTorch's core set."""
 
-    def __init__(self, packed: Tensor) -> None:
+    def __init__(self, head_parameters: Tensor) -> None:
         super().__init__()
-        self.layer = nn.Linear(packed.shape[1] - 1, len(packed))
-        self.layer.weight.data, self.layer.bias.data = packed[:, :-1].contiguous(), packed[:, -1].contiguous()
+        self.layer = nn.Linear(head_parameters.shape[1] - 1, len(head_parameters))
+        self.layer.weight.data, self.layer.bias.data = (
+            head_parameters[:, :-1].contiguous(),
+            head_parameters[:, -1].contiguous(),
+        )
 
     def forward(self, z: Tensor, y: Tensor) -> Tensor:
         products = self.layer(z)

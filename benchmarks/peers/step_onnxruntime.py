@@ -61,7 +61,7 @@ def _trainer(model: onnx.ModelProto, threads: int) -> tuple[ort.Module, ort.Opti
     return module, optimizer
 
 
-def fused(packed: np.ndarray) -> onnx.ModelProto:
+def fused(head_parameters: np.ndarray) -> onnx.ModelProto:
     """One product gives gate and experts."""
     nodes = [
         helper.make_node("Gemm", ["z", "w", "w_bias"], ["all"], transB=1),
@@ -69,19 +69,19 @@ def fused(packed: np.ndarray) -> onnx.ModelProto:
         helper.make_node("Reshape", ["flat", "shape"], ["experts"]),
     ]
     constants = {"sizes": np.array([EXPERTS, 2 * EXPERTS]), "shape": np.array([-1, EXPERTS, 2])}
-    return _model(nodes, {**_layer("w", packed), **constants}, packed.shape[1] - 1)
+    return _model(nodes, {**_layer("w", head_parameters), **constants}, head_parameters.shape[1] - 1)
 
 
-def nine_experts(packed: np.ndarray) -> onnx.ModelProto:
+def nine_experts(head_parameters: np.ndarray) -> onnx.ModelProto:
     """Ten layers side by side, as the network is usually written down."""
     nodes = [helper.make_node("Gemm", ["z", "w_gate", "w_gate_bias"], ["logits"], transB=1)]
-    weights = {**_layer("w_gate", packed[:EXPERTS]), "one": np.array([1])}
+    weights = {**_layer("w_gate", head_parameters[:EXPERTS]), "one": np.array([1])}
     for i in range(EXPERTS):
         nodes.append(helper.make_node("Gemm", ["z", f"w_{i}", f"w_{i}_bias"], [f"flat_{i}"], transB=1))
         nodes.append(helper.make_node("Unsqueeze", [f"flat_{i}", "one"], [f"expert_{i}"]))
-        weights |= _layer(f"w_{i}", packed[EXPERTS + 2 * i : EXPERTS + 2 * i + 2])
+        weights |= _layer(f"w_{i}", head_parameters[EXPERTS + 2 * i : EXPERTS + 2 * i + 2])
     nodes.append(helper.make_node("Concat", [f"expert_{i}" for i in range(EXPERTS)], ["experts"], axis=1))
-    return _model(nodes, weights, packed.shape[1] - 1)
+    return _model(nodes, weights, head_parameters.shape[1] - 1)
 
 
 def _layer(name: str, rows: np.ndarray) -> dict[str, np.ndarray]:

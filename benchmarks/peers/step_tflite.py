@@ -12,8 +12,8 @@ class Head(tf.Module):
     """The packed head and its optimizer slots."""
 
     def __init__(self, wanted: Wanted) -> None:
-        packed = initial_parameters(wanted.features)
-        self.values = [tf.Variable(packed[:, :-1].T.copy()), tf.Variable(packed[:, -1].copy())]
+        head_parameters = initial_parameters(wanted.features)
+        self.values = [tf.Variable(head_parameters[:, :-1].T.copy()), tf.Variable(head_parameters[:, -1].copy())]
         self.squares = [tf.Variable(tf.zeros_like(value)) for value in self.values]
         self.deltas = [tf.Variable(tf.zeros_like(value)) for value in self.values]
         shapes = [tf.TensorSpec([wanted.batch, wanted.features]), tf.TensorSpec([wanted.batch, 2])]

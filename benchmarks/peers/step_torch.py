@@ -32,9 +32,9 @@ def make(wanted: Wanted) -> Step:
     """Return a step of the variant ``<optimizer>, fused``, ``.., fused, compiled`` or ``.., nine experts``."""
     torch.set_num_threads(wanted.threads)
     optimizer_name, *how = wanted.variant.split(", ")
-    packed = ExpertHead(wanted.features, EXPERTS)
-    packed.packed.data = torch.from_numpy(initial_parameters(wanted.features))
-    head = NineExperts(packed) if "nine experts" in how else packed
+    head_parameters = ExpertHead(wanted.features, EXPERTS)
+    head_parameters.head_parameters.data = torch.from_numpy(initial_parameters(wanted.features))
+    head = NineExperts(head_parameters) if "nine experts" in how else head_parameters
     spec = OPTIMIZERS[optimizer_name]  # type: ignore[index]
     optimizer = make_optimizer(optimizer_name, head.parameters(), spec.learning_rate * _SMALLER)  # type: ignore[arg-type]
     samples = Samples(wanted)

@@ -89,7 +89,7 @@ class Exporter:
             with self._stage("head programs"):
                 wait_for_head()
                 self._write_head(folder / self.head_file)
-        self.head.packed.detach().numpy().astype("<f4").tofile(folder / _PARAMETERS)
+        self.head.head_parameters.detach().numpy().astype("<f4").tofile(folder / _PARAMETERS)
         shutil.copyfile(contract_folder() / _STORE, folder / _STORE)
         seal(folder, self._manifest(folder))
         with self._stage("verification"):
@@ -123,7 +123,7 @@ class Exporter:
         """Return what names the model that ships, and the number format of its backbone."""
         return {
             "backbone": self._digest,
-            "head": hashlib.sha256(self.head.packed.detach().numpy().tobytes()).hexdigest(),
+            "head": hashlib.sha256(self.head.head_parameters.detach().numpy().tobytes()).hexdigest(),
             "numbers": self._numbers(),
         }
 

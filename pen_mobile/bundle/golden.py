@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pen_mobile.types import Floats
 from pen_mobile.utils.files import new_folder, refuse_existing, write_json
-
-Floats = NDArray[np.float32]
 
 RIDGE_LOOSENESS = 1.0
 NO_FRAMES = np.empty((0, 1, 1, 3), np.uint8)

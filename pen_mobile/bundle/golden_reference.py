@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pen_mobile.bundle.golden import NO_FRAMES, RIDGE_LOOSENESS, Floats, Golden
+from pen_mobile.bundle.golden import NO_FRAMES, RIDGE_LOOSENESS, Golden
 from pen_mobile.bundle.recipe import HeadRecipe
 from pen_mobile.data.synthetic import SyntheticConfig, synthetic_table
 from pen_mobile.data.table import SubjectTable
@@ -25,6 +25,7 @@ from pen_mobile.models.optimizers import OptimizerName, make_optimizer
 from pen_mobile.training.features import extract_features
 from pen_mobile.training.run_folder import Run
 from pen_mobile.training.strategies.ridge import fit_experts
+from pen_mobile.types import Floats
 
 _STEPS = 20
 _SAMPLES = 16
@@ -63,7 +64,7 @@ def head_answers(head: ExpertHead, features: Floats, labels: Floats, recipe: Hea
     z, y = torch.from_numpy(features), torch.from_numpy(labels)
     with torch.no_grad():
         answer = head(z)
-        fitted = fit_experts(head.packed, z, y, RIDGE_LOOSENESS).unsqueeze(0).numpy()
+        fitted = fit_experts(head.head_parameters, z, y, RIDGE_LOOSENESS).unsqueeze(0).numpy()
     taught = {name: _teach(head, z, y, recipe, name) for name in recipe.learning_rate}
     return Golden(
         NO_FRAMES,
@@ -154,7 +155,7 @@ def _can_judge(taught: _Taught, head: ExpertHead, features: Tensor, labels: Tens
     generator = torch.Generator().manual_seed(_SEED)
     for noise, allowed in ((0.0, _AGREES), *[(_NOISE, _STAYS)] * _NOISY):
         from_here = copy.deepcopy(head).double()
-        from_here.packed.data = _noisy(from_here.packed.data, noise, generator)
+        from_here.head_parameters.data = _noisy(from_here.head_parameters.data, noise, generator)
         inputs = _noisy(features.double(), noise, generator)
         losses, parameters = _train(from_here, inputs, labels.double(), taught.batches, (rate, lambda_1), name)
         if np.abs(taught.losses - losses).max() > allowed * max(1.0, float(losses.max())):
@@ -188,4 +189,4 @@ def _train(
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         losses.append(float(loss.detach()))
-    return np.array(losses), head.packed.detach().numpy()
+    return np.array(losses), head.head_parameters.detach().numpy()

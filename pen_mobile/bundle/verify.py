@@ -20,9 +20,8 @@ from pen_mobile.contract.manifest import BackbonePart, QuantizationPart, TrainPa
 from pen_mobile.metrics import agreement
 from pen_mobile.phone.executorch_runtime import executorch_runtime
 from pen_mobile.phone.runtime import BundleRuntime
+from pen_mobile.types import Floats
 from pen_mobile.utils.provenance import core_count
-
-Floats = NDArray[np.float32]
 
 _DELEGATES = {"xnnpack": "XnnpackBackend", "vulkan": "VulkanBackend"}
 

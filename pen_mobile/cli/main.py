@@ -21,7 +21,7 @@ from pen_mobile.reports.table import Table, invented
 from pen_mobile.utils.gc_tuning import collect_rarely
 
 if TYPE_CHECKING:
-    from pen_mobile.phone.adaptation.adapt import Adaptation
+    from pen_mobile.phone.adaptation.adapt import AdaptationResult
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -315,7 +315,7 @@ def _int8_lines(part: Any) -> list[Any]:
     return [Table(("tried: stays in float", f"CCC loss (at most {part.max_ccc_loss:g})", "cosine"), rows)]
 
 
-def _adaptation_lines(adaptation: Adaptation) -> list[str]:
+def _adaptation_lines(adaptation: AdaptationResult) -> list[str]:
     done = f"{adaptation.way or 'nothing'}: {adaptation.steps} steps in {adaptation.seconds * 1e3:.0f} ms"
     if adaptation.judged_by is not None:
         blocks = "blocks of time" if adaptation.by_time else "single labels"

@@ -10,12 +10,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pen_mobile.contract.manifest import HeadPart, TrainPart
 from pen_mobile.errors import BadInput
+from pen_mobile.types import Floats
 
-Floats = NDArray[np.float32]
 State = list[Floats]
 """What a train method takes and returns: the parameters ``[1, 3 n_s, D_z + 1]``, then the optimizer's slots."""
 

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pen_mobile.data.splits import generator_for
-from pen_mobile.data.table import Rows, SubjectTable
+from pen_mobile.data.table import SubjectTable
 from pen_mobile.errors import BadInput
+from pen_mobile.types import Rows
 
 GAP_S = 2.0
 """Rows closer than this to the other side of a cut in time are used for neither: neighbouring frames are copies."""

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pen_mobile.data.images import Image
 from pen_mobile.errors import BadInput
+from pen_mobile.types import Image
 
 _REACH = 2.0
 _BILINEAR_SEES_ALL = 0.5

@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pen_mobile.errors import BadInput
+from pen_mobile.types import Image
 from pen_mobile.utils.files import sha256_of_file
-
-Image = NDArray[np.uint8]
 
 
 class Frames(Protocol):

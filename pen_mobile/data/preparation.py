@@ -25,10 +25,11 @@ from pen_mobile.data.detectors.blazeface import BLAZEFACE
 from pen_mobile.data.detectors.choice import open_detector
 from pen_mobile.data.detectors.model_file import resolve_model
 from pen_mobile.data.faces import CropRecipe, Face, FaceDetector, crop_face
-from pen_mobile.data.images import Image, read_image
+from pen_mobile.data.images import read_image
 from pen_mobile.data.prepared_folder import PREPARED, TABLE
 from pen_mobile.data.readers.ratings import Recording
 from pen_mobile.errors import BadInput
+from pen_mobile.types import Image
 from pen_mobile.utils import provenance
 from pen_mobile.utils.files import read_json, replacing, sha256_of_file, write_json
 from pen_mobile.utils.progress import SILENT, Progress

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pen_mobile.data.images import Image
+from pen_mobile.types import Image
 
 Colour = tuple[int, int, int]
 Hair = Literal["short", "swept", "fringe", "parted", "bald"]

@@ -6,8 +6,9 @@ import zlib
 
 import numpy as np
 
-from pen_mobile.data.table import Rows, SubjectTable
+from pen_mobile.data.table import SubjectTable
 from pen_mobile.errors import BadInput
+from pen_mobile.types import Rows
 
 
 def validation_split(table: SubjectTable, fraction: float, seed: int) -> tuple[Rows, Rows]:

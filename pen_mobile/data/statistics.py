@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import wasserstein_distance
 
-from pen_mobile.data.table import ROLES, Role, Rows, SubjectTable
+from pen_mobile.data.table import ROLES, Role, SubjectTable
+from pen_mobile.types import Doubles, Rows
 from pen_mobile.utils.progress import SILENT, Progress
 
 Dimension = Literal["valence", "arousal"]
@@ -24,9 +25,6 @@ FEW_ROWS = 50
 STUCK_S, STUCK_SHARE = 10.0, 0.05
 GAP_STEPS = 10
 _BATCH = 256  # frames read at once
-
-Seconds = NDArray[np.float64]
-Labels = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -166,7 +164,7 @@ def inspect_table(table: SubjectTable, progress: Progress = SILENT) -> Inspectio
     )
 
 
-def covered_spans(time_s: Seconds) -> list[tuple[float, float]]:
+def covered_spans(time_s: Doubles) -> list[tuple[float, float]]:
     """Return where one person's sorted times run on without a gap of more than ten median steps."""
     if len(time_s) == 1:
         return [(float(time_s[0]), float(time_s[0]))]
@@ -212,12 +210,12 @@ def _person(
     )
 
 
-def _label_summary(labels: Labels, time_s: Seconds) -> LabelSummary:
+def _label_summary(labels: Doubles, time_s: Doubles) -> LabelSummary:
     mean = float(np.clip(labels.mean(), labels.min(), labels.max()))  # rounding must not leave the range
     return LabelSummary(mean, float(labels.std()), float(labels.min()), float(labels.max()), _stuck(labels, time_s))
 
 
-def _stuck(labels: Labels, time_s: Seconds) -> Stuck:
+def _stuck(labels: Doubles, time_s: Doubles) -> Stuck:
     """Find the longest run of equal labels, the first of several."""
     borders = [0, *(np.flatnonzero(np.diff(labels)) + 1).tolist(), len(labels)]
     start, end = max(pairwise(borders), key=lambda run: run[1] - run[0])

@@ -9,13 +9,13 @@ from typing import cast, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from pen_mobile.data.images import ArrayFrames, Image
+from pen_mobile.data.images import ArrayFrames
 from pen_mobile.data.rendering import ACTIONS, Appearance, Colour, Hair, brow_colour, draw_faces
 from pen_mobile.data.table import ROLES, Role, SubjectTable
 from pen_mobile.errors import BadInput
+from pen_mobile.types import Doubles, Image
 from pen_mobile.utils.progress import SILENT, Progress, Task
 
-Values = NDArray[np.float64]
 Palette = list[Colour]
 
 # What everybody shares. Rows are ACTIONS; columns are valence, arousal, and arousal while valence is negative
@@ -120,19 +120,19 @@ class Person:
     name: str
     role: Role
     look: Appearance
-    gain: Values
-    rest: Values
-    asymmetry: Values
+    gain: Doubles
+    rest: Doubles
+    asymmetry: Doubles
     key: tuple[int, int, int]
 
-    def express(self, affect: NDArray[np.float32]) -> Values:
+    def express(self, affect: NDArray[np.float32]) -> Doubles:
         """Map affect ``[N, 2]`` to facial actions of image left and right, float64 ``[N, 2, 5]``."""
         valence, arousal = affect.astype(np.float64).T
         terms = np.stack([valence, arousal, np.maximum(-valence, 0) * arousal], axis=1)
         both = self.rest + np.einsum("nk,ak->na", terms, self.gain)
         middle, half = ACTION_LIMITS.mean(axis=1), np.diff(ACTION_LIMITS)[:, 0] / 2
         sides = np.stack([both - self.asymmetry, both + self.asymmetry], axis=1)
-        return cast(Values, middle + half * np.tanh((sides - middle) / half))
+        return cast(Doubles, middle + half * np.tanh((sides - middle) / half))
 
 
 def invent_people(config: SyntheticConfig) -> list[Person]:
@@ -153,7 +153,7 @@ def _invent(seed: int, role: Role, number: int) -> Person:
     return Person(f"{role}-{number:02d}", role, look, gain, rest, asymmetry, key)
 
 
-def _invent_gain(rng: np.random.Generator) -> Values:
+def _invent_gain(rng: np.random.Generator) -> Doubles:
     strength = GAIN_SPREAD * rng.standard_normal(3) + ACTION_SPREAD * rng.standard_normal(MEAN_GAIN.shape)
     leak = CROSS_TALK * ACTION_RANGE[:, None] * rng.standard_normal((len(ACTIONS), 2))
     return MEAN_GAIN * np.exp(strength) + np.pad(leak, ((0, 0), (0, 1)))
@@ -194,15 +194,15 @@ def affect_trajectory(rng: np.random.Generator, seconds: float, fps: float) -> N
     return np.tanh(1.1 * _waves(rng, round(seconds * fps), fps, channels=2, fast_s=3, slow_s=20)).astype(np.float32)
 
 
-def _waves(rng: np.random.Generator, frames: int, fps: float, channels: int, fast_s: float, slow_s: float) -> Values:
+def _waves(rng: np.random.Generator, frames: int, fps: float, channels: int, fast_s: float, slow_s: float) -> Doubles:
     """Return smooth random curves with s.d. 1, ``[frames, channels]``: half a sum of eight sines of t / tau + phase."""
     tau = np.geomspace(fast_s, slow_s, 8) * rng.uniform(1, 1.15, (channels, 8))
     phase = rng.uniform(0, 2 * np.pi, (channels, 8))
     time_s = np.arange(frames) / fps
-    return cast(Values, np.sin(time_s[:, None, None] / tau + phase).sum(axis=-1) / 2)
+    return cast(Doubles, np.sin(time_s[:, None, None] / tau + phase).sum(axis=-1) / 2)
 
 
-def _openness(rng: np.random.Generator, frames: int, fps: float) -> Values:
+def _openness(rng: np.random.Generator, frames: int, fps: float) -> Doubles:
     """Return what blinks leave of the eyes' opening, ``[frames]``: 1 between blinks, 0 in the middle of one."""
     time_s = np.arange(frames) / fps
     left = np.ones(frames)
@@ -255,7 +255,7 @@ def _film(person: Person, affect: NDArray[np.float32], fps: float, out: Image, t
         task.advance(len(drawn))
 
 
-def _expose(drawn: Image, light: Values, noise: NDArray[np.float32], rng: np.random.Generator) -> Image:
+def _expose(drawn: Image, light: Doubles, noise: NDArray[np.float32], rng: np.random.Generator) -> Image:
     """Light and photograph ``drawn [B, S, S, 3]``; each frame's noise is a stretch of the bank ``noise``."""
     size = drawn.shape[1]
     brightness, warmth, across, down = light.T[:, :, None]

@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from pen_mobile.data.faces import CropRecipe
 from pen_mobile.data.images import Frames
 from pen_mobile.errors import BadInput
+from pen_mobile.types import Rows
 
 Role = Literal["source", "target"]
 ROLES: tuple[Role, Role] = ("source", "target")
-
-Rows = NDArray[np.intp]
 
 
 @dataclass(frozen=True, eq=False)

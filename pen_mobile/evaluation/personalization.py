@@ -11,13 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pen_mobile.data.adaptation_splits import target_split
-from pen_mobile.data.table import Rows, SubjectTable
+from pen_mobile.data.table import SubjectTable
 from pen_mobile.metrics import Agreement, agreement
-from pen_mobile.phone.adaptation.adapt import Adaptation
+from pen_mobile.phone.adaptation.adapt import AdaptationResult
 from pen_mobile.phone.phone import Phone
+from pen_mobile.types import Floats, Rows
 from pen_mobile.utils.progress import SILENT, Progress
-
-Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class PersonResult:
     """
 
     subject: str
-    adaptation: Adaptation
+    adaptation: AdaptationResult
     before: Agreement
     after: Agreement
     own_mean: Agreement

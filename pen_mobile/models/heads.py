@@ -36,7 +36,7 @@ class SharedHead(nn.Linear):
 class ExpertHead(nn.Module):
     """The personalized expert network PEN: n_s linear experts weighed by a softmax gate (Eqs. 1-3).
 
-    Gate and experts read the same z and are linear, so all of them are one matrix ``packed``
+    Gate and experts read the same z and are linear, so all of them are one matrix ``head_parameters``
     ``[3 n_s, D_z + 1]``: rows ``0 .. n_s-1`` are the gate, then valence and arousal of expert 1, of
     expert 2, and so on; the last column is the bias. It starts at zero: every expert silent and the
     gate undecided.
@@ -46,11 +46,11 @@ class ExpertHead(nn.Module):
         super().__init__()
         self.feature_size = feature_size
         self.expert_count = expert_count
-        self.packed = nn.Parameter(torch.zeros(3 * expert_count, feature_size + 1))
+        self.head_parameters = nn.Parameter(torch.zeros(3 * expert_count, feature_size + 1))
 
     def forward(self, z: Tensor) -> HeadOutput:
         """Return affect, gate weights, gate activations and single experts for features ``[B, D_z]``."""
-        products = functional.linear(z, self.packed[:, :-1], self.packed[:, -1])
+        products = functional.linear(z, self.head_parameters[:, :-1], self.head_parameters[:, -1])
         logits = products[:, : self.expert_count]
         experts = products[:, self.expert_count :].view(-1, self.expert_count, 2)
         gate = torch.softmax(logits, dim=1)
@@ -60,12 +60,12 @@ class ExpertHead(nn.Module):
     @property
     def gate_rows(self) -> Tensor:
         """View of the gate's weights and bias (W^c), ``[n_s, D_z + 1]``."""
-        return self.packed[: self.expert_count]
+        return self.head_parameters[: self.expert_count]
 
     @property
     def expert_rows(self) -> Tensor:
         """View of the experts' weights and biases (W^e_i), ``[n_s, 2, D_z + 1]``."""
-        return self.packed[self.expert_count :].view(self.expert_count, 2, -1)
+        return self.head_parameters[self.expert_count :].view(self.expert_count, 2, -1)
 
     @torch.no_grad()
     def start_from_shared(self, shared: nn.Linear) -> None:
@@ -76,7 +76,7 @@ class ExpertHead(nn.Module):
     def start_at_random(self, generator: torch.Generator | None = None) -> None:
         """Draw all weights as a fresh linear layer would, U(-1/sqrt(D_z), 1/sqrt(D_z)): for t-PEN."""
         bound = self.feature_size**-0.5
-        self.packed.uniform_(-bound, bound, generator=generator)
+        self.head_parameters.uniform_(-bound, bound, generator=generator)
 
     @classmethod
     @torch.no_grad()

@@ -10,13 +10,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from pen_mobile.data.table import Rows, SubjectTable
+from pen_mobile.data.table import SubjectTable
 from pen_mobile.models.heads import ExpertHead, SharedHead
 from pen_mobile.paper.plan import ProtocolPlan
 from pen_mobile.paper.results import Cell, Model, Pooling, Predictions, Sampling, Study
 from pen_mobile.paper.target_evaluation import Heads, Target, Trial
 from pen_mobile.training.batched_adaptation import AdaptationSettings, adapt_together
 from pen_mobile.training.run_folder import Run
+from pen_mobile.types import Rows
 
 
 class CellKey(NamedTuple):
@@ -51,7 +52,7 @@ def step_count(settings: AdaptationSettings, labels: int) -> int:
 
 def source_heads(run: Run) -> dict[Model, Tensor]:
     """Return the heads of s-SN and s-PEN, packed; the shared head is a mixture of one."""
-    return {"s-SN": _mixture_of_one(run.shared_head()), "s-PEN": run.expert_head().packed.detach()}
+    return {"s-SN": _mixture_of_one(run.shared_head()), "s-PEN": run.expert_head().head_parameters.detach()}
 
 
 def random_head(like: Tensor, seed: int) -> Tensor:
@@ -59,7 +60,7 @@ def random_head(like: Tensor, seed: int) -> Tensor:
     rows, columns = like.shape
     head = ExpertHead(columns - 1, rows // 3)
     head.start_at_random(torch.Generator().manual_seed(seed))
-    return head.packed.detach()
+    return head.head_parameters.detach()
 
 
 @torch.no_grad()
@@ -67,7 +68,7 @@ def _mixture_of_one(shared: SharedHead) -> Tensor:
     gate = torch.nn.Linear(shared.in_features, 1)
     torch.nn.init.zeros_(gate.weight)
     torch.nn.init.zeros_(gate.bias)  # a softmax over one expert is 1 whatever the gate says
-    return ExpertHead.from_layers(gate, [shared]).packed.detach()
+    return ExpertHead.from_layers(gate, [shared]).head_parameters.detach()
 
 
 def run_cell(

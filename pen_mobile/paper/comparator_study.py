@@ -17,7 +17,8 @@ from pen_mobile.paper.comparators.svr import fit_svr
 from pen_mobile.paper.comparators.trajectory import Comparator, Trajectory, split_in_time, trajectories_of
 from pen_mobile.paper.comparison import ComparisonRow
 from pen_mobile.paper.results import UNADAPTED, Cell, Model, ProtocolResult
-from pen_mobile.paper.target_evaluation import Answer, Floats, Target, Trial
+from pen_mobile.paper.target_evaluation import Answer, Target, Trial
+from pen_mobile.types import Floats
 
 Fit = Callable[[Sequence[Trajectory], Sequence[Trajectory], int, Fabric], Comparator]
 

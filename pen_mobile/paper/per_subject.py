@@ -52,7 +52,7 @@ def _ccc(cells: Sequence[Cell], model: Model, name: str) -> tuple[float | None, 
     return Spread.of([one.ccc_valence for one in found]).mean, Spread.of([one.ccc_arousal for one in found]).mean
 
 
-def exemplary(scores: Sequence[PersonScore], count: int = 3) -> list[PersonScore]:
+def representative(scores: Sequence[PersonScore], count: int = 3) -> list[PersonScore]:
     """Return a few of the sorted people, both ends and who lies evenly between: nobody picks the nice ones."""
     if len(scores) <= count:
         return list(scores)

@@ -118,9 +118,10 @@ class Bench:
 def _source_gate(run: Run, held_out: SubjectTable) -> dict[str, list[float]]:
     """Return the mean gate weights of each source person's held-out rows."""
     assert held_out.features is not None
-    features, packed = torch.from_numpy(held_out.features), run.expert_head().packed.detach()
+    features, head_parameters = torch.from_numpy(held_out.features), run.expert_head().head_parameters.detach()
     return {
-        name: predict(packed, features, held_out.rows_of(name))[1].mean(axis=0).tolist() for name in held_out.subjects()
+        name: predict(head_parameters, features, held_out.rows_of(name))[1].mean(axis=0).tolist()
+        for name in held_out.subjects()
     }
 
 

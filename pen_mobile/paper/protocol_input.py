@@ -10,11 +10,12 @@ from lightning_fabric import Fabric
 from numpy.typing import NDArray
 
 from pen_mobile.data.load import load_table
-from pen_mobile.data.table import ROLES, Role, Rows, SubjectTable
+from pen_mobile.data.table import ROLES, Role, SubjectTable
 from pen_mobile.errors import BadInput
 from pen_mobile.paper.results import DataRecord
 from pen_mobile.training.features import cached_features
 from pen_mobile.training.run_folder import Run
+from pen_mobile.types import Rows
 from pen_mobile.utils.files import replacing
 from pen_mobile.utils.progress import SILENT, Progress
 

@@ -16,7 +16,7 @@ from pen_mobile.data.statistics import EDGES
 from pen_mobile.data.table import ROLES, Role
 from pen_mobile.paper.comparators.published import TABLE_2
 from pen_mobile.paper.comparison import ComparisonRow
-from pen_mobile.paper.per_subject import COMPARED, PersonScore, exemplary, person_scores
+from pen_mobile.paper.per_subject import COMPARED, PersonScore, person_scores, representative
 from pen_mobile.paper.protocol_figures import (
     Over,
     TracePanel,
@@ -232,7 +232,7 @@ class _Pages:
         panels = _trace_panels(predictions, self._shares)
         return [
             self._add(f"trace-{place + 1}", person_trace_figure(predictions, score.name, panels), _gain_words(score))
-            for place, score in enumerate(exemplary(person_scores([cell])))
+            for place, score in enumerate(representative(person_scores([cell])))
         ]
 
     def _measured(self, settings: Sequence[Setting]) -> Any:

@@ -10,13 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pen_mobile.data.table import Rows, SubjectTable
+from pen_mobile.data.table import SubjectTable
 from pen_mobile.paper.cell import CellKey, adaptation_settings, source_heads, step_count
 from pen_mobile.paper.plan import ProtocolPlan
 from pen_mobile.paper.results import UNADAPTED, Cell, Model
 from pen_mobile.paper.target_evaluation import Heads, Target, Trial
 from pen_mobile.training.run_folder import Run
 from pen_mobile.training.strategies import adapt_with
+from pen_mobile.types import Rows
 
 _MOST_LABELS = 1000
 """Nobody labels more moments of themselves; larger shares are left out of the comparison."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pen_mobile.data.adaptation_splits import TargetSplit, target_split
-from pen_mobile.data.table import Rows, SubjectTable
+from pen_mobile.data.table import SubjectTable
 from pen_mobile.errors import BadInput
 from pen_mobile.metrics import agreement
 from pen_mobile.models.heads import ExpertHead
@@ -27,8 +27,8 @@ from pen_mobile.paper.results import (
     Sampling,
     estimate_key,
 )
+from pen_mobile.types import Floats, Rows
 
-Floats = NDArray[np.float32]
 Heads = dict[str, Tensor]
 """Person -> the packed head that answers for that person."""
 
@@ -155,10 +155,10 @@ class Target:
 
 
 @torch.no_grad()
-def predict(packed: Tensor, features: Tensor, rows: Rows) -> tuple[Floats, Floats]:
+def predict(head_parameters: Tensor, features: Tensor, rows: Rows) -> tuple[Floats, Floats]:
     """Return affect ``[B, 2]`` and gate weights ``[B, n_s]`` that a packed head gives some rows of features."""
-    head = ExpertHead(packed.shape[1] - 1, packed.shape[0] // 3).to(packed.device)
-    head.packed.copy_(packed)
+    head = ExpertHead(head_parameters.shape[1] - 1, head_parameters.shape[0] // 3).to(head_parameters.device)
+    head.head_parameters.copy_(head_parameters)
     parts = [head(features[chosen]) for chosen in torch.split(torch.from_numpy(rows), _BATCH)]
     affect, gate = (torch.cat([getattr(part, name) for part in parts]) for name in ("affect", "gate"))
     return affect.cpu().numpy(), gate.cpu().numpy()

@@ -14,16 +14,15 @@ from numpy.typing import NDArray
 from pen_mobile.contract.bundle_folder import open_bundle
 from pen_mobile.data.detectors.choice import open_detector
 from pen_mobile.data.faces import CropRecipe, Face, FaceDetector, crop_face
-from pen_mobile.data.images import Image, read_image, resize
+from pen_mobile.data.images import read_image, resize
 from pen_mobile.errors import BadInput
-from pen_mobile.phone.adaptation.adapt import Adaptation, adapt
+from pen_mobile.phone.adaptation.adapt import AdaptationResult, adapt
 from pen_mobile.phone.adaptation.strategies import check_strategy
 from pen_mobile.phone.runtime import BundleRuntime
 from pen_mobile.phone.store.personal_store import IN_MEMORY, ActiveHead, ConcurrentUpdateError, PersonalStore
 from pen_mobile.phone.store.retention import Retention
 from pen_mobile.phone.store.vault import OnOtherBackbone, StoreStatus
-
-Floats = NDArray[np.float32]
+from pen_mobile.types import Floats, Image
 
 
 @dataclass(frozen=True)
@@ -194,7 +193,7 @@ class Phone:
         *,
         strategy: str | None = None,
         stop: Callable[[], bool] | None = None,
-    ) -> Adaptation:
+    ) -> AdaptationResult:
         """Remember labelled images, then adapt to everything in the store; accepted or refused, and why.
 
         Args:

@@ -22,8 +22,8 @@ from pen_mobile.contract.method_shapes import (
 )
 from pen_mobile.errors import BadInput, BundleError, one_line
 from pen_mobile.phone.executorch_runtime import executorch_runtime, use_threads
+from pen_mobile.types import Floats
 
-Floats = NDArray[np.float32]
 Method = Callable[..., Sequence[Floats]]
 _FLOAT32 = 6
 """ExecuTorch's number for it, as in ``torch``'s ``ScalarType``."""

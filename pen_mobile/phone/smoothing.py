@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from pen_mobile.types import Floats
 
 
 class OneEuroFilter:

@@ -33,8 +33,7 @@ from pen_mobile.reports.plot_style import (
     short_name,
     strength_key,
 )
-
-Shares = NDArray[np.float64]
+from pen_mobile.types import Doubles
 
 COLOURS: dict[Role, str] = {"source": AFTER, "target": BEFORE}
 _SHORTEST = 0.004  # part of the axis that even a single row takes
@@ -129,13 +128,13 @@ def coverage_figure(people: Sequence[PersonInspection], times: Mapping[str, NDAr
         return inline_svg(figure, "When there are rows of each person")
 
 
-def _shares(counts: Sequence[int] | Sequence[Sequence[int]]) -> Shares:
-    values: Shares = np.asarray(counts, dtype=np.float64)
+def _shares(counts: Sequence[int] | Sequence[Sequence[int]]) -> Doubles:
+    values: Doubles = np.asarray(counts, dtype=np.float64)
     values /= values.sum()
     return values
 
 
-def _draw_cells(axes: Axes, shares: Shares, most: float, colour: str) -> None:
+def _draw_cells(axes: Axes, shares: Doubles, most: float, colour: str) -> None:
     """Draw one square per bin that is not empty, the darker the fuller."""
     side = EDGES[1] - EDGES[0]
     cells = (

@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from pen_mobile.data.images import Image, resize
+from pen_mobile.data.images import resize
 from pen_mobile.data.table import SubjectTable
+from pen_mobile.types import Image
 
 DASH = "\N{EN DASH}"
 _FACE_SIZE = 96  # pixels; larger sample faces are shrunk to keep the page small

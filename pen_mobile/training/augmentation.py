@@ -8,8 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pen_mobile.data.images import Image
-from pen_mobile.data.table import Rows
+from pen_mobile.types import Image, Rows
 
 
 @dataclass(frozen=True)

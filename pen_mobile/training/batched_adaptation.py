@@ -271,10 +271,10 @@ class _Team:
     ) -> None:
         self.samples, self.rows, self.settings = samples, rows, settings
         self.shape = heads.shape
-        self.packed = heads.flatten(1, 2).clone(memory_format=torch.contiguous_format)
-        self.gradient = torch.empty_like(self.packed)
+        self.head_parameters = heads.flatten(1, 2).clone(memory_format=torch.contiguous_format)
+        self.gradient = torch.empty_like(self.head_parameters)
         default = OPTIMIZERS[settings.optimizer].learning_rate
-        self.optimizer = _OPTIMIZERS[settings.optimizer](self.packed, settings.learning_rate or default)
+        self.optimizer = _OPTIMIZERS[settings.optimizer](self.head_parameters, settings.learning_rate or default)
         self.trained = torch.zeros_like(heads[0, 0, :, :1])
         self.trained[only or slice(None)] = 1
         self.best = heads.clone()
@@ -307,7 +307,7 @@ class _Team:
         to_rows = to_products.flatten(1, 2)
         torch.bmm(to_rows, z, out=self.gradient[:, :, :-1])
         self.gradient[:, :, -1] = to_rows.sum(dim=2)
-        self.optimizer.update(self.packed, self.gradient)
+        self.optimizer.update(self.head_parameters, self.gradient)
 
     def _keep_better(self) -> None:
         """Measure Eq. 8 over all rows and remember the weights of heads that have never been better."""
@@ -318,7 +318,7 @@ class _Team:
             loss += _loss(self._products(self._gather(rows)), affect, part, self.settings.lambda_1)
         better = loss < self.best_loss  # False where the loss is not a number
         self.best_loss[better] = loss[better]
-        self.best[better] = self.packed.view(self.shape)[better]
+        self.best[better] = self.head_parameters.view(self.shape)[better]
 
     def _gather(self, rows: Tensor) -> Tensor:
         """Return z ``[G, B, D_z]``, which the next call with the same B overwrites."""
@@ -331,7 +331,7 @@ class _Team:
 
     def _products(self, z: Tensor) -> Tensor:
         """Return ``P z~`` of all heads, ``[G, H, 3 n_s, B]``."""
-        products = torch.baddbmm(self.packed[:, :, -1:], self.packed[:, :, :-1], z.transpose(1, 2))
+        products = torch.baddbmm(self.head_parameters[:, :, -1:], self.head_parameters[:, :, :-1], z.transpose(1, 2))
         return products.view(*self.shape[:3], -1)
 
 

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from pen_mobile.data.images import Frames
-from pen_mobile.data.table import Rows
 from pen_mobile.training.augmentation import Augmentation
 from pen_mobile.training.prefetch import prefetch, reading_threads
+from pen_mobile.types import Rows
 
 
 class Batch(NamedTuple):

@@ -15,12 +15,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pen_mobile.data.table import Rows, SubjectTable
+from pen_mobile.data.table import SubjectTable
 from pen_mobile.metrics import Agreement, agreement
 from pen_mobile.models.heads import SharedHead
 from pen_mobile.models.optimizers import make_optimizer
 from pen_mobile.training.batches import EpochBatches
 from pen_mobile.training.config import LearningConfig
+from pen_mobile.types import Rows
 from pen_mobile.utils.progress import SILENT, Progress, Task
 
 PAPER_GRID = (0.0, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from pen_mobile.data.images import Frames
 from pen_mobile.data.splits import validation_split
-from pen_mobile.data.table import Rows, SubjectTable
+from pen_mobile.data.table import SubjectTable
 from pen_mobile.errors import BadInput
 from pen_mobile.metrics import agreement
 from pen_mobile.models.backbone import Backbone, make_backbone
@@ -29,6 +29,7 @@ from pen_mobile.training.features import cached_features
 from pen_mobile.training.fit import Loss, Stage, fit
 from pen_mobile.training.frame_cache import cached_frames
 from pen_mobile.training.run_folder import STAGES, Run, RunRecord
+from pen_mobile.types import Rows
 from pen_mobile.utils import provenance
 from pen_mobile.utils.progress import SILENT, Progress
 

@@ -23,7 +23,7 @@ def _head(apart: float) -> ExpertHead:
     experts = [expert + rng.normal(0, apart, expert.shape) for _ in range(EXPERTS)]
     head = ExpertHead(FEATURES, EXPERTS)
     with torch.no_grad():
-        head.packed.copy_(torch.from_numpy(np.concatenate([np.zeros((EXPERTS, FEATURES + 1)), *experts])))
+        head.head_parameters.copy_(torch.from_numpy(np.concatenate([np.zeros((EXPERTS, FEATURES + 1)), *experts])))
     return head
 
 
@@ -83,7 +83,7 @@ def test_the_order_of_adding_does_not_decide(apart: float) -> None:
         place = np.ix_(np.concatenate([experts, pairs]), np.append(columns, FEATURES))
         head, z = _head(apart), torch.from_numpy(features[:, columns])
         with torch.no_grad():
-            head.packed.copy_(head.packed[place].clone())
+            head.head_parameters.copy_(head.head_parameters[place].clone())
         batches = rng.permuted(golden.batches["adam"], axis=1)
         rate, lambda_1 = golden.hyper["adam"].tolist()
         _, end = _train(head, z, torch.from_numpy(labels), batches, (rate, lambda_1), "adam")

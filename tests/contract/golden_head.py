@@ -32,7 +32,7 @@ def tiny_head() -> ExpertHead:
     head = ExpertHead(FEATURES, EXPERTS)
     values = np.random.default_rng(0).normal(0, 0.3, (3 * EXPERTS, FEATURES + 1))
     with torch.no_grad():
-        head.packed.copy_(torch.from_numpy(values))
+        head.head_parameters.copy_(torch.from_numpy(values))
     return head
 
 
@@ -47,7 +47,7 @@ def answers() -> Golden:
 def main() -> None:
     """Replace the folder."""
     shutil.rmtree(FOLDER, ignore_errors=True)
-    answers().write_plain(FOLDER, tiny_head().packed.detach()[None].numpy())
+    answers().write_plain(FOLDER, tiny_head().head_parameters.detach()[None].numpy())
 
 
 if __name__ == "__main__":

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pen_mobile.data.faces import CropRecipe, Face, Point, crop_face, eyes_to_recipe, follow, moved
-from pen_mobile.data.images import Image
 from pen_mobile.errors import BadInput
+from pen_mobile.types import Image
 
 
 def level(x: float, y: float, distance: float) -> Face:

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pen_mobile.data.images import ArrayFrames, Image
+from pen_mobile.data.images import ArrayFrames
 from pen_mobile.data.statistics import EDGES, Inspection, PersonInspection, covered_spans, duration, inspect_table
 from pen_mobile.data.table import SubjectTable
+from pen_mobile.types import Image
 from pen_mobile.utils.files import to_json
 
 ROWS = 200

@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 import pytest
 
-from pen_mobile.data.images import Image
 from pen_mobile.data.load import load_table
 from pen_mobile.data.rendering import draw_faces
 from pen_mobile.data.synthetic import (
@@ -24,6 +23,7 @@ from pen_mobile.data.synthetic import (
 )
 from pen_mobile.data.table import SubjectTable
 from pen_mobile.errors import BadInput
+from pen_mobile.types import Image
 
 SMALL = SyntheticConfig(sources=2, targets=1, seconds=2, fps=10, size=48, seed=7)
 

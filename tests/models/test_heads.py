@@ -78,7 +78,7 @@ def test_output_of_a_head_small_enough_for_a_pencil() -> None:
     """
     head = ExpertHead(1, 2)
     with torch.no_grad():
-        head.packed.copy_(torch.tensor([[0, 0], [math.log(3), 0], [0.4, 0], [0, 0], [0, 0], [0.3, 0.5]]))
+        head.head_parameters.copy_(torch.tensor([[0, 0], [math.log(3), 0], [0.4, 0], [0, 0], [0, 0], [0.3, 0.5]]))
     output = head(torch.ones(1, 1))
     torch.testing.assert_close(output.gate, torch.tensor([[0.25, 0.75]]))
     torch.testing.assert_close(output.experts, torch.tensor([[[0.4, 0.0], [0.0, 0.8]]]))
@@ -88,7 +88,7 @@ def test_output_of_a_head_small_enough_for_a_pencil() -> None:
 def test_large_activations_do_not_overflow() -> None:
     head = ExpertHead(1, 2)
     with torch.no_grad():
-        head.packed.copy_(torch.tensor([[1e4, 0], [-1e4, 0], [0, 0.5], [0, -0.5], [0, 1], [0, 1]]))
+        head.head_parameters.copy_(torch.tensor([[1e4, 0], [-1e4, 0], [0, 0.5], [0, -0.5], [0, 1], [0, 1]]))
     torch.testing.assert_close(head(torch.ones(1, 1)).affect, torch.tensor([[0.5, -0.5]]))
 
 
@@ -109,17 +109,17 @@ def test_layers_survive_packing_bit_for_bit(feature_size: int, expert_count: int
 @given(**SIZES)
 def test_heads_survive_unpacking_bit_for_bit(feature_size: int, expert_count: int, seed: int) -> None:
     head = random_head(feature_size, expert_count, seed)
-    assert torch.equal(ExpertHead.from_layers(*head.to_layers()).packed, head.packed)
+    assert torch.equal(ExpertHead.from_layers(*head.to_layers()).head_parameters, head.head_parameters)
 
 
 def test_unpacked_layers_are_copies() -> None:
     head = random_head()
-    before = head.packed.clone()
+    before = head.head_parameters.clone()
     gate, experts = head.to_layers()
     with torch.no_grad():
         gate.weight.zero_()
         experts[0].bias.zero_()
-    assert torch.equal(head.packed, before)
+    assert torch.equal(head.head_parameters, before)
 
 
 def test_named_views_share_memory_with_the_matrix() -> None:
@@ -129,19 +129,19 @@ def test_named_views_share_memory_with_the_matrix() -> None:
     with torch.no_grad():
         head.gate_rows[2, 4] = 20.0
         head.expert_rows[1, 1, 5] = 60.0
-    assert head.packed[2, 4] == 20.0
-    assert head.packed[6, 5] == 60.0
-    assert head.gate_rows.untyped_storage().data_ptr() == head.packed.untyped_storage().data_ptr()
-    assert head.expert_rows.untyped_storage().data_ptr() == head.packed.untyped_storage().data_ptr()
+    assert head.head_parameters[2, 4] == 20.0
+    assert head.head_parameters[6, 5] == 60.0
+    assert head.gate_rows.untyped_storage().data_ptr() == head.head_parameters.untyped_storage().data_ptr()
+    assert head.expert_rows.untyped_storage().data_ptr() == head.head_parameters.untyped_storage().data_ptr()
 
 
 def test_training_a_view_trains_the_matrix() -> None:
     """The gradient of the experts' sum is 1 in their rows and 0 in the gate's."""
     head = random_head()
     head.expert_rows.sum().backward()
-    assert head.packed.grad is not None
-    assert head.packed.grad[:3].eq(0).all()
-    assert head.packed.grad[3:].eq(1).all()
+    assert head.head_parameters.grad is not None
+    assert head.head_parameters.grad[:3].eq(0).all()
+    assert head.head_parameters.grad[3:].eq(1).all()
 
 
 @quick
@@ -172,11 +172,11 @@ def test_a_new_head_is_silent_and_undecided() -> None:
 def test_random_start_is_that_of_a_linear_layer() -> None:
     """U(-1/sqrt(D_z), 1/sqrt(D_z)) for D_z = 400 stays within 0.05 and has s.d. 0.05 / sqrt(3) = 0.0289."""
     head = random_head(feature_size=400, expert_count=4)
-    assert head.packed.abs().max() <= 0.05
-    assert head.packed.std().item() == pytest.approx(0.0289, rel=0.05)
-    assert head.packed.mean().item() == pytest.approx(0, abs=0.002)
+    assert head.head_parameters.abs().max() <= 0.05
+    assert head.head_parameters.std().item() == pytest.approx(0.0289, rel=0.05)
+    assert head.head_parameters.mean().item() == pytest.approx(0, abs=0.002)
 
 
 def test_random_start_is_decided_by_its_generator() -> None:
-    assert torch.equal(random_head(seed=3).packed, random_head(seed=3).packed)
-    assert not torch.equal(random_head(seed=3).packed, random_head(seed=4).packed)
+    assert torch.equal(random_head(seed=3).head_parameters, random_head(seed=3).head_parameters)
+    assert not torch.equal(random_head(seed=3).head_parameters, random_head(seed=4).head_parameters)

@@ -145,5 +145,5 @@ def test_adaptation_moves_gate_and_experts() -> None:
     head = ExpertHead(4, 3)
     head.start_at_random(torch.Generator().manual_seed(0))
     adaptation_loss(head(torch.ones(2, 4)), LABEL, lambda_1=0.0).backward()
-    assert head.packed.grad is not None
-    assert (head.packed.grad.abs().sum(dim=1) > 0).all()
+    assert head.head_parameters.grad is not None
+    assert (head.head_parameters.grad.abs().sum(dim=1) > 0).all()

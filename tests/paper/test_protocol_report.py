@@ -15,7 +15,7 @@ import pytest
 
 from pen_mobile.metrics import Agreement
 from pen_mobile.paper.comparison import ComparisonRow
-from pen_mobile.paper.per_subject import exemplary, person_scores
+from pen_mobile.paper.per_subject import person_scores, representative
 from pen_mobile.paper.plan import ProtocolPlan
 from pen_mobile.paper.protocol_figures import TracePanel, person_trace_figure
 from pen_mobile.paper.protocol_report import write_report
@@ -372,7 +372,7 @@ def test_people_are_sorted_by_who_gains_most_from_experts():
     assert [score.name for score in scores] == ["b", "c", "a"]  # +0.3, +0.1, -0.1; d has no difference
     assert [score.difference for score in scores] == pytest.approx([0.3, 0.1, -0.1])
     many = [replace(scores[0], name=str(place)) for place in range(9)]
-    assert [score.name for score in exemplary(many)] == ["0", "4", "8"]
+    assert [score.name for score in representative(many)] == ["0", "4", "8"]
 
 
 def test_scores_leave_out_the_unadapted_model():

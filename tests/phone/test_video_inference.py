@@ -20,10 +20,10 @@ from click.testing import CliRunner
 from skimage import data
 
 from pen_mobile.cli.main import cli
-from pen_mobile.data.images import Image
 from pen_mobile.errors import BadInput
 from pen_mobile.phone.phone import Phone
 from pen_mobile.phone.video_inference import NO_FACE, NO_FRAME, FilmSummary, Moment, predict_video, write_csv
+from pen_mobile.types import Image
 
 FPS = 10
 

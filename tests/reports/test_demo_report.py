@@ -18,7 +18,7 @@ from pen_mobile.data.images import ArrayFrames
 from pen_mobile.data.table import SubjectTable
 from pen_mobile.evaluation.personalization import Personalization, PersonResult, Trace
 from pen_mobile.metrics import Agreement
-from pen_mobile.phone.adaptation.adapt import Adaptation
+from pen_mobile.phone.adaptation.adapt import AdaptationResult
 from pen_mobile.reports.demo_report import LearningStage, Story, headline, write_report
 from pen_mobile.reports.html import SampleFace, sample_faces
 from pen_mobile.utils import files
@@ -29,11 +29,15 @@ ODD_NAME = "<b>&"
 DASH = "\N{EN DASH}"
 VOID = {"meta", "link", "br", "img", "hr", "input"}
 
-ACCEPTED = Adaptation(True, "held-out error went from 0.3000 to 0.2000", 24, 17, 0.3, 0.2, steps=180, seconds=0.4321)
-REFUSED = Adaptation(False, REFUSAL, 23, 16, 0.21, 0.3456, steps=77, seconds=0.25)
+ACCEPTED = AdaptationResult(
+    True, "held-out error went from 0.3000 to 0.2000", 24, 17, 0.3, 0.2, steps=180, seconds=0.4321
+)
+REFUSED = AdaptationResult(False, REFUSAL, 23, 16, 0.21, 0.3456, steps=77, seconds=0.25)
 
 
-def person(name: str, adaptation: Adaptation, before: Agreement, after: Agreement, moments: int = 60) -> PersonResult:
+def person(
+    name: str, adaptation: AdaptationResult, before: Agreement, after: Agreement, moments: int = 60
+) -> PersonResult:
     rng = np.random.default_rng(3)
     affect = np.clip(rng.normal(0, 0.4, (moments, 2)), -1, 1).astype(np.float32)
     estimates = (affect * 0.5 + 0.3, affect + 0.1, np.full_like(affect, 0.2))

@@ -35,12 +35,12 @@ def random_heads(number: int, expert_count: int = 3) -> Tensor:
     return (torch.rand(number, 3 * expert_count, D + 1, generator=torch.Generator().manual_seed(0)) - 0.5) * 0.8
 
 
-def eq_8(packed: Tensor, z: Tensor, y: Tensor, lambda_1: float = LAMBDA_1) -> float:
+def eq_8(head_parameters: Tensor, z: Tensor, y: Tensor, lambda_1: float = LAMBDA_1) -> float:
     """Mean of ``(y - y~)(y - y~)^T`` plus lambda_1 times the mean of ``|h|_1``, one number at a time."""
-    count = len(packed) // 3
+    count = len(head_parameters) // 3
     total = 0.0
     for sample, label in zip(z.double().numpy(), y.double().numpy(), strict=True):
-        products = packed.double().numpy() @ np.append(sample, 1.0)
+        products = head_parameters.double().numpy() @ np.append(sample, 1.0)
         h = products[:count]
         c = np.exp(h) / np.exp(h).sum()
         for dimension in range(2):
@@ -53,19 +53,19 @@ def eq_8(packed: Tensor, z: Tensor, y: Tensor, lambda_1: float = LAMBDA_1) -> fl
 def alone(start: Tensor, z: Tensor, y: Tensor, how: AdaptationSettings, only: slice | None = None) -> Tensor:
     """Autograd, torch.optim, one head, one batch after the other; the best look is returned."""
     head = ExpertHead(z.shape[1], len(start) // 3)
-    head.packed.data.copy_(start)
+    head.head_parameters.data.copy_(start)
     optimizer = make_optimizer(how.optimizer, head.parameters(), how.learning_rate)
     looks = [start.clone()]
     for last, batch in batches_of(len(z), how):
         optimizer.zero_grad()
         adaptation_loss(head(z[batch]), y[batch], how.lambda_1).backward()
         if only is not None:
-            kept = head.packed.grad[only].clone()
-            head.packed.grad.zero_()
-            head.packed.grad[only] = kept
+            kept = head.head_parameters.grad[only].clone()
+            head.head_parameters.grad.zero_()
+            head.head_parameters.grad[only] = kept
         optimizer.step()
         if last:
-            looks.append(head.packed.detach().clone())
+            looks.append(head.head_parameters.detach().clone())
     losses = [eq_8(look, z, y, how.lambda_1) for look in looks]
     return looks[losses.index(min(losses))]
 

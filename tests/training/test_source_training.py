@@ -176,7 +176,7 @@ def test_same_seed_same_run_other_seed_other_run(tmp_path: Path) -> None:
         for number, seed in enumerate((0, 0, 1))
     )
     assert_same_run(one, same)
-    assert not torch.equal(one.expert_head().packed, other.expert_head().packed)
+    assert not torch.equal(one.expert_head().head_parameters, other.expert_head().head_parameters)
 
 
 def test_a_complete_run_is_not_trained_again(learnt: Run) -> None:
@@ -405,6 +405,6 @@ def test_too_large_a_joint_step_leaves_copies_and_says_so(learnt: Run, tmp_path:
     run = learn_source(feature_table(), config, tmp_path / "run")
     assert run.record.experts_are_copies
     assert not learnt.record.experts_are_copies
-    experts, shared = run.expert_head().packed[4:].reshape(4, 2, -1), run.shared_head()
+    experts, shared = run.expert_head().head_parameters[4:].reshape(4, 2, -1), run.shared_head()
     for expert in experts:
         torch.testing.assert_close(expert, torch.cat([shared.weight, shared.bias[:, None]], dim=1))

@@ -18,7 +18,8 @@ from pen_mobile.contract.method_shapes import (
     train_shapes,
 )
 from pen_mobile.errors import BadInput, BundleError
-from pen_mobile.phone.runtime import BundleRuntime, Floats, Method, Programs
+from pen_mobile.phone.runtime import BundleRuntime, Method, Programs
+from pen_mobile.types import Floats
 
 SCOPE = (
     "the Core ML programs as written, each MIL operation evaluated here; Apple's runtime was not run "

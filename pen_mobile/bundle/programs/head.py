@@ -55,9 +55,9 @@ class _HeadProgram(nn.Module):
         """Append the 1 that the bias column multiplies: ``[1, B, D_z] -> [1, B, D_z + 1 + padding]``."""
         return torch.cat([z, self.bias], dim=2)
 
-    def evaluate(self, packed: Tensor, z: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    def evaluate(self, head_parameters: Tensor, z: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """Return h, e, c, c repeated for both dimensions, and y~, each ``[1, B, ...]``."""
-        products = self._products(packed, z)
+        products = self._products(head_parameters, z)
         logits = products[:, :, : self.expert_count]
         experts = products[:, :, self.expert_count :]
         gate = torch.softmax(logits, dim=2)
@@ -65,11 +65,11 @@ class _HeadProgram(nn.Module):
         affect = functional.linear(repeated * experts, self.sum_experts)
         return logits, experts, gate, repeated, affect
 
-    def _products(self, packed: Tensor, z: Tensor) -> Tensor:
+    def _products(self, head_parameters: Tensor, z: Tensor) -> Tensor:
         """Return every row's product with every z, ``[1, B, 3 n_s]``."""
-        if self.batch > packed.shape[1]:
-            return torch.bmm(z, packed.transpose(1, 2))
-        return torch.bmm(packed, z.transpose(1, 2)).transpose(1, 2)
+        if self.batch > head_parameters.shape[1]:
+            return torch.bmm(z, head_parameters.transpose(1, 2))
+        return torch.bmm(head_parameters, z.transpose(1, 2)).transpose(1, 2)
 
 
 class PredictProgram(_HeadProgram):
@@ -77,8 +77,8 @@ class PredictProgram(_HeadProgram):
 
     def example_inputs(self) -> tuple[Tensor, ...]:
         """Return inputs of the right shapes."""
-        packed = torch.zeros(1, 3 * self.expert_count, self.feature_size + 1)
-        return packed, torch.zeros(1, self.batch, self.feature_size)
+        head_parameters = torch.zeros(1, 3 * self.expert_count, self.feature_size + 1)
+        return head_parameters, torch.zeros(1, self.batch, self.feature_size)
 
     def forward(self, parameters: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
         _, _, gate, _, affect = self.evaluate(parameters, self.with_bias(z))
@@ -100,7 +100,7 @@ class Optimizer(nn.Module, ABC):
 
     @abstractmethod
     def forward(
-        self, packed: Tensor, slots: list[Tensor], gradient: Tensor, lr: Tensor, step: int
+        self, head_parameters: Tensor, slots: list[Tensor], gradient: Tensor, lr: Tensor, step: int
     ) -> tuple[Tensor, list[Tensor]]:
         """Take a call's step number ``step`` (from 0): return the new parameters and the new slots."""
 
@@ -138,13 +138,13 @@ class Adadelta(Optimizer):
         return float(self.rho ** (-0.5 * (step + 1)))
 
     def forward(
-        self, packed: Tensor, slots: list[Tensor], gradient: Tensor, lr: Tensor, step: int
+        self, head_parameters: Tensor, slots: list[Tensor], gradient: Tensor, lr: Tensor, step: int
     ) -> tuple[Tensor, list[Tensor]]:
         square, delta = slots
         square = square + gradient * gradient
         denominator = square + self.eps * self.gradient_scale(step) ** 2
         update = gradient * torch.sqrt((delta + self.eps) / denominator)
-        return packed - update * lr, [square, delta * self.rho + update * update]
+        return head_parameters - update * lr, [square, delta * self.rho + update * update]
 
     def finish(self, slots: list[Tensor], lr: Tensor, steps: int) -> list[Tensor]:
         square, delta = slots
@@ -162,13 +162,13 @@ class AdadeltaOfManySteps(Adadelta):
         return [square, delta * self._unit(lr)]
 
     def forward(
-        self, packed: Tensor, slots: list[Tensor], gradient: Tensor, lr: Tensor, step: int
+        self, head_parameters: Tensor, slots: list[Tensor], gradient: Tensor, lr: Tensor, step: int
     ) -> tuple[Tensor, list[Tensor]]:
         square, delta = slots
         square = square + gradient * gradient
         denominator = square + self.eps * self.gradient_scale(step) ** 2
         move = gradient * torch.sqrt((delta + self._unit(lr) * self.eps) / denominator)
-        return packed - move, [square, delta * self.rho + move * move]
+        return head_parameters - move, [square, delta * self.rho + move * move]
 
     def finish(self, slots: list[Tensor], lr: Tensor, steps: int) -> list[Tensor]:
         square, delta = super().finish(slots, lr, steps)
@@ -191,10 +191,10 @@ class Sgd(Optimizer):
         self.momentum = OPTIMIZERS["sgd"].constants["momentum"]
 
     def forward(
-        self, packed: Tensor, slots: list[Tensor], gradient: Tensor, lr: Tensor, step: int
+        self, head_parameters: Tensor, slots: list[Tensor], gradient: Tensor, lr: Tensor, step: int
     ) -> tuple[Tensor, list[Tensor]]:
         buffer = slots[0] * self.momentum + gradient
-        return packed - buffer * lr, [buffer]
+        return head_parameters - buffer * lr, [buffer]
 
 
 class Adam(Optimizer):
@@ -216,7 +216,7 @@ class Adam(Optimizer):
         self.beta1, self.beta2, self.eps = constants["beta1"], constants["beta2"], constants["eps"]
 
     def forward(
-        self, packed: Tensor, slots: list[Tensor], gradient: Tensor, lr: Tensor, step: int
+        self, head_parameters: Tensor, slots: list[Tensor], gradient: Tensor, lr: Tensor, step: int
     ) -> tuple[Tensor, list[Tensor]]:
         average, square, first, second = slots
         average = average * self.beta1 + gradient
@@ -225,7 +225,7 @@ class Adam(Optimizer):
         second = second * self.beta2 + (1 - self.beta2)
         root = torch.sqrt(second * (1 / (1 - self.beta2)))
         update = average / (torch.sqrt(square) + root * self.eps)
-        return packed - update * (lr * (1 - self.beta1) * root / first), [average, square, first, second]
+        return head_parameters - update * (lr * (1 - self.beta1) * root / first), [average, square, first, second]
 
 
 _OPTIMIZER_PROGRAMS: dict[OptimizerName, type[Optimizer]] = {"adadelta": Adadelta, "sgd": Sgd, "adam": Adam}
@@ -264,10 +264,10 @@ class TrainProgram(_HeadProgram):
 
     def state_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return name and shape of every state tensor, parameters first."""
-        packed: tuple[int, ...] = (1, 3 * self.expert_count, self.feature_size + 1)
+        head_parameters: tuple[int, ...] = (1, 3 * self.expert_count, self.feature_size + 1)
         scalars = self.optimizer.scalar_slots
-        slots = {name: (1, 1, 1) if name in scalars else packed for name in self.optimizer.slot_names}
-        return {"parameters": packed, **slots}
+        slots = {name: (1, 1, 1) if name in scalars else head_parameters for name in self.optimizer.slot_names}
+        return {"parameters": head_parameters, **slots}
 
     def example_inputs(self) -> tuple[Tensor, ...]:
         """Return inputs of the right shapes."""
@@ -278,16 +278,18 @@ class TrainProgram(_HeadProgram):
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         *state, z, y, weight, hyper = inputs
-        packed, *slots = (self._padded(tensor) for tensor in state)
+        head_parameters, *slots = (self._padded(tensor) for tensor in state)
         lr, lambda_1 = hyper[0:1].reshape(1, 1, 1), hyper[1:2].reshape(1, 1, 1)
         slots, losses = self.optimizer.begin(slots, lr), []
         for k in range(self.steps):
             step = slice(k, k + 1)
             z_k, share = self.with_bias(z[step]), self._share(weight[step].reshape(1, self.batch, 1))
-            gradient, loss = self._gradient(packed, z_k, y[step], share, lambda_1, self.optimizer.gradient_scale(k))
-            packed, slots = self.optimizer(packed, slots, gradient, lr, k)
+            gradient, loss = self._gradient(
+                head_parameters, z_k, y[step], share, lambda_1, self.optimizer.gradient_scale(k)
+            )
+            head_parameters, slots = self.optimizer(head_parameters, slots, gradient, lr, k)
             losses.append(loss.reshape(1))
-        state = [self._cut(tensor) for tensor in (packed, *self.optimizer.finish(slots, lr, self.steps))]
+        state = [self._cut(tensor) for tensor in (head_parameters, *self.optimizer.finish(slots, lr, self.steps))]
         return (*state, torch.cat(losses) if self.steps > 1 else losses[0])
 
     def _padded(self, tensor: Tensor) -> Tensor:
@@ -302,10 +304,10 @@ class TrainProgram(_HeadProgram):
         return weight / torch.clamp(total, min=_TINY)
 
     def _gradient(
-        self, packed: Tensor, z: Tensor, y: Tensor, share: Tensor, lambda_1: Tensor, scale: float
+        self, head_parameters: Tensor, z: Tensor, y: Tensor, share: Tensor, lambda_1: Tensor, scale: float
     ) -> tuple[Tensor, Tensor]:
         """Return ``scale`` dL/dP ``[1, 3 n_s, D_z + 1]`` and the loss ``[1, 1, 1]``."""
-        logits, experts, gate, repeated, affect = self.evaluate(packed, z)
+        logits, experts, gate, repeated, affect = self.evaluate(head_parameters, z)
         residual = affect - y
         sign = torch.clamp(logits * _STEEP, -1.0, 1.0)
         to_affect = functional.linear(residual * (share * (2.0 * scale)), self.repeat_affect)

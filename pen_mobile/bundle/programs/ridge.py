@@ -50,9 +50,15 @@ class RidgeProgram(_HeadProgram):
 
     def example_inputs(self) -> tuple[Tensor, ...]:
         """Return inputs of the right shapes."""
-        packed = torch.zeros(1, 3 * self.expert_count, self.feature_size + 1)
+        head_parameters = torch.zeros(1, 3 * self.expert_count, self.feature_size + 1)
         n = self.labels
-        return packed, torch.zeros(1, n, self.feature_size), torch.zeros(1, n, 2), torch.ones(1, n), torch.ones(1)
+        return (
+            head_parameters,
+            torch.zeros(1, n, self.feature_size),
+            torch.zeros(1, n, 2),
+            torch.ones(1, n),
+            torch.ones(1),
+        )
 
     def forward(self, parameters: Tensor, z: Tensor, y: Tensor, weight: Tensor, looseness: Tensor) -> Tensor:
         inputs = self.with_bias(z)

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from pen_mobile.data.load import load_table
 from pen_mobile.data.splits import generator_for, validation_split
-from pen_mobile.data.table import Rows, SubjectTable
+from pen_mobile.data.table import SubjectTable
 from pen_mobile.errors import BadInput
 from pen_mobile.training.run_folder import Run
+from pen_mobile.types import Rows
 
 
 @dataclass(frozen=True, eq=False)

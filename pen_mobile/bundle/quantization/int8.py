@@ -28,9 +28,8 @@ from pen_mobile.models.heads import ExpertHead
 from pen_mobile.phone.executorch_runtime import executorch_runtime, use_threads
 from pen_mobile.training.features import extract_features, known_features
 from pen_mobile.training.run_folder import Run
+from pen_mobile.types import Floats
 from pen_mobile.utils.provenance import core_count
-
-Floats = NDArray[np.float32]
 
 _BLOCK = 256  # frames in memory at once
 _TRIES = 3  # programs to make before giving up
@@ -75,7 +74,7 @@ def make_int8(run: Run, recipe: Recipe, data: str | None, cache: LoweredCache) -
     assert recipe.quantization is not None
     key = {
         "backbone": backbone.digest(),
-        "head": hashlib.sha256(run.expert_head().packed.detach().numpy().tobytes()).hexdigest(),
+        "head": hashlib.sha256(run.expert_head().head_parameters.detach().numpy().tobytes()).hexdigest(),
         "data": run.record.data["digest"],
         "config": run.record.config,
         "quantization": recipe.quantization.model_dump(),
@@ -89,7 +88,7 @@ def _kept(run: Run, key: dict[str, object], cache: LoweredCache) -> Int8 | None:
         return None
     arrays, values = others
     head = run.expert_head()
-    head.load_state_dict({"packed": torch.from_numpy(arrays["packed"])})
+    head.load_state_dict({"head_parameters": torch.from_numpy(arrays["head_parameters"])})
     return Int8(lowered, QuantizationPart.model_validate(values), arrays["golden"], head)
 
 
@@ -134,8 +133,10 @@ class _Maker:
         part = self._part(attempt.shipped, after)
         made = Int8(lowered, part, features_of(network, golden_frames(self.backbone.input_size)), head)
         cache.put(key, lowered)
-        packed = head.packed.detach().numpy()
-        cache.put_arrays(key | {"what": "int8"}, {"golden": made.golden, "packed": packed}, part.model_dump())
+        head_parameters = head.head_parameters.detach().numpy()
+        cache.put_arrays(
+            key | {"what": "int8"}, {"golden": made.golden, "head_parameters": head_parameters}, part.model_dump()
+        )
         return made
 
     def _within_budget(self) -> _Attempt:

@@ -16,12 +16,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.fx import GraphModule, Interpreter, Node
 
-Floats = NDArray[np.float32]
-Pixels = NDArray[np.uint8]
+from pen_mobile.types import Floats, Image
+
 Rounding = Callable[[Tensor], Tensor]
 
 _BATCH = 8  # values of a ResNet-50 stay below 32 MB, above which the C library asks the system for every one of them
@@ -37,7 +36,7 @@ class Quantizer:
             ``features.3``, ``layer2.0``.
     """
 
-    def __init__(self, network: nn.Module, calibration: Pixels) -> None:
+    def __init__(self, network: nn.Module, calibration: Image) -> None:
         """Trace the network and see which ranges its values take.
 
         Args:
@@ -51,7 +50,7 @@ class Quantizer:
         owned = (block for block in self._owners.values() if block)
         self.blocks = list(dict.fromkeys(owned))
 
-    def simulate(self, float_blocks: Collection[str], pixels: Pixels) -> Floats:
+    def simulate(self, float_blocks: Collection[str], pixels: Image) -> Floats:
         """Return features ``[N, D_z]`` as the network would give them with these blocks in float and the rest in int8.
 
         Values are rounded where int8 would round them; it costs one pass in float, no new graph.
@@ -59,7 +58,7 @@ class Quantizer:
         rounded = {node: self._roundings[str(node.target)] for node in self._int8_edges(float_blocks)}
         return features_of(_Simulation(self._observed, rounded).run, pixels)
 
-    def fine_tune(self, batches: Iterable[tuple[Pixels, Floats]], steps: int, learning_rate: float) -> nn.Module:
+    def fine_tune(self, batches: Iterable[tuple[Image, Floats]], steps: int, learning_rate: float) -> nn.Module:
         """Return a copy of the network that gives the wanted features with every block in int8.
 
         Quantization-aware training: values and weights are rounded on the way forward and gradients pass as if they
@@ -125,7 +124,7 @@ class _Calibration(Interpreter):
     network itself.
     """
 
-    def __init__(self, observed: GraphModule, calibration: Pixels) -> None:
+    def __init__(self, observed: GraphModule, calibration: Image) -> None:
         super().__init__(observed)
         self._batches = math.ceil(len(calibration) / _BATCH)
         self._seen: dict[Node, list[Tensor]] = {}
@@ -173,7 +172,7 @@ class _Simulation(Interpreter):
 
 
 @torch.no_grad()
-def features_of(network: Callable[[Tensor], Any], pixels: Pixels) -> Floats:
+def features_of(network: Callable[[Tensor], Any], pixels: Image) -> Floats:
     """Return features ``[N, D_z]`` of uint8 RGB frames ``[N, S, S, 3]`` as torch computes them."""
     parts = [network(_planes(pixels[start : start + _BATCH])).numpy() for start in range(0, len(pixels), _BATCH)]
     return np.concatenate(parts)
@@ -184,7 +183,7 @@ def relative_error(found: Tensor, wanted: Tensor) -> Tensor:
     return (found - wanted).square().sum() / wanted.square().sum()
 
 
-def _planes(pixels: Pixels) -> Tensor:
+def _planes(pixels: Image) -> Tensor:
     return torch.from_numpy(pixels).permute(0, 3, 1, 2).float()
 
 
@@ -197,7 +196,7 @@ def _trace(network: nn.Module, size: int) -> GraphModule:
     return exported.module()
 
 
-def _observe(traced: GraphModule, calibration: Pixels) -> GraphModule:
+def _observe(traced: GraphModule, calibration: Image) -> GraphModule:
     """Put an observer at every value that XNNPACK can have in int8, and show it the calibration frames."""
     from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import (
         XNNPACKQuantizer,

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pen_mobile.bundle.quantization.quantizer import Quantizer
-
-Floats = NDArray[np.float32]
+from pen_mobile.types import Floats
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 
 from pen_mobile.data.faces import CropRecipe, Face, Point, crop_face, eyes_to_recipe, follow, moved
-from pen_mobile.data.images import Image
 from pen_mobile.errors import BadInput
+from pen_mobile.types import Image
 
 BLAZEFACE = "blazeface"
 

@@ -7,7 +7,7 @@ from typing import Any
 import cv2
 
 from pen_mobile.data.faces import Face, Point, follow
-from pen_mobile.data.images import Image
+from pen_mobile.types import Image
 
 LBP_FRONTAL = "lbp-frontal"
 

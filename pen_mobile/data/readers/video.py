@@ -9,9 +9,9 @@ import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
-from pen_mobile.data.images import Image
 from pen_mobile.data.readers.stream import Broken, opened, packet_times, timed_frames
 from pen_mobile.errors import BadInput
+from pen_mobile.types import Image
 
 _SLACK_S = 1e-9
 

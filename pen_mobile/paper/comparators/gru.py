@@ -25,16 +25,10 @@ from torch.nn.utils.rnn import pad_sequence
 
 from pen_mobile.errors import BadInput
 from pen_mobile.models.optimizers import make_optimizer
-from pen_mobile.paper.comparators.trajectory import (
-    Floats,
-    Standardisation,
-    Times,
-    Trajectory,
-    check_learnable,
-    checked_features,
-)
+from pen_mobile.paper.comparators.trajectory import Standardisation, Trajectory, check_learnable, checked_features
 from pen_mobile.training.batches import EpochBatches
 from pen_mobile.training.checkpoint import Weights
+from pen_mobile.types import Doubles, Floats
 from pen_mobile.utils.progress import SILENT, Progress, Task
 
 _TINY = 1e-8
@@ -109,7 +103,7 @@ class GruComparator:
     best_epoch: int
 
     @torch.inference_mode()
-    def predict(self, z: Floats, time_s: Times | None = None) -> Floats:
+    def predict(self, z: Floats, time_s: Doubles | None = None) -> Floats:
         """Estimate a whole recording; see the protocol. ``time_s`` plays no part: the network counts rows.
 
         Raises:

@@ -12,13 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 
 from pen_mobile.metrics import agreement
-
-Series = NDArray[np.float32]
-"""Estimates or labels of one dimension over one recording, ``[T]``."""
+from pen_mobile.types import Floats
 
 
 @dataclass(frozen=True)
@@ -39,7 +36,7 @@ class PostProcessing:
     scale: float = 1.0
     shift_s: float = 0.0
 
-    def apply(self, values: Series, step_s: float) -> Series:
+    def apply(self, values: Floats, step_s: float) -> Floats:
         """Return the repaired series ``[T]``.
 
         Args:
@@ -57,8 +54,8 @@ class PostProcessing:
 class ValidationSeries:
     """One dimension of one validation recording: estimates and labels ``[T]``, seconds between rows."""
 
-    estimate: Series
-    label: Series
+    estimate: Floats
+    label: Floats
     step_s: float
 
 
@@ -67,7 +64,7 @@ def filter_rows(window_s: float, step_s: float) -> int:
     return 2 * int(window_s / step_s / 2) + 1
 
 
-def later(values: Series, rows: int) -> Series:
+def later(values: Floats, rows: int) -> Floats:
     """Move a series ``rows`` later; its first value fills the beginning."""
     kept = max(len(values) - rows, 0)
     return np.concatenate([np.full(len(values) - kept, values[0], values.dtype), values[:kept]])
@@ -118,10 +115,10 @@ class _Chain:
         if ccc > self.ccc:
             self.steps, self.ccc = candidate, ccc
 
-    def _repaired(self, steps: PostProcessing) -> Series:
+    def _repaired(self, steps: PostProcessing) -> Floats:
         return np.concatenate([steps.apply(recording.estimate, recording.step_s) for recording in self.recordings])
 
-    def _ccc(self, estimate: Series) -> float:
+    def _ccc(self, estimate: Floats) -> float:
         # agreement() compares two dimensions at a time; here they are one and the same.
         pair = (np.column_stack([values, values]) for values in (estimate, self.label))
         return agreement(*pair).ccc_valence or 0.0

@@ -25,14 +25,13 @@ from sklearn.svm import LinearSVR
 from pen_mobile.errors import BadInput
 from pen_mobile.paper.comparators.postprocessing import PostProcessing, ValidationSeries, choose_post_processing
 from pen_mobile.paper.comparators.trajectory import (
-    Floats,
     Standardisation,
-    Times,
     Trajectory,
     check_learnable,
     checked_features,
     usual_step,
 )
+from pen_mobile.types import Doubles, Floats
 from pen_mobile.utils.progress import SILENT, Progress, Task
 
 _DIMENSIONS = ("valence", "arousal")
@@ -104,7 +103,7 @@ class SvrComparator:
     dimensions: tuple[FittedDimension, FittedDimension]
     step_s: float
 
-    def predict(self, z: Floats, time_s: Times | None = None) -> Floats:
+    def predict(self, z: Floats, time_s: Doubles | None = None) -> Floats:
         """Estimate a whole recording; see the protocol. Windows of the median filter take their rows from ``time_s``.
 
         Raises:

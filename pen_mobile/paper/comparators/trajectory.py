@@ -8,13 +8,10 @@ from functools import cached_property
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pen_mobile.data.table import Role, SubjectTable
 from pen_mobile.errors import BadInput
-
-Floats = NDArray[np.float32]
-Times = NDArray[np.float64]
+from pen_mobile.types import Doubles, Floats
 
 _CONSTANT = 1e-6
 """A feature whose deviation is below this share of its mean is constant up to the rounding of float32."""
@@ -36,7 +33,7 @@ class Trajectory:
 
     subject: str
     z: Floats
-    time_s: Times
+    time_s: Doubles
     affect: Floats
 
     def __post_init__(self) -> None:
@@ -65,7 +62,7 @@ class Trajectory:
 class Comparator(Protocol):
     """A model that learnt from source people and estimates anybody's recording."""
 
-    def predict(self, z: Floats, time_s: Times | None = None) -> Floats:
+    def predict(self, z: Floats, time_s: Doubles | None = None) -> Floats:
         """Estimate valence and arousal, float32 ``[T, 2]``, finite.
 
         Give the *whole* recording in order of time and pick rows from the answer: a row's estimate depends on its
@@ -80,7 +77,7 @@ class Comparator(Protocol):
         """
 
 
-def usual_step(time_s: Times) -> float | None:
+def usual_step(time_s: Doubles) -> float | None:
     """Return the median seconds between rows, which gaps do not move; None for one row or one instant."""
     step = float(np.median(np.diff(time_s))) if len(time_s) > 1 else 0.0
     return step if step > 0 else None

@@ -5,10 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 
-import numpy as np
-from numpy.typing import NDArray
-
-Floats = NDArray[np.float32]
+from pen_mobile.types import Floats
 
 
 @dataclass(frozen=True, eq=False)

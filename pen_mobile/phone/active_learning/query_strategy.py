@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pen_mobile.errors import BadInput
 from pen_mobile.phone.active_learning.budget import Budget
 from pen_mobile.phone.active_learning.observation import Asked, Moment
 from pen_mobile.phone.active_learning.scores import SCORES
-
-Floats = NDArray[np.float32]
+from pen_mobile.types import Floats
 
 
 class Asker:

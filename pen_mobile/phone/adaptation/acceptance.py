@@ -5,12 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pen_mobile.phone.adaptation.blocks import Rows
-
-Floats = NDArray[np.float32]
-Numbers = NDArray[np.float64]
+from pen_mobile.types import Doubles, Floats, Rows
 
 CAUTION = 0.5
 """Standard errors by which a change must clear the margin: enough to be rarely wrong, little enough to learn at all."""
@@ -67,18 +63,18 @@ def judge(
     return Verdict(first, second, spread, None)
 
 
-def _squares(estimate: Floats, affect: Floats) -> Numbers:
+def _squares(estimate: Floats, affect: Floats) -> Doubles:
     with np.errstate(over="ignore", invalid="ignore"):
-        squares: Numbers = ((estimate.astype(np.float64) - affect) ** 2).mean(axis=1)
+        squares: Doubles = ((estimate.astype(np.float64) - affect) ** 2).mean(axis=1)
         return squares
 
 
-def _rmse(squares: Numbers, weight: Numbers) -> float:
+def _rmse(squares: Doubles, weight: Doubles) -> float:
     with np.errstate(invalid="ignore"):
         return float(np.sqrt(np.average(squares, weights=weight)))
 
 
-def _spread(old: Numbers, new: Numbers, weight: Numbers, blocks: Rows) -> float:
+def _spread(old: Doubles, new: Doubles, weight: Doubles, blocks: Rows) -> float:
     """Return the jackknife's standard error of the change of the RMSE, over blocks; infinite with a single one."""
     number = np.unique(blocks, return_inverse=True)[1]
     total, count = np.bincount(number, weight), int(number.max()) + 1

@@ -6,21 +6,17 @@ import time
 from collections.abc import Callable
 from dataclasses import fields, replace
 
-import numpy as np
-from numpy.typing import NDArray
-
 from pen_mobile.contract.manifest import AdaptationPart
 from pen_mobile.phone.adaptation.acceptance import rmse_of
-from pen_mobile.phone.adaptation.blocks import Rows, blocks_of
+from pen_mobile.phone.adaptation.blocks import blocks_of
 from pen_mobile.phone.adaptation.checkpointing import Desk, Work
 from pen_mobile.phone.adaptation.label_checks import usable, why_doubt, why_one_sided
-from pen_mobile.phone.adaptation.result import Adaptation, finite
+from pen_mobile.phone.adaptation.result import AdaptationResult, finite
 from pen_mobile.phone.adaptation.runner import Trial
 from pen_mobile.phone.adaptation.strategies import check_strategy
 from pen_mobile.phone.runtime import BundleRuntime
 from pen_mobile.phone.store.samples import Samples
-
-Floats = NDArray[np.float32]
+from pen_mobile.types import Floats, Rows
 
 
 def adapt(
@@ -32,7 +28,7 @@ def adapt(
     *,
     stop: Callable[[], bool] | None = None,
     desk: Desk | None = None,
-) -> tuple[Adaptation, Floats | None]:
+) -> tuple[AdaptationResult, Floats | None]:
     """Adapt the head to the owner's samples, in the bundle's runtime.
 
     Args:
@@ -52,7 +48,7 @@ def adapt(
     check_strategy(runtime.bundle.manifest.head, plan.strategy)
     started, count = time.perf_counter(), len(samples.affect)
     samples = _only(samples, usable(samples.features))
-    result = Adaptation(False, "", count, strategy=plan.strategy, seed=seed, left_out=count - len(samples.affect))
+    result = AdaptationResult(False, "", count, strategy=plan.strategy, seed=seed, left_out=count - len(samples.affect))
     if len(samples.affect) < plan.min_labels:
         reason = (
             f"{len(samples.affect)} labels are too few to learn from and to check with; "
@@ -75,4 +71,4 @@ def _only(samples: Samples, rows: Rows) -> Samples:
     return Samples(*(getattr(samples, field.name)[rows] for field in fields(samples)))
 
 
-__all__ = ["Adaptation", "adapt"]
+__all__ = ["AdaptationResult", "adapt"]

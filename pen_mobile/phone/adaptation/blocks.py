@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pen_mobile.phone.store.samples import Samples
-
-Rows = NDArray[np.intp]
+from pen_mobile.types import Rows
 
 BLOCK_S = 10.0
 """How much time one block covers at most."""

@@ -8,7 +8,6 @@ import time
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pen_mobile.contract.manifest import AdaptationPart
 from pen_mobile.phone.adaptation.blocks import relative_times
@@ -16,8 +15,7 @@ from pen_mobile.phone.adaptation.trainer_state import Course, course_of
 from pen_mobile.phone.runtime import BundleRuntime
 from pen_mobile.phone.store.checkpoints import Checkpoint
 from pen_mobile.phone.store.samples import Samples
-
-Floats = NDArray[np.float32]
+from pen_mobile.types import Floats
 
 
 class Desk(Protocol):

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pen_mobile.phone.adaptation.blocks import Blocks, Rows, spread
+from pen_mobile.phone.adaptation.blocks import Blocks, spread
 from pen_mobile.phone.adaptation.holdout import cross_validation
 from pen_mobile.phone.runtime import BundleRuntime
 from pen_mobile.phone.store.samples import Samples
-
-Floats = NDArray[np.float32]
-Squares = NDArray[np.float64]
+from pen_mobile.types import Doubles, Floats, Rows
 
 OFFSET = 0.0
 """The looseness that moves everybody's offset alone."""
@@ -41,7 +38,7 @@ class ClosedForm:
         self._weight[0, : len(few)] = self._samples.weight[few]
         return self._runtime.ridge(self._parameters, self._z, self._y, self._weight, looseness)
 
-    def left_out_squares(self, rows: Rows, looseness: float, seed: int) -> Squares:
+    def left_out_squares(self, rows: Rows, looseness: float, seed: int) -> Doubles:
         """Return squared errors ``[M]`` of these rows, each from a fit without its block and those near it in time."""
         squared = np.full(len(rows), np.inf)
         for split in cross_validation(self._blocks.of(rows), seed, _FOLDS):
@@ -68,15 +65,15 @@ class ClosedForm:
                 break
         return best, float(np.sqrt(np.average(least, weights=weight)))
 
-    def _squares(self, parameters: Floats, rows: Rows) -> Squares:
+    def _squares(self, parameters: Floats, rows: Rows) -> Doubles:
         estimate, _ = self._runtime.predict(parameters, self._samples.features[rows])
         with np.errstate(over="ignore", invalid="ignore"):
-            squared: Squares = ((estimate.astype(np.float64) - self._samples.affect[rows]) ** 2).mean(axis=1)
+            squared: Doubles = ((estimate.astype(np.float64) - self._samples.affect[rows]) ** 2).mean(axis=1)
         squared[np.isnan(squared)] = np.inf
         return squared
 
 
-def _gain(before: Squares, after: Squares, blocks: Blocks, weight: Floats) -> tuple[float, float]:
+def _gain(before: Doubles, after: Doubles, blocks: Blocks, weight: Floats) -> tuple[float, float]:
     """Return by how much the weighted mean falls, and the standard error of that when blocks are drawn anew."""
     if not np.isfinite(after).all():
         return -np.inf, 0.0

@@ -8,17 +8,16 @@ from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pen_mobile.contract.head_state import State, fresh_state
 from pen_mobile.contract.manifest import AdaptationPart, TrainPart
 from pen_mobile.phone.adaptation.acceptance import rmse_of
-from pen_mobile.phone.adaptation.blocks import Rows, spread
+from pen_mobile.phone.adaptation.blocks import spread
 from pen_mobile.phone.adaptation.holdout import Split
 from pen_mobile.phone.runtime import BundleRuntime
 from pen_mobile.phone.store.samples import Samples
+from pen_mobile.types import Floats, Rows
 
-Floats = NDArray[np.float32]
 StopReason = Literal["patience", "steps", "seconds"]
 
 _PAGE = 4096  # bytes

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pen_mobile.phone.adaptation.blocks import Blocks, Rows
+from pen_mobile.phone.adaptation.blocks import Blocks
+from pen_mobile.types import Rows
 
 _FOLDS = 5
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pen_mobile.phone.adaptation.blocks import BLOCK_S, ENOUGH_BLOCKS, Blocks, Rows
-
-Floats = NDArray[np.float32]
-Numbers = NDArray[np.float64]
+from pen_mobile.phone.adaptation.blocks import BLOCK_S, ENOUGH_BLOCKS, Blocks
+from pen_mobile.types import Doubles, Floats, Rows
 
 _ALIKE = 0.01  # standard deviation of labels that say nothing
 _FAR = 8.0  # times the median norm of the owner's features
@@ -26,7 +23,7 @@ def usable(features: Floats) -> Rows:
     return np.flatnonzero(norms <= _FAR * np.median(norms))
 
 
-def agreements_of(estimate: Floats, affect: Floats) -> Numbers:
+def agreements_of(estimate: Floats, affect: Floats) -> Doubles:
     """Return how labels agree with what a head says, as they are and as if each belonged to a later moment, ``[N]``.
 
     Agreement is the correlation over both dimensions, each around its mean, so that somebody's own offset does not
@@ -39,7 +36,7 @@ def agreements_of(estimate: Floats, affect: Floats) -> Numbers:
     said, felt = (values.astype(np.float64) - values.mean(axis=0) for values in (estimate, affect))
     size = np.sqrt((said**2).sum() * (felt**2).sum())
     products = (np.fft.rfft(said, axis=0) * np.conj(np.fft.rfft(felt, axis=0))).sum(axis=1)
-    shifted: Numbers = np.fft.irfft(products, len(said))
+    shifted: Doubles = np.fft.irfft(products, len(said))
     return shifted / size if size > 0 else np.zeros(len(said))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Adaptation:
+class AdaptationResult:
     """How an adaptation went.
 
     Attributes:

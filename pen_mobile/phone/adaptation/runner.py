@@ -6,21 +6,19 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pen_mobile.contract.manifest import AdaptationPart
 from pen_mobile.phone.adaptation.acceptance import Verdict, judge
-from pen_mobile.phone.adaptation.blocks import Rows, blocks_of
+from pen_mobile.phone.adaptation.blocks import blocks_of
 from pen_mobile.phone.adaptation.checkpointing import Work
 from pen_mobile.phone.adaptation.gradient import Place, Watcher
 from pen_mobile.phone.adaptation.holdout import cross_validation, hold_out
-from pen_mobile.phone.adaptation.result import Adaptation, finite
+from pen_mobile.phone.adaptation.result import AdaptationResult, finite
 from pen_mobile.phone.adaptation.strategies import AUTO, NOTHING, Fitted, Ways
 from pen_mobile.phone.adaptation.trainer_state import Course
 from pen_mobile.phone.runtime import BundleRuntime
 from pen_mobile.phone.store.samples import Samples
-
-Floats = NDArray[np.float32]
+from pen_mobile.types import Floats, Rows
 
 
 class Trial:
@@ -53,7 +51,7 @@ class Trial:
         self._rounds = folds or [hold_out(self._blocks, plan.held_out / 2, seed)]
         self._course = Course(estimate.copy())
 
-    def run(self, result: Adaptation) -> tuple[Adaptation, Floats | None]:
+    def run(self, result: AdaptationResult) -> tuple[AdaptationResult, Floats | None]:
         """Go on from an interrupted trial or begin; returns the result completed, and the new head when accepted."""
         course, discarded = self._work.take_up()
         self._course = course or self._course
@@ -77,7 +75,7 @@ class Trial:
             self._work.save(self._course)
             raise
 
-    def _judged(self, result: Adaptation) -> tuple[Adaptation, Floats | None]:
+    def _judged(self, result: AdaptationResult) -> tuple[AdaptationResult, Floats | None]:
         fitted = self._go_round()
         steps = self._course.steps + (0 if self._in_turn else fitted.steps)
         held = np.concatenate([split.held for split in self._rounds])

@@ -6,19 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pen_mobile.contract.manifest import AdaptationPart, HeadPart
 from pen_mobile.errors import BadInput
 from pen_mobile.phone.adaptation.acceptance import rmse_of
-from pen_mobile.phone.adaptation.blocks import Blocks, Rows
+from pen_mobile.phone.adaptation.blocks import Blocks
 from pen_mobile.phone.adaptation.closed_form import OFFSET, ClosedForm
 from pen_mobile.phone.adaptation.gradient import UNWATCHED, GradientDescent, Place, StopReason, Watcher
 from pen_mobile.phone.adaptation.holdout import Split, cross_validation, hold_out
 from pen_mobile.phone.runtime import BundleRuntime
 from pen_mobile.phone.store.samples import Samples
-
-Floats = NDArray[np.float32]
+from pen_mobile.types import Floats, Rows
 
 AUTO = "auto"
 NOTHING = "nothing"

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pen_mobile.contract.manifest import TrainPart
 from pen_mobile.phone.adaptation.gradient import Place
 from pen_mobile.phone.store.checkpoints import Checkpoint
-
-Floats = NDArray[np.float32]
+from pen_mobile.types import Floats
 
 
 @dataclass

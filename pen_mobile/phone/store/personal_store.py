@@ -26,8 +26,7 @@ from pen_mobile.phone.store.vault import (
     StoreStatus,
     Vault,
 )
-
-Floats = NDArray[np.float32]
+from pen_mobile.types import Floats
 
 
 class PersonalStore:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from pen_mobile.errors import BadInput
 from pen_mobile.phone.store.database import Database
 from pen_mobile.phone.store.encryption import Sealer
+from pen_mobile.types import Floats
 
-Floats = NDArray[np.float32]
 Format = Literal["float32", "float16"]
 
 _DTYPES = {"float32": "<f4", "float16": "<f2"}

@@ -25,8 +25,7 @@ from pen_mobile.phone.store.head_versions import ActiveHead, ConcurrentUpdateErr
 from pen_mobile.phone.store.migration import check_version, migrate, present_schema
 from pen_mobile.phone.store.retention import Retention
 from pen_mobile.phone.store.samples import Format, Samples, SampleTable
-
-Floats = NDArray[np.float32]
+from pen_mobile.types import Floats
 
 
 @dataclass(frozen=True)

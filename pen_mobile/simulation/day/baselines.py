@@ -8,16 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pen_mobile.phone.store.retention import Retention
 from pen_mobile.simulation.day.day_trace import Moments
 from pen_mobile.simulation.day.schedule import unix_time
+from pen_mobile.types import Floats
 
 if TYPE_CHECKING:
     from pen_mobile.phone.phone import Phone
 
-Floats = NDArray[np.float32]
 
 _GROWTH = 1.25  # the unlimited phone adapts again when it knows this many times as many labels
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from pen_mobile.simulation.day.day_result import LINES, SimulatedDay
 from pen_mobile.simulation.day.quality import quality_of_stretches
+from pen_mobile.types import Doubles
 
-Values = NDArray[np.float64]
 Over = Literal["so far", "lately"]
 Measure = Literal["ccc", "rmse"]
 
@@ -25,8 +25,8 @@ _LATELY = 1 / 6  # of the day: how far back "lately" goes
 class Curve:
     """Mean and standard deviation over seeds at P times, ``[P, 2]`` each (valence, arousal); NaN where undefined."""
 
-    mean: Values
-    std: Values
+    mean: Doubles
+    std: Doubles
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +39,7 @@ class Curves:
         curves: by line, stretch and measure.
     """
 
-    time_s: Values
+    time_s: Doubles
     lately_s: float
     curves: dict[tuple[str, Over, Measure], Curve]
 
@@ -71,7 +71,7 @@ def curves_of(day: SimulatedDay) -> Curves:
     return Curves(time_s[ends - 1], lately_s, curves)
 
 
-def _curve(seeds: list[Values]) -> Curve:
+def _curve(seeds: list[Doubles]) -> Curve:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # undefined for every seed stays undefined
         return Curve(np.nanmean(seeds, axis=0), np.nanstd(seeds, axis=0))

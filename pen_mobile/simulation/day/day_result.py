@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pen_mobile.phone.active_learning.query_strategy import Asker
 from pen_mobile.simulation.day.day_trace import Lived, Moments
 from pen_mobile.simulation.day.quality import Quality, quality_of_day
 from pen_mobile.simulation.day.schedule import HOUR_S, Pace, seconds_after_midnight, time_of_day
 from pen_mobile.simulation.device_profile import Profile
-
-Floats = NDArray[np.float32]
+from pen_mobile.types import Floats
 
 NEVER, PHONE, EVERYTHING, OWN_MEAN = "never adapting", "this phone", "everything, no limits", "own mean so far"
 LINES = (NEVER, PHONE, EVERYTHING, OWN_MEAN)

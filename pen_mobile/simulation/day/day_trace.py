@@ -5,18 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-Floats = NDArray[np.float32]
-Times = NDArray[np.float64]
+from pen_mobile.types import Doubles, Floats
 
 
 @dataclass(frozen=True, eq=False)
 class Moments:
     """What happens to one person: seconds after midnight ``[N]``, features ``[N, D_z]``, what is felt ``[N, 2]``."""
 
-    time_s: Times
+    time_s: Doubles
     z: Floats
     affect: Floats
 
@@ -61,7 +57,7 @@ class Lived:
     """
 
     said: Floats
-    celsius: Times
+    celsius: Doubles
     asked: list[int] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Values = NDArray[np.float64]
-Rows = NDArray[np.intp]
+from pen_mobile.types import Doubles, Rows
 
 _NOTHING = 1e-12  # variance of what is constant but for rounding
 
@@ -18,8 +17,8 @@ _NOTHING = 1e-12  # variance of what is constant but for rounding
 class Quality:
     """CCC and RMSE of valence and arousal over S stretches, ``[S, 2]`` each; NaN where CCC is undefined."""
 
-    ccc: Values
-    rmse: Values
+    ccc: Doubles
+    rmse: Doubles
 
     def as_json(self) -> dict[str, Any]:
         """Return plain values for a JSON document, a list over stretches for each measure and dimension."""
@@ -56,7 +55,7 @@ def quality_of_day(said: NDArray[np.float32], affect: NDArray[np.float32]) -> Qu
     return quality_of_stretches(said, affect, np.array([0]), np.array([len(affect)]))
 
 
-def _sums(values: Values, begin: Rows, end: Rows) -> Values:
+def _sums(values: Doubles, begin: Rows, end: Rows) -> Doubles:
     running = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0, dtype=np.float64)])
-    sums: Values = running[end] - running[begin]
+    sums: Doubles = running[end] - running[begin]
     return sums

@@ -8,19 +8,18 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pen_mobile.errors import StoreFull
 from pen_mobile.phone.active_learning.observation import Moment
 from pen_mobile.phone.active_learning.query_strategy import Asker
 from pen_mobile.simulation.day.day_trace import Attempt, Lived, Moments
 from pen_mobile.simulation.day.device import Device
+from pen_mobile.types import Floats
 
 if TYPE_CHECKING:
     from pen_mobile.phone.phone import Phone
     from pen_mobile.phone.runtime import BundleRuntime
 
-Floats = NDArray[np.float32]
 
 BLOCK = 256
 """Moments estimated at once with the head in use."""

@@ -6,13 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from pen_mobile.errors import BadInput
+from pen_mobile.types import Doubles
 
-Times = NDArray[np.float64]
-Seconds = TypeVar("Seconds", float, Times)
+Seconds = TypeVar("Seconds", float, Doubles)
 
 HOUR_S = 3600.0
 _MIDNIGHT = 946_684_800.0  # 2000-01-01 00:00 UTC: the day that every simulation lives through
@@ -30,13 +27,13 @@ class Pace:
     start_s: float
     factor: float
 
-    def times(self, recorded_s: Times) -> Times:
+    def times(self, recorded_s: Doubles) -> Doubles:
         """Return seconds after midnight of every moment."""
-        moved: Times = self.start_s + (recorded_s - recorded_s[0]) * self.factor
+        moved: Doubles = self.start_s + (recorded_s - recorded_s[0]) * self.factor
         return moved
 
 
-def pace_of(recorded_s: Times, start: str, hours: float | None) -> Pace:
+def pace_of(recorded_s: Doubles, start: str, hours: float | None) -> Pace:
     """Stretch a recording over so many hours, or replay it at its own pace when None.
 
     Raises:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pen_mobile.contract.bundle_folder import open_bundle
 from pen_mobile.data.load import load_table
-from pen_mobile.data.table import Rows, SubjectTable
+from pen_mobile.data.table import SubjectTable
 from pen_mobile.errors import BadInput, BundleError
 from pen_mobile.phone.active_learning.query_strategy import Asker
 from pen_mobile.phone.executorch_runtime import executorch_runtime
@@ -31,8 +31,8 @@ from pen_mobile.simulation.day.device import Device
 from pen_mobile.simulation.day.replay import live
 from pen_mobile.simulation.day.schedule import pace_of
 from pen_mobile.simulation.memory_limit import can_limit_memory, memory_limit
+from pen_mobile.types import Rows
 
-Floats = NDArray[np.float32]
 Tell = Callable[[str], None]
 
 

@@ -35,18 +35,18 @@ STRATEGIES: dict[str, Strategy] = {
 
 @torch.no_grad()
 def adapt_with(
-    name: str, packed: Tensor, z: Tensor, affect: Tensor, settings: AdaptationSettings | None = None
+    name: str, head_parameters: Tensor, z: Tensor, affect: Tensor, settings: AdaptationSettings | None = None
 ) -> Tensor:
     """Adapt a packed head to somebody's labels by the strategy of that name.
 
     Args:
         name: a key of :data:`STRATEGIES`.
-        packed: the head to start from, ``[3 n_s, D_z + 1]``; not changed.
+        head_parameters: the head to start from, ``[3 n_s, D_z + 1]``; not changed.
         z, affect: features ``[N, D_z]`` and valence and arousal ``[N, 2]`` of the adaptation samples.
         settings: what gradient steps need, and the seed; None is the paper's.
 
     Returns:
-        The adapted head, of the dtype of ``packed``; ``[3 (n_s + 1), D_z + 1]`` where an expert was added. The
+        The adapted head, of the dtype of ``head_parameters``; ``[3 (n_s + 1), D_z + 1]`` where an expert was added. The
         head as it was, if there are no labels, or if one of the numbers in or out is not finite.
 
     Raises:
@@ -54,11 +54,16 @@ def adapt_with(
     """
     if name not in STRATEGIES:
         raise BadInput(f"unknown strategy {name!r}; known are {', '.join(STRATEGIES)}")
-    if packed.ndim != 2 or len(packed) % 3 or z.ndim != 2 or z.shape[1] + 1 != packed.shape[1]:
-        raise BadInput(f"a head {list(packed.shape)} does not fit features {list(z.shape)}")
+    if (
+        head_parameters.ndim != 2
+        or len(head_parameters) % 3
+        or z.ndim != 2
+        or z.shape[1] + 1 != head_parameters.shape[1]
+    ):
+        raise BadInput(f"a head {list(head_parameters.shape)} does not fit features {list(z.shape)}")
     if affect.shape != (len(z), 2):
         raise BadInput(f"affect must be [{len(z)}, 2], not {list(affect.shape)}")
-    if len(z) == 0 or not all(bool(part.isfinite().all()) for part in (packed, z, affect)):
-        return packed.clone()
-    adapted = STRATEGIES[name](packed, z, affect, settings or AdaptationSettings())
-    return adapted if bool(adapted.isfinite().all()) else packed.clone()
+    if len(z) == 0 or not all(bool(part.isfinite().all()) for part in (head_parameters, z, affect)):
+        return head_parameters.clone()
+    adapted = STRATEGIES[name](head_parameters, z, affect, settings or AdaptationSettings())
+    return adapted if bool(adapted.isfinite().all()) else head_parameters.clone()

@@ -8,13 +8,13 @@ from torch import Tensor
 from pen_mobile.training.batched_adaptation import AdaptationSettings, adapt_together
 
 
-def adapt_gate(packed: Tensor, z: Tensor, affect: Tensor, settings: AdaptationSettings) -> Tensor:
+def adapt_gate(head_parameters: Tensor, z: Tensor, affect: Tensor, settings: AdaptationSettings) -> Tensor:
     """Fine-tune the gate's rows and leave the experts as they are.
 
     SN has a gate that is always 1 and cannot be adapted in this way: with n_s = 1 the head comes back unchanged.
     """
-    expert_count = len(packed) // 3
+    expert_count = len(head_parameters) // 3
     if expert_count == 1:
-        return packed.clone()
+        return head_parameters.clone()
     every = [torch.arange(len(z))]
-    return adapt_together(packed[None], z, affect, every, settings, only=slice(0, expert_count))[0]
+    return adapt_together(head_parameters[None], z, affect, every, settings, only=slice(0, expert_count))[0]

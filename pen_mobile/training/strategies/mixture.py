@@ -8,20 +8,20 @@ from torch import Tensor
 from pen_mobile.models.heads import ExpertHead, HeadOutput
 
 
-def evaluate(packed: Tensor, z: Tensor) -> HeadOutput:
+def evaluate(head_parameters: Tensor, z: Tensor) -> HeadOutput:
     """Return what the head says about features ``[N, D_z]`` (Eqs. 1-3), in float64."""
-    head = ExpertHead(z.shape[1], len(packed) // 3).double().to(packed.device)
+    head = ExpertHead(z.shape[1], len(head_parameters) // 3).double().to(head_parameters.device)
     with torch.no_grad():
-        head.packed.copy_(packed)
+        head.head_parameters.copy_(head_parameters)
         output: HeadOutput = head(z.double())
     return output
 
 
-def add_to_experts(packed: Tensor, change: Tensor) -> Tensor:
+def add_to_experts(head_parameters: Tensor, change: Tensor) -> Tensor:
     """Return the head with ``change`` ``[n_s or 1, 2, D_z + 1]`` added to its experts, in its own dtype."""
-    expert_count = len(packed) // 3
-    experts = packed[expert_count:].double().view(expert_count, 2, -1) + change
-    return torch.cat([packed[:expert_count], experts.flatten(0, 1).to(packed.dtype)])
+    expert_count = len(head_parameters) // 3
+    experts = head_parameters[expert_count:].double().view(expert_count, 2, -1) + change
+    return torch.cat([head_parameters[:expert_count], experts.flatten(0, 1).to(head_parameters.dtype)])
 
 
 def with_one(z: Tensor) -> Tensor:

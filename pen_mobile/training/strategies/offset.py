@@ -9,14 +9,14 @@ from pen_mobile.training.batched_adaptation import AdaptationSettings
 from pen_mobile.training.strategies.mixture import add_to_experts, evaluate
 
 
-def adapt_offset(packed: Tensor, z: Tensor, affect: Tensor, _: AdaptationSettings) -> Tensor:
+def adapt_offset(head_parameters: Tensor, z: Tensor, affect: Tensor, _: AdaptationSettings) -> Tensor:
     """Add one offset (valence, arousal) to every expert's bias.
 
     The gate sums to 1, so the prediction moves by just this much, for SN and PEN alike.
     """
-    change = packed.new_zeros(1, 2, packed.shape[1], dtype=torch.float64)
-    change[0, :, -1] = shrunk_mean(affect.double() - evaluate(packed, z).affect)
-    return add_to_experts(packed, change)
+    change = head_parameters.new_zeros(1, 2, head_parameters.shape[1], dtype=torch.float64)
+    change[0, :, -1] = shrunk_mean(affect.double() - evaluate(head_parameters, z).affect)
+    return add_to_experts(head_parameters, change)
 
 
 def shrunk_mean(residual: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from pen_mobile.training.batched_adaptation import AdaptationSettings
 from pen_mobile.training.strategies.ridge import move_experts
 
 
-def adapt_with_offset_ridge(packed: Tensor, z: Tensor, affect: Tensor, settings: AdaptationSettings) -> Tensor:
+def adapt_with_offset_ridge(head_parameters: Tensor, z: Tensor, affect: Tensor, settings: AdaptationSettings) -> Tensor:
     """Ridge on all experts as in :func:`adapt_with_ridge`, with an intercept outside the penalty.
 
     The intercept joins every expert's bias. An infinite lambda is the mean residual alone; the head as it was is
@@ -17,4 +17,4 @@ def adapt_with_offset_ridge(packed: Tensor, z: Tensor, affect: Tensor, settings:
     Raises:
         BadInput: more labels than :data:`~pen_mobile.training.strategies.dual.MOST_LABELS`.
     """
-    return move_experts(packed, z, affect, settings.seed, intercept=True)
+    return move_experts(head_parameters, z, affect, settings.seed, intercept=True)

@@ -29,7 +29,9 @@ class _Choice(NamedTuple):
     beta: float
 
 
-def adapt_with_personal_expert(packed: Tensor, z: Tensor, affect: Tensor, settings: AdaptationSettings) -> Tensor:
+def adapt_with_personal_expert(
+    head_parameters: Tensor, z: Tensor, affect: Tensor, settings: AdaptationSettings
+) -> Tensor:
     """Append an expert, ridge regression from the mean of the experts there are to the person's labels.
 
     Its gate row has weights 0 and a bias beta: ``(1 - p) PEN(z) + p y_new(z)`` with
@@ -39,15 +41,15 @@ def adapt_with_personal_expert(packed: Tensor, z: Tensor, affect: Tensor, settin
     Raises:
         BadInput: more labels than :data:`~pen_mobile.training.strategies.dual.MOST_LABELS`.
     """
-    output, inputs = evaluate(packed, z), with_one(z)
+    output, inputs = evaluate(head_parameters, z), with_one(z)
     residual = affect.double() - output.experts.mean(dim=1)
     few = chosen_labels(len(z), settings.seed)
     subset = HeadOutput(*(part[few] for part in output))
     choice = _choose(subset, inputs[few], residual[few], affect[few].double() - subset.affect)
     if choice is None:
-        return packed.clone()
+        return head_parameters.clone()
     alpha = solve(inputs @ inputs.T, residual, choice.looseness, intercept=False).alpha
-    return _append(packed, alpha.T @ inputs, choice.beta)
+    return _append(head_parameters, alpha.T @ inputs, choice.beta)
 
 
 def _choose(output: HeadOutput, inputs: Tensor, residual: Tensor, of_mixture: Tensor) -> _Choice | None:
@@ -66,11 +68,11 @@ def _choose(output: HeadOutput, inputs: Tensor, residual: Tensor, of_mixture: Te
     return _Choice(looseness_grid(kernel)[looseness], float(betas[beta]))
 
 
-def _append(packed: Tensor, change: Tensor, beta: float) -> Tensor:
+def _append(head_parameters: Tensor, change: Tensor, beta: float) -> Tensor:
     """Return the head with one more expert: the mean of those there are plus ``change`` ``[2, D_z + 1]``."""
-    expert_count = len(packed) // 3
-    gate, experts = packed[:expert_count], packed[expert_count:]
+    expert_count = len(head_parameters) // 3
+    gate, experts = head_parameters[:expert_count], head_parameters[expert_count:]
     newcomer = experts.double().view(expert_count, 2, -1).mean(dim=0) + change
-    gate_row = torch.zeros_like(packed[:1])
+    gate_row = torch.zeros_like(head_parameters[:1])
     gate_row[0, -1] = beta
-    return torch.cat([gate, gate_row, experts, newcomer.to(packed.dtype)])
+    return torch.cat([gate, gate_row, experts, newcomer.to(head_parameters.dtype)])

@@ -16,7 +16,7 @@ from pen_mobile.training.strategies.dual import (
 from pen_mobile.training.strategies.mixture import add_to_experts, evaluate, with_one
 
 
-def adapt_with_ridge(packed: Tensor, z: Tensor, affect: Tensor, settings: AdaptationSettings) -> Tensor:
+def adapt_with_ridge(head_parameters: Tensor, z: Tensor, affect: Tensor, settings: AdaptationSettings) -> Tensor:
     r"""Move all experts toward the labels, and no further from where they were than the labels support.
 
     Minimises ``\sum_j |y_j - PEN(z_j)|^2 + lambda \sum_i |W_i - W_i^source|^2``, lambda chosen by
@@ -25,37 +25,39 @@ def adapt_with_ridge(packed: Tensor, z: Tensor, affect: Tensor, settings: Adapta
     Raises:
         BadInput: more labels than :data:`~pen_mobile.training.strategies.dual.MOST_LABELS`.
     """
-    return move_experts(packed, z, affect, settings.seed, intercept=False)
+    return move_experts(head_parameters, z, affect, settings.seed, intercept=False)
 
 
-def move_experts(packed: Tensor, z: Tensor, affect: Tensor, seed: int, *, intercept: bool) -> Tensor:
+def move_experts(head_parameters: Tensor, z: Tensor, affect: Tensor, seed: int, *, intercept: bool) -> Tensor:
     r"""Ridge on all experts, ``W_i += \sum_j c_i(z_j) alpha_j z~_j^T``, and b added to every bias."""
-    output = evaluate(packed, z)
+    output = evaluate(head_parameters, z)
     residual, inputs = affect.double() - output.affect, with_one(z)
     few = chosen_labels(len(z), seed)
     kernel = mixture_kernel(output.gate[few], inputs[few])
     errors = left_out_residuals(kernel, residual[few], intercept=intercept).square().sum(dim=(1, 2))
     chosen = first_of_the_best(errors)
     if chosen < 0 or errors[chosen] >= residual[few].square().sum():
-        return packed.clone()
+        return head_parameters.clone()
     whole = mixture_kernel(output.gate, inputs) if len(few) < len(z) else kernel
     correction = solve(whole, residual, looseness_grid(kernel)[chosen], intercept=intercept)
-    return _corrected(packed, output.gate, inputs, correction)
+    return _corrected(head_parameters, output.gate, inputs, correction)
 
 
-def fit_experts(packed: Tensor, z: Tensor, affect: Tensor, looseness: float) -> Tensor:
+def fit_experts(head_parameters: Tensor, z: Tensor, affect: Tensor, looseness: float) -> Tensor:
     """Move the experts, and everybody's offset, for one given t = 1 / lambda in units of the kernel's mean diagonal."""
-    output, inputs = evaluate(packed, z), with_one(z)
+    output, inputs = evaluate(head_parameters, z), with_one(z)
     kernel = mixture_kernel(output.gate, inputs)
     t = looseness / float(kernel.diagonal().mean())
-    return _corrected(packed, output.gate, inputs, solve(kernel, affect.double() - output.affect, t, intercept=True))
+    return _corrected(
+        head_parameters, output.gate, inputs, solve(kernel, affect.double() - output.affect, t, intercept=True)
+    )
 
 
-def _corrected(packed: Tensor, gate: Tensor, inputs: Tensor, correction: Correction) -> Tensor:
+def _corrected(head_parameters: Tensor, gate: Tensor, inputs: Tensor, correction: Correction) -> Tensor:
     by_expert = (gate[:, :, None] * correction.alpha[:, None]).flatten(1)  # [N, 2 n_s]
     change = (by_expert.T @ inputs).view(-1, 2, inputs.shape[1])
     change[:, :, -1] += correction.intercept
-    return add_to_experts(packed, change)
+    return add_to_experts(head_parameters, change)
 
 
 def mixture_kernel(gate: Tensor, inputs: Tensor) -> Tensor:

@@ -19,7 +19,9 @@ OPTIMIZER_NAMES: list[OptimizerName] = ["adadelta", "sgd", "adam"]
 
 def _head(seed: int = 0) -> ExpertHead:
     head = ExpertHead(FEATURES, EXPERTS)
-    head.packed.data = 0.3 * torch.randn(head.packed.shape, generator=torch.Generator().manual_seed(seed))
+    head.head_parameters.data = 0.3 * torch.randn(
+        head.head_parameters.shape, generator=torch.Generator().manual_seed(seed)
+    )
     return head
 
 
@@ -59,12 +61,12 @@ def test_gradient_equals_autograd_in_float64() -> None:
     lambda_1 = 0.05
     adaptation_loss(head(z), y, lambda_1).backward()
     program = TrainProgram(FEATURES, EXPERTS, "sgd", steps=1, batch=BATCH).double()
-    packed = head.packed.detach()[None]
+    head_parameters = head.head_parameters.detach()[None]
     weight, hyper = torch.ones(1, BATCH).double(), torch.tensor([1.0, lambda_1], dtype=torch.float64)
-    moved, momentum, loss = program(packed, torch.zeros_like(packed), z[None], y[None], weight, hyper)
-    gradient = head.packed.grad
+    moved, momentum, loss = program(head_parameters, torch.zeros_like(head_parameters), z[None], y[None], weight, hyper)
+    gradient = head.head_parameters.grad
     assert gradient is not None
-    torch.testing.assert_close(packed - moved, gradient[None], rtol=0, atol=1e-14)
+    torch.testing.assert_close(head_parameters - moved, gradient[None], rtol=0, atol=1e-14)
     torch.testing.assert_close(momentum, gradient[None], rtol=0, atol=1e-14)
     torch.testing.assert_close(loss[0], adaptation_loss(head(z), y, lambda_1).detach(), rtol=1e-14, atol=0)
 
@@ -73,12 +75,24 @@ def test_weights_are_shares_of_the_loss() -> None:
     """A sample of weight 2 counts as that sample twice: sum(w l) / sum(w) over 3 equals the mean over (a, b, b)."""
     z, y = _steps(1)[0]
     program = TrainProgram(FEATURES, EXPERTS, "sgd", steps=1, batch=3)
-    packed = _head().packed.detach()[None]
+    head_parameters = _head().head_parameters.detach()[None]
     hyper = torch.tensor([0.5, 0.01])
     once = program(
-        packed, torch.zeros_like(packed), z[None, [0, 1, 2]], y[None, [0, 1, 2]], torch.tensor([[1.0, 2, 0]]), hyper
+        head_parameters,
+        torch.zeros_like(head_parameters),
+        z[None, [0, 1, 2]],
+        y[None, [0, 1, 2]],
+        torch.tensor([[1.0, 2, 0]]),
+        hyper,
     )
-    twice = program(packed, torch.zeros_like(packed), z[None, [0, 1, 1]], y[None, [0, 1, 1]], torch.ones(1, 3), hyper)
+    twice = program(
+        head_parameters,
+        torch.zeros_like(head_parameters),
+        z[None, [0, 1, 1]],
+        y[None, [0, 1, 1]],
+        torch.ones(1, 3),
+        hyper,
+    )
     for left, right in zip(once, twice, strict=True):
         torch.testing.assert_close(left, right, rtol=0, atol=1e-6)
 
@@ -90,15 +104,15 @@ def test_twenty_steps_equal_torch_optim(name: OptimizerName, lambda_1: float) ->
     head, lr = _head(), OPTIMIZERS[name].learning_rate
     program = TrainProgram(FEATURES, EXPERTS, name, steps=1, batch=BATCH)
     state = [torch.zeros(shape) for shape in program.state_shapes().values()]
-    state[0] = head.packed.detach()[None].clone()
+    state[0] = head.head_parameters.detach()[None].clone()
     losses = []
     for z, y in _steps(20):
         *state, loss = program(*state, *_padded(z, y, filler=7.0), torch.tensor([lr, lambda_1]))
         losses.append(float(loss))
     expected = _reference(head, name, lr, lambda_1, 20)
-    torch.testing.assert_close(state[0][0], head.packed.detach(), rtol=0, atol=1e-5)
+    torch.testing.assert_close(state[0][0], head.head_parameters.detach(), rtol=0, atol=1e-5)
     np.testing.assert_allclose(losses, expected, atol=1e-5)
-    assert not torch.equal(_head().packed, head.packed)
+    assert not torch.equal(_head().head_parameters, head.head_parameters)
 
 
 @pytest.mark.parametrize("name", OPTIMIZER_NAMES)
@@ -110,7 +124,7 @@ def test_several_steps_in_a_call_equal_as_many_calls(name: OptimizerName, steps:
     """
     one, several = (TrainProgram(FEATURES, EXPERTS, name, steps=k, batch=BATCH) for k in (1, steps))
     state = [torch.zeros(shape) for shape in one.state_shapes().values()]
-    state[0] = _head().packed.detach()[None]
+    state[0] = _head().head_parameters.detach()[None]
     together = state
     batches = [_padded(z, y, filler=0.0) for z, y in _steps(steps)]
     for share in (1.0, 0.2):
@@ -130,7 +144,7 @@ def test_learning_rate_0_moves_nothing(name: OptimizerName, steps: int) -> None:
     """And leaves slots that the next call can use: with many steps a call Adadelta divides by the learning rate."""
     program = TrainProgram(FEATURES, EXPERTS, name, steps, batch=BATCH)
     state = [torch.zeros(shape) for shape in program.state_shapes().values()]
-    state[0] = start = _head().packed.detach()[None]
+    state[0] = start = _head().head_parameters.detach()[None]
     batches = [torch.cat(parts) for parts in zip(*(_padded(*b, filler=0.0) for b in _steps(steps)), strict=True)]
     *state, _ = program(*state, *batches, torch.tensor([0.0, 1e-3]))
     torch.testing.assert_close(state[0], start, rtol=0, atol=1e-12)
@@ -140,7 +154,7 @@ def test_learning_rate_0_moves_nothing(name: OptimizerName, steps: int) -> None:
 def test_predict_is_equation_1() -> None:
     head = _head()
     z = torch.randn(BATCH, FEATURES, generator=torch.Generator().manual_seed(3))
-    affect, gate = PredictProgram(FEATURES, EXPERTS, BATCH)(head.packed.detach()[None], z[None])
+    affect, gate = PredictProgram(FEATURES, EXPERTS, BATCH)(head.head_parameters.detach()[None], z[None])
     expected = head(z)
     torch.testing.assert_close(affect[0], expected.affect.detach(), rtol=0, atol=1e-6)
     torch.testing.assert_close(gate[0], expected.gate.detach(), rtol=0, atol=1e-6)
@@ -163,10 +177,10 @@ def test_lowered_step_is_one_delegate_call_and_equals_torch(name: OptimizerName,
     loaded = Runtime.get().load_program(lowered.buffer)
     method = loaded.load_method("train")
     state = [torch.zeros(shape) for shape in program.state_shapes().values()]
-    state[0] = head.packed.detach()[None].clone()
+    state[0] = head.head_parameters.detach()[None].clone()
     batches = [_padded(z, y, filler=3.0) for z, y in _steps(20)]
     for start in range(0, 20, steps):
         call = [torch.cat(parts) for parts in zip(*batches[start : start + steps], strict=True)]
         *state, _ = method.execute([*state, *call, torch.tensor([lr, 1e-3])])
     _reference(head, name, lr, 1e-3, 20)
-    torch.testing.assert_close(state[0][0], head.packed.detach(), rtol=0, atol=1e-5)
+    torch.testing.assert_close(state[0][0], head.head_parameters.detach(), rtol=0, atol=1e-5)

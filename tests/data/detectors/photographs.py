@@ -7,7 +7,7 @@ import numpy as np
 from skimage import data
 
 from pen_mobile.data.faces import Face, Point, moved
-from pen_mobile.data.images import Image
+from pen_mobile.types import Image
 
 EYES = Face(Point(203.0, 101.1), Point(246.9, 103.4))
 """Marked by hand on the photograph, 16 times enlarged: half-way between iris and the middle of the corners."""

@@ -13,8 +13,8 @@ import pytest
 
 from pen_mobile.data.detectors.blazeface import BlazeFace
 from pen_mobile.data.faces import CropRecipe, Face, Point, crop_face, eyes_to_recipe, moved
-from pen_mobile.data.images import Image
 from pen_mobile.errors import BadInput
+from pen_mobile.types import Image
 from tests.data.detectors.photographs import EYES, darkened, mirrored, photograph, scaled, turned
 
 POSITIONS = {

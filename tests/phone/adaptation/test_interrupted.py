@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pen_mobile.phone.adaptation.adapt import Adaptation
+from pen_mobile.phone.adaptation.adapt import AdaptationResult
 from pen_mobile.phone.phone import Phone
 from pen_mobile.phone.store.personal_store import ConcurrentUpdateError
 
@@ -53,7 +53,7 @@ def give_labels(phone: Phone, seed: int = 0) -> None:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(small_bundle: Path) -> tuple[Adaptation, np.ndarray]:
+def undisturbed(small_bundle: Path) -> tuple[AdaptationResult, np.ndarray]:
     with open_phone(small_bundle, None) as phone:
         give_labels(phone)
         return phone.adapt(), phone.parameters
@@ -69,7 +69,7 @@ def store(small_bundle: Path, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("calls", [0, 1, 7, 25, 43, 100, 160, 230])
 def test_it_goes_on_from_any_step_and_ends_the_same(
-    small_bundle: Path, store: Path, undisturbed: tuple[Adaptation, np.ndarray], calls: int
+    small_bundle: Path, store: Path, undisturbed: tuple[AdaptationResult, np.ndarray], calls: int
 ) -> None:
     """Five rounds and a last fit of 40 steps each: the stops lie before, in the first, in later ones and the last."""
     expected, parameters = undisturbed
@@ -91,7 +91,7 @@ def test_it_goes_on_from_any_step_and_ends_the_same(
 
 @pytest.mark.parametrize("error", [Killed, KeyboardInterrupt])
 def test_a_kill_loses_the_steps_since_the_last_look(
-    small_bundle: Path, store: Path, undisturbed: tuple[Adaptation, np.ndarray], error: type[BaseException]
+    small_bundle: Path, store: Path, undisturbed: tuple[AdaptationResult, np.ndarray], error: type[BaseException]
 ) -> None:
     """Killed at the 58th question: 57 steps less one question a round, so 16 into round two; 10 were noted.
 

@@ -15,7 +15,7 @@ from pen_mobile.data.table import SubjectTable
 from pen_mobile.phone import phone as phone_module
 from pen_mobile.phone.phone import Phone
 from pen_mobile.phone.store.vault import Vault
-from tests.phone.neighbour import OWNER, blob
+from tests.phone.store.neighbour import OWNER, blob
 
 REPOSITORY = Path(__file__).parent.parent.parent.parent
 
@@ -24,7 +24,7 @@ class Process:
     """A real process that shares the store; :meth:`reply` gives ``ready`` first."""
 
     def __init__(self, store: Path) -> None:
-        command = [sys.executable, "-m", "tests.phone.neighbour", str(store)]
+        command = [sys.executable, "-m", "tests.phone.store.neighbour", str(store)]
         self._process = subprocess.Popen(
             command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
         )

@@ -18,17 +18,17 @@ D = 5
 def _make_case(expert_count: int, labels: int, noise: float = 0.1) -> Case:
     """Return a packed head, features and labels: what the head says, plus a line of the person's own, plus noise."""
     generator = torch.Generator().manual_seed(10 * expert_count + labels)
-    packed = torch.randn(3 * expert_count, D + 1, generator=generator) * 0.4
+    head_parameters = torch.randn(3 * expert_count, D + 1, generator=generator) * 0.4
     z = torch.randn(labels, D, generator=generator)
     own = torch.randn(D, 2, generator=generator) * 0.3
-    _, affect = _loop_mixture(packed, z)
+    _, affect = _loop_mixture(head_parameters, z)
     surprise = torch.randn(labels, 2, generator=generator) * noise
-    return packed, z, torch.from_numpy(affect).float() + z @ own + 0.3 + surprise
+    return head_parameters, z, torch.from_numpy(affect).float() + z @ own + 0.3 + surprise
 
 
-def _loop_mixture(packed: Tensor, z: Tensor) -> tuple[Array, Array]:
+def _loop_mixture(head_parameters: Tensor, z: Tensor) -> tuple[Array, Array]:
     """Gate weights ``[N, n_s]`` and affect ``[N, 2]`` (Eqs. 1-3), one sample and one expert after the other."""
-    rows, count = packed.double().numpy(), len(packed) // 3
+    rows, count = head_parameters.double().numpy(), len(head_parameters) // 3
     gates, estimates = [], []
     for sample in z.double().numpy():
         products = rows @ np.append(sample, 1.0)

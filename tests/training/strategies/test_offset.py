@@ -13,10 +13,10 @@ from pen_mobile.training.strategies.offset import shrunk_mean
 def test_prediction_moves_by_just_the_offset(make_case, loop_mixture) -> None:
     """Residuals that are all (0.2, -0.1): leaving one out finds the same mean, k = 1."""
     for expert_count in (1, 3):
-        packed, z, _ = make_case(expert_count, 6)
-        _, before = loop_mixture(packed, z)
+        head_parameters, z, _ = make_case(expert_count, 6)
+        _, before = loop_mixture(head_parameters, z)
         affect = torch.from_numpy(before + np.array([0.2, -0.1])).float()
-        _, after = loop_mixture(adapt_with("offset", packed, z, affect), z)
+        _, after = loop_mixture(adapt_with("offset", head_parameters, z, affect), z)
         np.testing.assert_allclose(after - before, np.tile([0.2, -0.1], (6, 1)), atol=1e-6)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from pen_mobile.learning.strategies import adapt_with
+from pen_mobile.training.strategies import adapt_with
 
 from pen_mobile.errors import BadInput
 from pen_mobile.training.batched_adaptation import AdaptationSettings
@@ -53,12 +53,12 @@ def mean_diagonal(rows, intercept):
 @pytest.mark.parametrize("expert_count", [1, 3])
 @pytest.mark.parametrize(("labels", "noise"), [(2, 0.1), (3, 0.1), (8, 0.1), (8, 1.0), (40, 0.1), (40, 1.0)])
 def test_head_is_the_one_that_refitting_finds(intercept, expert_count, labels, noise, make_case, loop_mixture) -> None:
-    packed, z, affect = make_case(expert_count, labels, noise)
-    gate, estimate = loop_mixture(packed, z)
+    head_parameters, z, affect = make_case(expert_count, labels, noise)
+    gate, estimate = loop_mixture(head_parameters, z)
     rows, residual = design(gate, z, intercept), affect.double().numpy() - estimate
     strengths = [k * mean_diagonal(rows, intercept) for k in LAMBDAS]
     errors = [left_out_error(rows, residual, strength, intercept) for strength in strengths]
-    expected = packed.double().numpy().copy()
+    expected = head_parameters.double().numpy().copy()
     if min(errors) < (residual**2).sum():
         weights = fit(rows, residual, strengths[int(np.argmin(errors))], intercept)
         shift = weights[-1] if intercept else np.zeros(2)
@@ -67,16 +67,16 @@ def test_head_is_the_one_that_refitting_finds(intercept, expert_count, labels, n
                 row = expert_count + 2 * i + dimension
                 expected[row] += weights[i * 6 : i * 6 + 6, dimension]
                 expected[row, -1] += shift[dimension]
-    adapted = adapt_with("offset-ridge" if intercept else "ridge", packed, z, affect)
+    adapted = adapt_with("offset-ridge" if intercept else "ridge", head_parameters, z, affect)
     np.testing.assert_allclose(adapted.numpy(), expected, rtol=1e-4, atol=2e-5)
 
 
 @pytest.mark.parametrize("intercept", [False, True])
 def test_left_out_residuals_are_exact_for_every_strength(intercept, make_case, loop_mixture) -> None:
     """Closed form against 16 x 7 refits, and so for a kernel of rank 6 with 7 samples, two of them copies."""
-    packed, z, affect = make_case(1, 7)
+    head_parameters, z, affect = make_case(1, 7)
     z[3] = z[2]
-    gate, estimate = loop_mixture(packed, z)
+    gate, estimate = loop_mixture(head_parameters, z)
     rows, residual = design(gate, z, intercept), affect.double().numpy() - estimate
     penalised = torch.from_numpy(rows[:, :-1] if intercept else rows)
     found = dual.left_out_residuals(penalised @ penalised.T, torch.from_numpy(residual), intercept=intercept)
@@ -98,25 +98,25 @@ def test_an_intercept_is_a_kernel_with_a_huge_constant(make_case) -> None:
 
 def test_noise_is_not_learnt(make_case) -> None:
     """Labels that have nothing to do with z, around what the head says: hardly anything is learnt."""
-    packed, z, _ = make_case(3, 12)
+    head_parameters, z, _ = make_case(3, 12)
     for seed in range(3):
         noise = torch.randn(12, 2, generator=torch.Generator().manual_seed(seed))
-        adapted = adapt_with("ridge", packed * 0, z, noise - noise.mean(dim=0))
+        adapted = adapt_with("ridge", head_parameters * 0, z, noise - noise.mean(dim=0))
         assert adapted.abs().max() < 0.1
 
 
 def test_strength_is_chosen_on_a_thousand_and_solved_with_all(monkeypatch, make_case) -> None:
     """Stand-in limit of 10 of 40 labels: the seed decides which, and all 40 shape the result."""
     monkeypatch.setattr(dual, "_CHOOSE_ON", 10)
-    packed, z, affect = make_case(3, 40)
-    results = [adapt_with("ridge", packed, z, affect, AdaptationSettings(seed=seed)) for seed in (0, 0, 1)]
+    head_parameters, z, affect = make_case(3, 40)
+    results = [adapt_with("ridge", head_parameters, z, affect, AdaptationSettings(seed=seed)) for seed in (0, 0, 1)]
     assert torch.equal(results[0], results[1])
     few = dual.chosen_labels(40, 0)
     assert (len(few), len(set(few.tolist()))) == (10, 10)
     assert few.tolist() != dual.chosen_labels(40, 1).tolist()
     left = next(j for j in range(40) if j not in few.tolist())
     affect[left] += 0.5
-    assert not torch.equal(adapt_with("ridge", packed, z, affect), results[0])
+    assert not torch.equal(adapt_with("ridge", head_parameters, z, affect), results[0])
 
 
 @pytest.mark.parametrize("name", ["ridge", "offset-ridge", "personal-expert"])

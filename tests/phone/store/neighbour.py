@@ -1,4 +1,4 @@
-"""A process that shares a store and does what it is told, line by line:  python -m tests.phone.neighbour STORE.
+"""A process that shares a store and does what it is told, line by line:  python -m tests.phone.store.neighbour STORE.
 
 It answers each line with one line: ``ok ...`` or ``refused ...``. ``flood COUNT`` answers once for each sample.
 """
