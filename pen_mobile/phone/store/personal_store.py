@@ -130,7 +130,7 @@ class PersonalStore:
             started_from: the head in use when training began, which the new one was compared with.
 
         Raises:
-            Overtaken: another head is in use by now; the attempt is in the history, with the reason.
+            ConcurrentUpdateError: another head is in use by now; the attempt is in the history, with the reason.
         """
         return self.vault.accept(parameters_to_bytes(parameters), report, strategy, started_from=started_from)
 
@@ -138,7 +138,7 @@ class PersonalStore:
         """Note an attempt that was not accepted; the active state stays. Returns the attempt's version.
 
         Raises:
-            Overtaken: the data that it learned from were deleted; nothing is noted.
+            ConcurrentUpdateError: the data that it learned from were deleted; nothing is noted.
         """
         return self.vault.reject(report, strategy, started_from=started_from)
 

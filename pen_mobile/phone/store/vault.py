@@ -208,7 +208,7 @@ class Vault:
             started_from: the head in use when training began, which the new one was compared with.
 
         Raises:
-            Overtaken: another head is in use by now. The attempt is in the history with the reason, unless the
+            ConcurrentUpdateError: another head is in use by now. The attempt is in the history with the reason, unless the
                 data that it learned from were deleted.
         """
         with self._db.transaction():
@@ -226,7 +226,7 @@ class Vault:
         """Note an attempt that was not accepted; the active state stays. Returns the attempt's version.
 
         Raises:
-            Overtaken: the data that it learned from were deleted; nothing is noted.
+            ConcurrentUpdateError: the data that it learned from were deleted; nothing is noted.
         """
         with self._db.transaction():
             self._insist_on_generation(started_from)
@@ -241,7 +241,7 @@ class Vault:
         """Keep the adaptation under way, until one is accepted or rejected, or data are deleted.
 
         Raises:
-            Overtaken: the data that it learns from were deleted.
+            ConcurrentUpdateError: the data that it learns from were deleted.
         """
         with self._db.transaction():
             self._insist_on_generation(started_from)

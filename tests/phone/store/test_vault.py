@@ -436,7 +436,7 @@ _ADD_200 = """
 import sys
 from pathlib import Path
 import numpy as np
-from pen_mobile.phone.store.vault import Overtaken, Owner, Vault
+from pen_mobile.phone.store.vault import ConcurrentUpdateError, Owner, Vault
 which = int(sys.argv[2])
 print("ready", flush=True)
 sys.stdin.readline()
@@ -448,7 +448,7 @@ for n in range(200):
             try:
                 vault.accept(bytes([which]) * 400, {"n": n}, started_from=vault.head_in_use())
                 break
-            except Overtaken:
+            except ConcurrentUpdateError:
                 continue
 """
 
