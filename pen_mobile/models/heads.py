@@ -26,7 +26,24 @@ class HeadOutput(NamedTuple):
     experts: Tensor
 
 
-class SharedHead(nn.Linear):
+class Dense(nn.Linear):
+    """A linear layer with the initial weights of Keras' ``Dense``, in which the paper's heads were written."""
+
+    @torch.no_grad()
+    def reset_parameters(self, generator: torch.Generator | None = None) -> None:
+        """Draw the weights Glorot uniform, U(-a, a) with ``a = sqrt(6 / (fan_in + fan_out))``; set the bias to 0.
+
+        Source: Glorot & Bengio 2010, https://proceedings.mlr.press/v9/glorot10a.html, and
+        https://keras.io/api/layers/core_layers/dense/.
+
+        Args:
+            generator: source of the draws; None is torch's global one.
+        """
+        nn.init.xavier_uniform_(self.weight, generator=generator)
+        nn.init.zeros_(self.bias)
+
+
+class SharedHead(Dense):
     """The shared network SN: one linear layer ``D_z -> 2`` (Section 3.2)."""
 
     def __init__(self, feature_size: int) -> None:
@@ -72,11 +89,18 @@ class ExpertHead(nn.Module):
         """Give every expert the weights of the shared head: W^e_i <- W^s (Algorithm 1, step 3)."""
         self.expert_rows.copy_(_rows(shared))
 
-    @torch.no_grad()
-    def start_at_random(self, generator: torch.Generator | None = None) -> None:
-        """Draw all weights as a fresh linear layer would, U(-1/sqrt(D_z), 1/sqrt(D_z)): for t-PEN."""
-        bound = self.feature_size**-0.5
-        self.head_parameters.uniform_(-bound, bound, generator=generator)
+    def reset_parameters(self, generator: torch.Generator | None = None) -> None:
+        """Draw gate and experts as separate :class:`Dense` layers would: the start of t-SN and t-PEN.
+
+        Args:
+            generator: source of the draws; None is torch's global one.
+        """
+        layers = [Dense(self.feature_size, self.expert_count)]
+        layers += [Dense(self.feature_size, 2) for _ in range(self.expert_count)]
+        for layer in layers:
+            layer.reset_parameters(generator)
+        drawn = type(self).from_layers(layers[0], layers[1:])
+        self.load_state_dict(drawn.state_dict())
 
     @classmethod
     @torch.no_grad()

@@ -59,7 +59,7 @@ def random_head(like: Tensor, seed: int) -> Tensor:
     """Return a head of the same shape with random weights: t-SN or t-PEN before it learns."""
     rows, columns = like.shape
     head = ExpertHead(columns - 1, rows // 3)
-    head.start_at_random(torch.Generator().manual_seed(seed))
+    head.reset_parameters(torch.Generator().manual_seed(seed))
     return head.head_parameters.detach()
 
 

@@ -19,7 +19,7 @@ from pen_mobile.data.table import SubjectTable
 from pen_mobile.errors import BadInput
 from pen_mobile.metrics import agreement
 from pen_mobile.models.backbone import Backbone, make_backbone
-from pen_mobile.models.heads import ExpertHead, SharedHead
+from pen_mobile.models.heads import Dense, ExpertHead, SharedHead
 from pen_mobile.models.losses import affect_loss, gate_loss, source_loss
 from pen_mobile.models.optimizers import OptimizerName
 from pen_mobile.training.augmentation import Augmentation
@@ -188,7 +188,7 @@ class _Learner:
     def _learn_gate(self, samples: _Halves) -> nn.Linear:
         """Section 3.5: the gate in isolation, with the people's indices as labels (Eqs. 6 and 7)."""
         torch.manual_seed(self.config.seed)
-        gate = nn.Linear(self.feature_size, len(self.people))
+        gate = Dense(self.feature_size, len(self.people))
         lambda_1 = self.config.lambda_1
 
         def loss(gate: nn.Module, batch: Batch) -> Tensor:

@@ -18,7 +18,7 @@ quick = settings(deadline=None, max_examples=40)
 
 def random_head(feature_size: int = 5, expert_count: int = 3, seed: int = 0) -> ExpertHead:
     head = ExpertHead(feature_size, expert_count)
-    head.start_at_random(torch.Generator().manual_seed(seed))
+    head.reset_parameters(torch.Generator().manual_seed(seed))
     return head
 
 
@@ -169,12 +169,27 @@ def test_a_new_head_is_silent_and_undecided() -> None:
     torch.testing.assert_close(output.gate, torch.full((3, 5), 0.2))
 
 
-def test_random_start_is_that_of_a_linear_layer() -> None:
-    """U(-1/sqrt(D_z), 1/sqrt(D_z)) for D_z = 400 stays within 0.05 and has s.d. 0.05 / sqrt(3) = 0.0289."""
-    head = random_head(feature_size=400, expert_count=4)
-    assert head.head_parameters.abs().max() <= 0.05
-    assert head.head_parameters.std().item() == pytest.approx(0.0289, rel=0.05)
-    assert head.head_parameters.mean().item() == pytest.approx(0, abs=0.002)
+def assert_glorot(weight: Tensor, fan_in: int, fan_out: int) -> None:
+    """U(-a, a) with a = sqrt(6 / (fan_in + fan_out)) has s.d. a / sqrt(3)."""
+    limit = math.sqrt(6 / (fan_in + fan_out))
+    assert 0.99 * limit <= weight.abs().max().item() <= limit
+    assert weight.std().item() == pytest.approx(limit / math.sqrt(3), rel=0.05)
+    assert weight.mean().item() == pytest.approx(0, abs=0.05 * limit)
+
+
+def test_random_start_is_that_of_keras_dense_layers() -> None:
+    """For D_z = 400 and n_s = 4: the gate's limit is sqrt(6 / 404) = 0.1219, an expert's sqrt(6 / 402) = 0.1222."""
+    gate, experts = random_head(feature_size=400, expert_count=4).to_layers()
+    assert_glorot(gate.weight, 400, 4)
+    assert_glorot(torch.cat([expert.weight for expert in experts]), 400, 2)
+    assert all(layer.bias.eq(0).all() for layer in (gate, *experts))
+
+
+def test_a_new_shared_head_starts_as_keras_dense_layer() -> None:
+    torch.manual_seed(0)
+    shared = SharedHead(2000)
+    assert_glorot(shared.weight, 2000, 2)
+    assert shared.bias.eq(0).all()
 
 
 def test_random_start_is_decided_by_its_generator() -> None:

@@ -28,7 +28,7 @@ def batch() -> tuple[HeadOutput, Tensor, Tensor]:
     """What a random head says about ``COUNT`` samples of three people, their labels and their indices."""
     generator = torch.Generator().manual_seed(5)
     head = ExpertHead(4, 3)
-    head.start_at_random(generator)
+    head.reset_parameters(generator)
     output = head(2 * torch.randn(COUNT, 4, generator=generator))
     affect = 2 * torch.rand(COUNT, 2, generator=generator) - 1
     subject = torch.tensor([person for person, rows in ROWS_OF.items() for _ in range(rows)])
@@ -143,7 +143,7 @@ def test_losses_are_means_not_sums() -> None:
 def test_adaptation_moves_gate_and_experts() -> None:
     """Eq. 8 has no term for the gate's people, yet reaches the gate through the mixture."""
     head = ExpertHead(4, 3)
-    head.start_at_random(torch.Generator().manual_seed(0))
+    head.reset_parameters(torch.Generator().manual_seed(0))
     adaptation_loss(head(torch.ones(2, 4)), LABEL, lambda_1=0.0).backward()
     assert head.head_parameters.grad is not None
     assert (head.head_parameters.grad.abs().sum(dim=1) > 0).all()

@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from pen_mobile.training.strategies import adapt_with
 
 from pen_mobile.errors import BadInput
 from pen_mobile.training.batched_adaptation import AdaptationSettings
-from pen_mobile.training.strategies import dual
+from pen_mobile.training.strategies import adapt_with, dual
 
 # lambda / mean diag(K), from "nothing is learnt" to 1e-4, in half decades
 LAMBDAS = [np.inf] + [10 ** (3 - k / 2) for k in range(15)]
