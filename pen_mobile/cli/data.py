@@ -96,29 +96,29 @@ def inspect_data(source: str, html: Path | None, frame_size: int | None, as_json
     DATA is as for train. Nothing is changed.
     """
     from pen_mobile.data.load import load_table
-    from pen_mobile.data.statistics import inspect_table
+    from pen_mobile.data.statistics import table_statistics
 
     output = Output(as_json, quiet)
     table = load_table(source, frame_size, output.progress)
-    inspection = inspect_table(table, output.progress)
+    statistics = table_statistics(table, output.progress)
     if html is not None:
         from pen_mobile.reports.data_report import write_data_page
 
-        write_data_page(html, table, inspection)
+        write_data_page(html, table, statistics)
     output.finish(
-        inspection.as_json() | {"html": None if html is None else str(html)},
+        statistics.as_json() | {"html": None if html is None else str(html)},
         [
-            Table(_INSPECTION_HEAD, [_inspection_cells(person) for person in inspection.people]),
-            *(f"warning: {warning}" for warning in inspection.warnings),
-            f"{source}: {inspection.rows:,} rows, {len(inspection.warnings)} warnings{invented(table.synthetic)}",
+            Table(_STATISTICS_HEAD, [_statistics_cells(person) for person in statistics.people]),
+            *(f"warning: {warning}" for warning in statistics.warnings),
+            f"{source}: {statistics.rows:,} rows, {len(statistics.warnings)} warnings{invented(table.synthetic)}",
         ],
     )
 
 
-_INSPECTION_HEAD = ("person", "role", "rows", "seconds", "step s", "gap s", "valence", "arousal", "duplicates")
+_STATISTICS_HEAD = ("person", "role", "rows", "seconds", "step s", "gap s", "valence", "arousal", "duplicates")
 
 
-def _inspection_cells(person: Any) -> list[str]:
+def _statistics_cells(person: Any) -> list[str]:
     times = (person.seconds, person.median_step_s, person.largest_gap_s)
     return [
         person.subject,

@@ -28,7 +28,7 @@ _CELLS = 4  # per axis of the affect plane, for ``stratified``
 
 
 @dataclass(frozen=True)
-class TargetSplit:
+class AdaptationSplit:
     """One person's rows.
 
     Attributes:
@@ -46,13 +46,13 @@ class TargetSplit:
         return self.pool[: round(share * self.count)]
 
 
-def target_split(
+def adaptation_split(
     table: SubjectTable,
     subject: str,
     scheme: str = "random",
     seed: int = 0,
     features: NDArray[np.float32] | None = None,
-) -> TargetSplit:
+) -> AdaptationSplit:
     """Split one person's rows; other people in the table change nothing.
 
     Args:
@@ -72,7 +72,7 @@ def target_split(
     pool, test = SCHEMES[scheme](person)
     if not len(pool) or not len(test):
         raise BadInput(f"{table.origin}: the {len(rows)} rows of {subject!r} are too few for the split {scheme!r}")
-    return TargetSplit(pool, np.sort(test), len(rows))
+    return AdaptationSplit(pool, np.sort(test), len(rows))
 
 
 @dataclass(frozen=True)

@@ -202,12 +202,12 @@ def _write_crops(
 
 def _pictures(recording: Recording) -> Iterator[tuple[int, Image]]:
     if recording.video is not None:
-        from pen_mobile.data.readers.video import frames_at
+        from pen_mobile.data.readers.video import images_at
 
-        yield from frames_at(recording.video, recording.time_s)
+        yield from images_at(recording.video, recording.time_s)
         return
-    assert recording.frame_paths is not None
-    for row, path in enumerate(recording.frame_paths):
+    assert recording.image_paths is not None
+    for row, path in enumerate(recording.image_paths):
         yield row, read_image(path)
 
 

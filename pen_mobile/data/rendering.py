@@ -59,7 +59,7 @@ class Appearance:
     beard: bool
 
 
-def draw_faces(look: Appearance, action: NDArray[np.float64], pose: NDArray[np.float64], size: int) -> Image:
+def render_faces(look: Appearance, action: NDArray[np.float64], pose: NDArray[np.float64], size: int) -> Image:
     """Draw one person in B frames, in even light and without noise.
 
     Args:

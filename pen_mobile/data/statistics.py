@@ -22,13 +22,13 @@ EDGES: tuple[float, ...] = tuple(np.linspace(-1, 1, 21).round(6).tolist())
 """Where the bins of every label histogram begin and end."""
 
 FEW_ROWS = 50
-STUCK_S, STUCK_SHARE = 10.0, 0.05
+LONG_RUN_S, LONG_RUN_SHARE = 10.0, 0.05
 GAP_STEPS = 10
 _BATCH = 256  # frames read at once
 
 
 @dataclass(frozen=True)
-class Stuck:
+class ConstantRun:
     """The longest run of rows in which one label did not change at all.
 
     Attributes:
@@ -53,11 +53,11 @@ class LabelSummary:
     std: float
     min: float
     max: float
-    stuck: Stuck
+    constant_run: ConstantRun
 
 
 @dataclass(frozen=True)
-class PersonInspection:
+class SubjectStatistics:
     """What there is of one person.
 
     Attributes:
@@ -110,7 +110,7 @@ class FeatureSummary:
 
 
 @dataclass(frozen=True)
-class Inspection:
+class TableStatistics:
     """Everything worth knowing about a table before learning from it.
 
     Attributes:
@@ -125,14 +125,14 @@ class Inspection:
     digest: str
     synthetic: bool
     rows: int
-    people: tuple[PersonInspection, ...]
+    people: tuple[SubjectStatistics, ...]
     edges: tuple[float, ...]
     labels: dict[Role, RoleLabels]
     distance: dict[Dimension, float] | None
     features: FeatureSummary | None
     warnings: list[str]
 
-    def people_with_role(self, role: Role) -> list[PersonInspection]:
+    def people_with_role(self, role: Role) -> list[SubjectStatistics]:
         """Return everyone in ``role``."""
         return [person for person in self.people if person.role == role]
 
@@ -141,7 +141,7 @@ class Inspection:
         return asdict(self) | {"people_per_role": {role: len(self.people_with_role(role)) for role in ROLES}}
 
 
-def inspect_table(table: SubjectTable, progress: Progress = SILENT) -> Inspection:
+def table_statistics(table: SubjectTable, progress: Progress = SILENT) -> TableStatistics:
     """Look at every row of ``table``; frames are read a few at a time."""
     content = np.concatenate(list(_content_digests(table, progress)))
     people = tuple(
@@ -150,7 +150,7 @@ def inspect_table(table: SubjectTable, progress: Progress = SILENT) -> Inspectio
         for subject in table.subjects(role)
     )
     roles = [role for role in ROLES if table.subjects(role)]
-    return Inspection(
+    return TableStatistics(
         origin=table.origin,
         digest=table.digest,
         synthetic=table.synthetic,
@@ -189,12 +189,12 @@ def _content_digests(table: SubjectTable, progress: Progress) -> Iterator[NDArra
 
 def _person(
     subject: str, role: Role, table: SubjectTable, rows: Rows, content: NDArray[np.object_]
-) -> PersonInspection:
+) -> SubjectStatistics:
     time_s = table.time_s[rows]
     steps = np.diff(time_s)
     widest = int(np.argmax(steps)) if len(steps) else None
     valence, arousal = (_label_summary(labels, time_s) for labels in table.affect[rows].T.astype(np.float64))
-    return PersonInspection(
+    return SubjectStatistics(
         subject=subject,
         role=role,
         rows=len(rows),
@@ -212,16 +212,18 @@ def _person(
 
 def _label_summary(labels: Doubles, time_s: Doubles) -> LabelSummary:
     mean = float(np.clip(labels.mean(), labels.min(), labels.max()))  # rounding must not leave the range
-    return LabelSummary(mean, float(labels.std()), float(labels.min()), float(labels.max()), _stuck(labels, time_s))
+    return LabelSummary(
+        mean, float(labels.std()), float(labels.min()), float(labels.max()), _constant_run(labels, time_s)
+    )
 
 
-def _stuck(labels: Doubles, time_s: Doubles) -> Stuck:
+def _constant_run(labels: Doubles, time_s: Doubles) -> ConstantRun:
     """Find the longest run of equal labels, the first of several."""
     borders = [0, *(np.flatnonzero(np.diff(labels)) + 1).tolist(), len(labels)]
     start, end = max(pairwise(borders), key=lambda run: run[1] - run[0])
     rows = end - start
     seconds = float(time_s[end - 1] - time_s[start])
-    return Stuck(float(labels[start]), rows, rows / len(labels), float(time_s[start]), seconds)
+    return ConstantRun(float(labels[start]), rows, rows / len(labels), float(time_s[start]), seconds)
 
 
 def _role_labels(affect: NDArray[np.float32]) -> RoleLabels:
@@ -249,11 +251,11 @@ def _features(features: NDArray[np.float32]) -> FeatureSummary:
     return FeatureSummary(features.shape[1], float(constant.mean()), float(np.median(np.sqrt(squares))))
 
 
-def _warnings(people: Sequence[PersonInspection]) -> list[str]:
+def _warnings(people: Sequence[SubjectStatistics]) -> list[str]:
     return [*_role_warnings(people), *(warning for person in people for warning in _person_warnings(person))]
 
 
-def _role_warnings(people: Sequence[PersonInspection]) -> Iterator[str]:
+def _role_warnings(people: Sequence[SubjectStatistics]) -> Iterator[str]:
     sources = [person.subject for person in people if person.role == "source"]
     if not sources:
         yield "there are no source people: nobody to learn from"
@@ -263,20 +265,20 @@ def _role_warnings(people: Sequence[PersonInspection]) -> Iterator[str]:
         yield "there are no target people: nobody to adapt to or to test on"
 
 
-def _person_warnings(person: PersonInspection) -> Iterator[str]:
+def _person_warnings(person: SubjectStatistics) -> Iterator[str]:
     if person.rows < FEW_ROWS:
         rows = "row" if person.rows == 1 else "rows"
         yield f"{person.subject} has only {person.rows} {rows}; fewer than {FEW_ROWS} teach and test little"
     if person.median_step_s is None or person.largest_gap_s is None or person.gap_start_s is None:
         return
     for name in DIMENSIONS:
-        stuck: Stuck = getattr(person, name).stuck
-        if stuck.rows == person.rows:
-            yield f"{person.subject}: {name} is {stuck.value:.3g} in all {person.rows:,} rows; CCC cannot exceed 0"
-        elif stuck.seconds > STUCK_S and stuck.share > STUCK_SHARE:
+        run: ConstantRun = getattr(person, name).constant_run
+        if run.rows == person.rows:
+            yield f"{person.subject}: {name} is {run.value:.3g} in all {person.rows:,} rows; CCC cannot exceed 0"
+        elif run.seconds > LONG_RUN_S and run.share > LONG_RUN_SHARE:
             yield (
-                f"{person.subject}: {name} stays at {stuck.value:.3g} for {duration(stuck.seconds)} from "
-                f"{duration(stuck.start_s)} on, {stuck.share:.0%} of the rows; was somebody still labelling?"
+                f"{person.subject}: {name} stays at {run.value:.3g} for {duration(run.seconds)} from "
+                f"{duration(run.start_s)} on, {run.share:.0%} of the rows; was somebody still labelling?"
             )
     if person.largest_gap_s > GAP_STEPS * person.median_step_s:
         yield (

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pen_mobile.data.images import ArrayFrames
-from pen_mobile.data.rendering import ACTIONS, Appearance, Colour, Hair, brow_colour, draw_faces
+from pen_mobile.data.rendering import ACTIONS, Appearance, Colour, Hair, brow_colour, render_faces
 from pen_mobile.data.table import ROLES, Role, SubjectTable
 from pen_mobile.errors import BadInput
 from pen_mobile.types import Doubles, Image
@@ -135,7 +135,7 @@ class Person:
         return cast(Doubles, middle + half * np.tanh((sides - middle) / half))
 
 
-def invent_people(config: SyntheticConfig) -> list[Person]:
+def synthetic_people(config: SyntheticConfig) -> list[Person]:
     """Invent sources, then targets. Nobody changes when the config asks for more people."""
     wanted = {"source": config.sources, "target": config.targets}
     return [_invent(config.seed, role, number) for role in ROLES for number in range(1, wanted[role] + 1)]
@@ -220,7 +220,7 @@ def synthetic_table(config: SyntheticConfig, progress: Progress = SILENT) -> Sub
         A table marked synthetic, one person after the other; its frames take
         ``people * seconds * fps * size * size * 3`` bytes of memory.
     """
-    people, each = invent_people(config), config.frames_each
+    people, each = synthetic_people(config), config.frames_each
     affect = np.empty((len(people), each, 2), dtype=np.float32)
     pixels = np.empty((len(people), each, config.size, config.size, 3), dtype=np.uint8)
     with progress.task("Drawing people", total=len(people) * each) as task:
@@ -250,7 +250,7 @@ def _film(person: Person, affect: NDArray[np.float32], fps: float, out: Image, t
     noise = NOISE_SPREAD * rng.standard_normal(size * size * 3 + NOISE_OFFSETS, dtype=np.float32)
     for start in range(0, frames, CHUNK):
         rows = slice(start, start + CHUNK)
-        drawn = draw_faces(person.look, action[rows], pose[rows], size)
+        drawn = render_faces(person.look, action[rows], pose[rows], size)
         out[rows] = _expose(drawn, light[rows], noise, rng)
         task.advance(len(drawn))
 

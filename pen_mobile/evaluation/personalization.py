@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pen_mobile.data.adaptation_splits import target_split
+from pen_mobile.data.adaptation_splits import adaptation_split
 from pen_mobile.data.table import SubjectTable
 from pen_mobile.metrics import Agreement, agreement
 from pen_mobile.phone.adaptation.adapt import AdaptationResult
@@ -117,7 +117,7 @@ def adapt_one(
     Raises:
         BadInput: nobody of that name, or a recording too short to have two halves.
     """
-    split = target_split(table, subject, "halves", seed)
+    split = adaptation_split(table, subject, "halves", seed)
     taught, test = split.pool[:labels], split.test
     z = features_of(phone, table, test)
     before, gate_before = phone.predict_features(z)

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pen_mobile.data.adaptation_splits import TargetSplit, target_split
+from pen_mobile.data.adaptation_splits import AdaptationSplit, adaptation_split
 from pen_mobile.data.table import SubjectTable
 from pen_mobile.errors import BadInput
 from pen_mobile.metrics import agreement
@@ -70,7 +70,7 @@ class Target:
     features: Tensor
     affect: Tensor
     time_s: NDArray[np.float64]
-    splits: dict[str, TargetSplit]
+    splits: dict[str, AdaptationSplit]
     left_out: dict[str, str]
 
     @classmethod
@@ -84,7 +84,7 @@ class Target:
         splits, left_out = {}, {}
         for subject in table.subjects():
             try:
-                splits[subject] = target_split(table, subject, sampling, seed)
+                splits[subject] = adaptation_split(table, subject, sampling, seed)
             except BadInput as error:
                 left_out[subject] = str(error)
         if not splits:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pen_mobile.data.faces import Face
-from pen_mobile.data.readers.video import frames_at, presentation_times
+from pen_mobile.data.readers.video import images_at, presentation_times
 from pen_mobile.errors import BadInput
 from pen_mobile.phone.phone import Affect, NoFace, Phone
 from pen_mobile.phone.smoothing import OneEuroFilter
@@ -112,7 +112,7 @@ def predict_video(
     watcher = _Watcher(phone, aligned, OneEuroFilter() if smooth else None)
     next_place = 0
     with progress.task("predicting", len(times)) as task:
-        for place, pixels in frames_at(path, times, tolerance):
+        for place, pixels in images_at(path, times, tolerance):
             yield from _without_frame(times[next_place:place])
             yield watcher.moment(float(times[place]), pixels)
             task.advance(place + 1 - next_place)

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from pen_mobile.data.statistics import DIMENSIONS, EDGES, Inspection, PersonInspection, covered_spans
+from pen_mobile.data.statistics import DIMENSIONS, EDGES, SubjectStatistics, TableStatistics, covered_spans
 from pen_mobile.data.table import ROLES, Role
 from pen_mobile.reports.plot_style import (
     AFTER,
@@ -43,9 +43,9 @@ JOINT = "Joint distribution of valence and arousal, source people and target peo
 """What :func:`draw_joint` shows, for who cannot see it."""
 
 
-def joint_figure(inspection: Inspection) -> str:
+def joint_figure(statistics: TableStatistics) -> str:
     """Draw where on the valence-arousal plane the rows of source and of target people lie, side by side."""
-    return inline_svg(draw_joint({role: labels.joint for role, labels in inspection.labels.items()}), JOINT)
+    return inline_svg(draw_joint({role: labels.joint for role, labels in statistics.labels.items()}), JOINT)
 
 
 @rc_context(STYLE)
@@ -74,14 +74,14 @@ def draw_joint(counts: Mapping[Role, Sequence[Sequence[int]]], colours: Mapping[
     return figure
 
 
-def label_figure(inspection: Inspection) -> str:
+def label_figure(statistics: TableStatistics) -> str:
     """Draw how often each value of valence and of arousal occurs, source and target on top of each other."""
     height, each = 274, 88
     with rc_context(STYLE):
         figure = new_figure(height)
         for place, name in enumerate(DIMENSIONS):
             axes = add_axes(figure, 46, 30 + place * (each + 22), WIDTH - 46 - 8, each)
-            for role, labels in inspection.labels.items():
+            for role, labels in statistics.labels.items():
                 share = _shares(getattr(labels, name)) * 100
                 axes.stairs(share, EDGES, fill=True, color=COLOURS[role], alpha=0.22, linewidth=0)
                 axes.stairs(share, EDGES, color=COLOURS[role], linewidth=1.6)
@@ -92,11 +92,11 @@ def label_figure(inspection: Inspection) -> str:
             axes.yaxis.set_label_coords(-0.085, 0.5)
             axes.tick_params(labelbottom=place == 1)
         figure.axes[1].set_xlabel("label; heights are % of a role's rows", labelpad=2)
-        add_legend(figure, [dot_handle(role, COLOURS[role]) for role in inspection.labels], 46)
+        add_legend(figure, [dot_handle(role, COLOURS[role]) for role in statistics.labels], 46)
         return inline_svg(figure, "Histograms of valence and arousal, source people and target people")
 
 
-def coverage_figure(people: Sequence[PersonInspection], times: Mapping[str, NDArray[np.float64]]) -> str:
+def coverage_figure(people: Sequence[SubjectStatistics], times: Mapping[str, NDArray[np.float64]]) -> str:
     """Draw when there are rows of each person.
 
     Args:

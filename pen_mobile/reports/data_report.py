@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from pen_mobile.data.statistics import Inspection, PersonInspection, duration
+from pen_mobile.data.statistics import SubjectStatistics, TableStatistics, duration
 from pen_mobile.data.table import SubjectTable
 from pen_mobile.reports.data_figures import coverage_figure, joint_figure, label_figure
 from pen_mobile.reports.html import counted, data_uri, environment, sample_faces
@@ -21,42 +21,42 @@ _COVERAGE_PEOPLE = 60
 _OPEN_WARNINGS = 12  # warnings shown without a click
 
 
-def write_data_page(path: Path, table: SubjectTable, inspection: Inspection) -> None:
+def write_data_page(path: Path, table: SubjectTable, statistics: TableStatistics) -> None:
     """Write the page; an older one at ``path`` stays until the new one is complete."""
-    page = environment().get_template("data.html.j2").render(_page(table, inspection))
+    page = environment().get_template("data.html.j2").render(_page(table, statistics))
     with replacing(path) as temporary:
         temporary.write_text(page, encoding="utf-8", newline="\n")
 
 
-def headline(inspection: Inspection) -> str:
+def headline(statistics: TableStatistics) -> str:
     """Say in one sentence how much there is, and how far apart source and target labels are."""
-    sources, targets = (len(inspection.people_with_role(role)) for role in ("source", "target"))
-    rows = f"{inspection.rows:,} {'row' if inspection.rows == 1 else 'rows'}"
-    people = counted(len(inspection.people), "person", "people")
+    sources, targets = (len(statistics.people_with_role(role)) for role in ("source", "target"))
+    rows = f"{statistics.rows:,} {'row' if statistics.rows == 1 else 'rows'}"
+    people = counted(len(statistics.people), "person", "people")
     start = f"{rows} of {people}, {counted(sources, 'source')} and {counted(targets, 'target')}"
-    if inspection.distance is None:
+    if statistics.distance is None:
         return start + "."
-    apart = " and ".join(f"{distance:.2f} in {name}" for name, distance in inspection.distance.items())
+    apart = " and ".join(f"{distance:.2f} in {name}" for name, distance in statistics.distance.items())
     return f"{start}; their labels lie {apart} apart."
 
 
-def _page(table: SubjectTable, inspection: Inspection) -> dict[str, Any]:
+def _page(table: SubjectTable, statistics: TableStatistics) -> dict[str, Any]:
     """Return the variables of the template."""
-    people = inspection.people
+    people = statistics.people
     covered = people[:_COVERAGE_PEOPLE]
     times = {person.subject: table.time_s[table.rows_of(person.subject)] for person in covered}
     reach = _reach(table)
     return {
-        "inspection": inspection,
-        "headline": headline(inspection),
-        "recorded": _recorded(inspection),
+        "statistics": statistics,
+        "headline": headline(statistics),
+        "recorded": _recorded(statistics),
         "content": _content(table),
-        "open_warnings": inspection.warnings[:_OPEN_WARNINGS],
-        "more_warnings": inspection.warnings[_OPEN_WARNINGS:],
+        "open_warnings": statistics.warnings[:_OPEN_WARNINGS],
+        "more_warnings": statistics.warnings[_OPEN_WARNINGS:],
         "covered": covered,
         "figures": {
-            "joint": Markup(joint_figure(inspection)),
-            "labels": Markup(label_figure(inspection)),
+            "joint": Markup(joint_figure(statistics)),
+            "labels": Markup(label_figure(statistics)),
             "coverage": Markup(coverage_figure(covered, times)),
         },
         "faces": [] if table.frames is None else [_sheet(table, person, reach) for person in people[:_FACE_PEOPLE]],
@@ -65,7 +65,7 @@ def _page(table: SubjectTable, inspection: Inspection) -> dict[str, Any]:
     }
 
 
-def _sheet(table: SubjectTable, person: PersonInspection, reach: float) -> dict[str, Any]:
+def _sheet(table: SubjectTable, person: SubjectStatistics, reach: float) -> dict[str, Any]:
     """Return one person's faces and where they stand on a plane from ``-reach`` to ``reach``, in percent."""
     faces = [
         {
@@ -84,9 +84,9 @@ def _reach(table: SubjectTable) -> float:
     return max(0.2, math.ceil(float(np.abs(table.affect).max()) * 10 - 1e-6) / 10)
 
 
-def _recorded(inspection: Inspection) -> str:
+def _recorded(statistics: TableStatistics) -> str:
     """Say how long all recordings together are."""
-    seconds = sum(person.seconds for person in inspection.people)
+    seconds = sum(person.seconds for person in statistics.people)
     for unit, length in (("h", 3600), ("min", 60)):
         if seconds >= 2 * length:
             return f"{seconds / length:.1f} {unit}"

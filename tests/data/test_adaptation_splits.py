@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from pen_mobile.data.adaptation_splits import BLOCK_S, GAP_S, SCHEMES, target_split
+from pen_mobile.data.adaptation_splits import BLOCK_S, GAP_S, SCHEMES, adaptation_split
 from pen_mobile.data.table import SubjectTable
 from pen_mobile.errors import BadInput
 
@@ -35,7 +35,7 @@ def test_nested_disjoint_and_of_the_promised_size(
 ) -> None:
     """A share is round(share x rows), unless the pool is smaller; smaller shares lie inside larger ones."""
     small, large = sorted((small, large))
-    split = target_split(recording({"ann": count}), "ann", scheme, seed)
+    split = adaptation_split(recording({"ann": count}), "ann", scheme, seed)
     few, many = split.adaptation(small), split.adaptation(large)
     assert set(few) <= set(many) <= set(split.pool)
     assert len(many) == min(round(large * count), len(split.pool))
@@ -56,7 +56,7 @@ def test_other_people_change_nothing(count: int, others: int, scheme: str, seed:
     assert together.features is not None
     assert alone.features is not None
     together.features[mine] = alone.features
-    one, two = (target_split(table, "ann", scheme, seed) for table in (alone, together))
+    one, two = (adaptation_split(table, "ann", scheme, seed) for table in (alone, together))
     np.testing.assert_array_equal(one.pool + others, two.pool)
     np.testing.assert_array_equal(one.test + others, two.test)
 
@@ -72,7 +72,7 @@ def test_schemes_in_time_keep_their_distance(count: int, step_s: float, scheme: 
     """No row that may adapt is closer than the gap to any tested row."""
     assume(count * step_s > 4 * BLOCK_S)
     table = recording({"ann": count}, step_s)
-    split = target_split(table, "ann", scheme, seed)
+    split = adaptation_split(table, "ann", scheme, seed)
     distance = np.abs(table.time_s[split.pool][:, None] - table.time_s[split.test][None])
     assert distance.min() >= GAP_S - 1e-9
 
@@ -80,7 +80,7 @@ def test_schemes_in_time_keep_their_distance(count: int, step_s: float, scheme: 
 def test_blocks_share_no_block() -> None:
     """120 s are 12 blocks of 10 s: 6 test whole; what is left of the others lies in other blocks."""
     table = recording({"ann": 240})
-    split = target_split(table, "ann", "blocks", seed=4)
+    split = adaptation_split(table, "ann", "blocks", seed=4)
     tested, taught = (set(np.floor(table.time_s[rows] / BLOCK_S)) for rows in (split.test, split.pool))
     assert len(tested) == 6
     assert not tested & taught
@@ -90,7 +90,7 @@ def test_blocks_share_no_block() -> None:
 def test_first_takes_the_beginning_in_order() -> None:
     """100 rows, one a second: the test starts at 50 s, the pool ends before 48 s, 10 % are the first 10 seconds."""
     table = recording({"ann": 100}, step_s=1.0)
-    split = target_split(table, "ann", "first")
+    split = adaptation_split(table, "ann", "first")
     assert table.time_s[split.adaptation(0.1)].tolist() == list(range(10))
     assert table.time_s[split.pool].tolist() == list(range(48))
     assert table.time_s[split.test].tolist() == list(range(50, 100))
@@ -101,7 +101,7 @@ def test_stratified_takes_rare_affect_early() -> None:
     table = recording({"ann": 200})
     table.affect[:] = 0.1
     table.affect[::20] = 0.9
-    split = target_split(table, "ann", "stratified", seed=0)
+    split = adaptation_split(table, "ann", "stratified", seed=0)
     extreme_in_pool = int((table.affect[split.pool, 0] > 0.5).sum())
     early = table.affect[split.pool[:20], 0] > 0.5
     assert extreme_in_pool >= 1
@@ -114,19 +114,19 @@ def test_k_centre_spreads_over_features() -> None:
     corner = np.repeat([0, 1, 2, 3], [65, 65, 65, 5])
     features = np.array([[0, 0], [9, 0], [0, 9], [9, 9]], np.float32)[corner]
     features += np.random.default_rng(0).normal(0, 0.1, features.shape).astype(np.float32)
-    split = target_split(table, "ann", "k-centre", seed=1, features=features)
+    split = adaptation_split(table, "ann", "k-centre", seed=1, features=features)
     assert set(corner[split.pool[:4]]) == set(corner[split.pool])
 
 
 def test_bad_requests_are_named() -> None:
     table = recording({"ann": 60})
     with pytest.raises(BadInput, match=r"unknown split 'middle'; there are random, first"):
-        target_split(table, "ann", "middle")
+        adaptation_split(table, "ann", "middle")
     with pytest.raises(BadInput, match="no subject 'ben'"):
-        target_split(table, "ben")
+        adaptation_split(table, "ben")
     with pytest.raises(BadInput, match="the 3 rows of 'eve' are too few for the split 'first'"):
-        target_split(recording({"eve": 3}), "eve", "first")
+        adaptation_split(recording({"eve": 3}), "eve", "first")
     bare = SubjectTable(table.subject, table.role, table.time_s, table.affect, features=np.zeros((60, 1), np.float32))
     object.__setattr__(bare, "features", None)
     with pytest.raises(BadInput, match="'k-centre' needs features"):
-        target_split(bare, "ann", "k-centre")
+        adaptation_split(bare, "ann", "k-centre")

@@ -10,7 +10,14 @@ import pytest
 from numpy.typing import NDArray
 
 from pen_mobile.data.images import ArrayFrames
-from pen_mobile.data.statistics import EDGES, Inspection, PersonInspection, covered_spans, duration, inspect_table
+from pen_mobile.data.statistics import (
+    EDGES,
+    SubjectStatistics,
+    TableStatistics,
+    covered_spans,
+    duration,
+    table_statistics,
+)
 from pen_mobile.data.table import SubjectTable
 from pen_mobile.types import Image
 from pen_mobile.utils.files import to_json
@@ -49,8 +56,8 @@ def sound(**people: tuple[Any, ...]) -> SubjectTable:
     return table(**({"a": person("source"), "b": person("source"), "t": person("target")} | people))
 
 
-def named(inspection: Inspection, subject: str) -> PersonInspection:
-    return next(person for person in inspection.people if person.subject == subject)
+def named(statistics: TableStatistics, subject: str) -> SubjectStatistics:
+    return next(person for person in statistics.people if person.subject == subject)
 
 
 def test_times_and_labels_of_one_person() -> None:
@@ -62,21 +69,21 @@ def test_times_and_labels_of_one_person() -> None:
     shuffled = [3, 0, 4, 1, 2]
     affect = np.array([[0, 0.25], [0.5, 0.5], [0.5, -0.25], [0.5, 0], [-1, 0.75]])[shuffled]
     time_s = np.array([1.0, 2, 3, 5, 9])[shuffled]
-    found = named(inspect_table(table(a=person("source", affect, time_s))), "a")
+    found = named(table_statistics(table(a=person("source", affect, time_s))), "a")
     assert (found.role, found.rows, found.first_s, found.last_s, found.seconds) == ("source", 5, 1, 9, 8)
     assert (found.median_step_s, found.largest_gap_s, found.gap_start_s) == (1.5, 4, 5)
     assert found.valence.mean == pytest.approx(0.1)
     assert found.valence.std == pytest.approx(0.34**0.5)
     assert (found.valence.min, found.valence.max) == (-1, 0.5)
-    stuck = found.valence.stuck
-    assert (stuck.value, stuck.rows, stuck.share, stuck.start_s, stuck.seconds) == (0.5, 3, 0.6, 2, 3)
-    assert (found.arousal.stuck.rows, found.arousal.stuck.seconds) == (1, 0)
+    run = found.valence.constant_run
+    assert (run.value, run.rows, run.share, run.start_s, run.seconds) == (0.5, 3, 0.6, 2, 3)
+    assert (found.arousal.constant_run.rows, found.arousal.constant_run.seconds) == (1, 0)
 
 
 def test_one_row_has_no_steps() -> None:
-    found = named(inspect_table(table(a=person("source", np.zeros((1, 2))))), "a")
+    found = named(table_statistics(table(a=person("source", np.zeros((1, 2))))), "a")
     assert (found.seconds, found.median_step_s, found.largest_gap_s, found.gap_start_s) == (0, None, None, None)
-    assert found.valence.stuck.rows == 1
+    assert found.valence.constant_run.rows == 1
 
 
 def test_labels_on_a_grid_of_tenths_fall_in_the_bins_that_begin_there() -> None:
@@ -86,7 +93,7 @@ def test_labels_on_a_grid_of_tenths_fall_in_the_bins_that_begin_there() -> None:
     the joint histogram has one full column.
     """
     affect = np.stack([np.linspace(-1, 1, 21), np.zeros(21)], axis=1)
-    labels = inspect_table(table(a=person("source", affect))).labels["source"]
+    labels = table_statistics(table(a=person("source", affect))).labels["source"]
     assert labels.valence == (*(1,) * 19, 2)
     assert labels.arousal == (*(0,) * 10, 21, *(0,) * 9)
     assert [line[10] for line in labels.joint] == list(labels.valence)
@@ -98,9 +105,9 @@ def test_distance_is_how_far_labels_must_move() -> None:
     """Targets are the sources moved by 0.25 in valence; in arousal, half of {0, 0} moves by 0.5 to give {0, 0.5}."""
     source = np.array([[0.0, 0], [0.5, 0]])
     target = np.array([[0.25, 0], [0.75, 0.5]])
-    distance = inspect_table(table(a=person("source", source), t=person("target", target))).distance
+    distance = table_statistics(table(a=person("source", source), t=person("target", target))).distance
     assert distance == {"valence": pytest.approx(0.25), "arousal": pytest.approx(0.25)}
-    alone = inspect_table(table(a=person("source", source)))
+    alone = table_statistics(table(a=person("source", source)))
     assert alone.distance is None
     assert set(alone.labels) == {"source"}
 
@@ -108,7 +115,7 @@ def test_distance_is_how_far_labels_must_move() -> None:
 def test_features_are_summed_up() -> None:
     """Column 0 is 3 throughout and column 2 is 0: two of four are constant. Lengths 3, 5, 5: the median is 5."""
     features = np.array([[3, 0, 0, 0], [3, 4, 0, 0], [3, 0, 0, 4]], np.float32)
-    found = inspect_table(table(features, a=person("source", varied(3)))).features
+    found = table_statistics(table(features, a=person("source", varied(3)))).features
     assert found is not None
     assert (found.size, found.constant_share, found.norm_median) == (4, 0.5, 5)
 
@@ -117,7 +124,7 @@ def test_duplicates_count_within_a_person() -> None:
     """Rows x x y x of a: two repeat an earlier one. b's x z hold no duplicate, because a is somebody else."""
     x, y, z = [1.0, 2], [3.0, 4], [5.0, 6]
     features = np.array([x, x, y, x, x, z], np.float32)
-    found = inspect_table(table(features, a=person("source", varied(4)), b=person("source", varied(2))))
+    found = table_statistics(table(features, a=person("source", varied(4)), b=person("source", varied(2))))
     assert [person.duplicates for person in found.people] == [2, 0]
 
 
@@ -139,7 +146,7 @@ def test_frames_are_compared_a_few_at_a_time() -> None:
     pixels[599] = pixels[0]
     steps = np.arange(rows) * STEP
     subjects = SubjectTable(np.full(rows, "a"), np.full(rows, "source"), steps, varied(rows), CountedFrames(pixels))
-    found = inspect_table(subjects)
+    found = table_statistics(subjects)
     assert found.people[0].duplicates == 1
     assert found.features is None
     assert 0 < CountedFrames.most <= 256
@@ -147,12 +154,12 @@ def test_frames_are_compared_a_few_at_a_time() -> None:
 
 def test_json_holds_everything(people: SubjectTable) -> None:
     """3 source and 2 target people of 80 rows each."""
-    document = json.loads(to_json(inspect_table(people).as_json()))
+    document = json.loads(to_json(table_statistics(people).as_json()))
     assert (document["rows"], document["people_per_role"]) == (400, {"source": 3, "target": 2})
     assert (document["synthetic"], document["digest"]) == (True, people.digest)
     assert [person["subject"] for person in document["people"]] == people.subjects("source") + people.subjects("target")
     assert sum(document["labels"]["source"]["valence"]) == 240
-    assert set(document["people"][0]["valence"]["stuck"]) == {"value", "rows", "share", "start_s", "seconds"}
+    assert set(document["people"][0]["valence"]["constant_run"]) == {"value", "rows", "share", "start_s", "seconds"}
 
 
 def test_spans_end_at_gaps_of_more_than_ten_median_steps() -> None:
@@ -176,55 +183,55 @@ class TestWarnings:
     """Each defect gives one sentence; the same table without it gives none."""
 
     def test_a_sound_table_has_none(self) -> None:
-        assert inspect_table(sound()).warnings == []
+        assert table_statistics(sound()).warnings == []
 
     def test_few_rows(self) -> None:
         """49 rows are too few, 50 are not."""
-        [warning] = inspect_table(sound(t=person("target", varied(49)))).warnings
+        [warning] = table_statistics(sound(t=person("target", varied(49)))).warnings
         assert warning.startswith("t has only 49 rows")
-        assert inspect_table(sound(t=person("target", varied(50)))).warnings == []
-        [warning] = inspect_table(sound(t=person("target", varied(1)))).warnings
+        assert table_statistics(sound(t=person("target", varied(50)))).warnings == []
+        [warning] = table_statistics(sound(t=person("target", varied(1)))).warnings
         assert warning.startswith("t has only 1 row;")
 
     def test_a_constant_label(self) -> None:
         """Said once: a constant label is not also called stuck."""
         affect = varied()
         affect[:, 0] = 0.125
-        [warning] = inspect_table(sound(t=person("target", affect))).warnings
+        [warning] = table_statistics(sound(t=person("target", affect))).warnings
         assert warning.startswith("t: valence is 0.125 in all 200 rows")
         affect[7, 0] = 0.5
-        assert not any("in all" in warning for warning in inspect_table(sound(t=person("target", affect))).warnings)
+        assert not any("in all" in warning for warning in table_statistics(sound(t=person("target", affect))).warnings)
 
     def test_a_stuck_label(self) -> None:
         """Rows 20 to 71 at 0.2 s: 51 steps are 10.2 s and 52 of 200 rows are 26 %. Up to row 70 it is 10 s: no more."""
         affect = varied()
         affect[20:72, 1] = 0.25
-        [warning] = inspect_table(sound(t=person("target", affect))).warnings
+        [warning] = table_statistics(sound(t=person("target", affect))).warnings
         assert warning.startswith("t: arousal stays at 0.25 for 10.2 s from 4 s on, 26% of the rows")
         affect[71, 1] = 0.5
-        assert inspect_table(sound(t=person("target", affect, np.arange(ROWS) / 5))).warnings == []
+        assert table_statistics(sound(t=person("target", affect, np.arange(ROWS) / 5))).warnings == []
 
     def test_a_stuck_label_must_be_more_than_a_moment_of_the_recording(self) -> None:
         """52 of 1,040 rows are exactly 5 %, which is not too much; 52 of 1,039 are more."""
         affect = varied(1040)
         affect[20:72, 1] = 0.25
-        assert inspect_table(sound(t=person("target", affect))).warnings == []
-        assert len(inspect_table(sound(t=person("target", affect[:-1]))).warnings) == 1
+        assert table_statistics(sound(t=person("target", affect))).warnings == []
+        assert len(table_statistics(sound(t=person("target", affect[:-1]))).warnings) == 1
 
     def test_a_gap(self) -> None:
         """Quarter seconds, then nothing for 2.75 s, which is 11 steps; 2.5 s are ten and pass."""
         time_s = np.arange(ROWS) / 4
         time_s[100:] += 2.5
-        [warning] = inspect_table(sound(t=person("target", time_s=time_s))).warnings
+        [warning] = table_statistics(sound(t=person("target", time_s=time_s))).warnings
         assert warning.startswith("t: nothing for 2.75 s from 24.8 s on, where rows are usually 0.25 s apart")
         time_s[100:] -= 0.25
-        assert inspect_table(sound(t=person("target", time_s=time_s))).warnings == []
+        assert table_statistics(sound(t=person("target", time_s=time_s))).warnings == []
 
     def test_missing_roles(self) -> None:
         source, target = person("source"), person("target")
-        [warning] = inspect_table(table(a=source, b=source)).warnings
+        [warning] = table_statistics(table(a=source, b=source)).warnings
         assert warning.startswith("there are no target people")
-        [warning] = inspect_table(table(s=target, t=target)).warnings
+        [warning] = table_statistics(table(s=target, t=target)).warnings
         assert warning.startswith("there are no source people")
-        [warning] = inspect_table(table(a=source, t=target)).warnings
+        [warning] = table_statistics(table(a=source, t=target)).warnings
         assert warning.startswith("there is only one source person, a:")

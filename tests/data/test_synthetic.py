@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 from pen_mobile.data.load import load_table
-from pen_mobile.data.rendering import draw_faces
+from pen_mobile.data.rendering import render_faces
 from pen_mobile.data.synthetic import (
     NOISE_SPREAD,
     WORST_CONDITION,
     Person,
     SyntheticConfig,
     affect_trajectory,
-    invent_people,
+    synthetic_people,
     synthetic_table,
 )
 from pen_mobile.data.table import SubjectTable
@@ -36,7 +36,7 @@ def pixels(table: SubjectTable) -> Image:
 def faces(person: Person, affect: list[list[float]], size: int = 64) -> np.ndarray:
     """Draw a person straight on, in even light: only affect differs between the frames."""
     action = person.express(np.array(affect, dtype=np.float32))
-    return draw_faces(person.look, action, np.zeros((len(affect), 6)), size).astype(float)
+    return render_faces(person.look, action, np.zeros((len(affect), 6)), size).astype(float)
 
 
 def test_where_they_come_from_is_how_to_get_them_again() -> None:
@@ -107,7 +107,7 @@ def test_a_part_of_a_recording_covers_the_plane(minutes: tuple[float, float]) ->
 
 def test_valence_shows_at_the_mouth_far_above_the_noise() -> None:
     """Two noisy pictures of one face differ by NOISE_SPREAD * 2 / sqrt(pi) = 3.9 grey levels on average."""
-    for person in invent_people(SyntheticConfig()):
+    for person in synthetic_people(SyntheticConfig()):
         happy, unhappy = faces(person, [[0.9, 0], [-0.9, 0]])
         change = np.abs(happy - unhappy).mean(axis=-1)
         mouth = change[38:52, 20:44].mean()
@@ -116,14 +116,14 @@ def test_valence_shows_at_the_mouth_far_above_the_noise() -> None:
 
 
 def test_arousal_opens_eyes_and_mouth_in_the_mean_person() -> None:
-    people = invent_people(SyntheticConfig(sources=40, targets=0))
+    people = synthetic_people(SyntheticConfig(sources=40, targets=0))
     calm, excited = np.mean([p.express(np.array([[0, -0.8], [0, 0.8]], np.float32)) for p in people], axis=(0, 2))
     assert (excited - calm)[[1, 2, 3]].min() > 0.3  # mouth_open, eye_open, brow_raise
 
 
 def test_people_express_the_same_affect_differently() -> None:
     """A population model is wrong for individuals: resting faces lie apart and gains differ by factors."""
-    people = invent_people(SyntheticConfig())
+    people = synthetic_people(SyntheticConfig())
     smile_at_rest = [person.express(np.zeros((1, 2), np.float32))[0, :, 0].mean() for person in people]
     smile_gain = [person.gain[0, 0] for person in people]
     assert np.std(smile_at_rest) > 0.15
@@ -133,7 +133,7 @@ def test_people_express_the_same_affect_differently() -> None:
 
 def test_everybody_tells_valence_and_arousal_apart() -> None:
     grid = np.stack(np.meshgrid(np.linspace(-0.9, 0.9, 13), np.linspace(-0.9, 0.9, 13)), axis=-1).reshape(-1, 2)
-    for person in invent_people(SyntheticConfig(sources=30, targets=30)):
+    for person in synthetic_people(SyntheticConfig(sources=30, targets=30)):
         assert np.linalg.cond(person.gain[:, :2]) <= WORST_CONDITION
         action = np.pad(person.express(grid.astype(np.float32)).mean(axis=1), ((0, 0), (0, 1)), constant_values=1)
         fitted = action @ np.linalg.lstsq(action, grid, rcond=None)[0]
@@ -145,7 +145,7 @@ def test_everybody_tells_valence_and_arousal_apart() -> None:
 def test_faces_look_the_same_at_every_size(size: int) -> None:
     config = replace(SMALL, sources=1, targets=0, seconds=0.2, size=size)
     assert pixels(synthetic_table(config)).shape == (2, size, size, 3)
-    person = invent_people(config)[0]
+    person = synthetic_people(config)[0]
     drawn = faces(person, [[0.5, 0.5]], size)[0].astype(np.uint8)
     large = faces(person, [[0.5, 0.5]], 448)[0].astype(np.uint8)
     shrunk = cv2.resize(large, (size, size), interpolation=cv2.INTER_AREA)

@@ -202,6 +202,6 @@ def test_ctrl_c_leaves_nothing_half_written(bundle_folder: Path, face: Image, tm
 
 
 def _frames(path: Path, times: list[float]) -> list[tuple[int, Image]]:
-    from pen_mobile.data.readers.video import frames_at
+    from pen_mobile.data.readers.video import images_at
 
-    return list(frames_at(path, np.array(times)))
+    return list(images_at(path, np.array(times)))

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from pen_mobile.cli.main import cli
-from pen_mobile.data.statistics import inspect_table
+from pen_mobile.data.statistics import table_statistics
 from pen_mobile.data.table import SubjectTable
 from pen_mobile.reports.data_report import headline, write_data_page
 from pen_mobile.utils import files
@@ -70,7 +70,7 @@ def features(names: dict[str, str], rows: int = 60) -> SubjectTable:
 
 
 def written(table: SubjectTable, folder: Path) -> str:
-    write_data_page(folder / "page.html", table, inspect_table(table))
+    write_data_page(folder / "page.html", table, table_statistics(table))
     return (folder / "page.html").read_text(encoding="utf-8")
 
 
@@ -167,7 +167,7 @@ def test_old_page_stays_when_writing_fails(tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(files, "_flush", fail)
     with pytest.raises(OSError, match="disk full"):
-        write_data_page(path, table, inspect_table(table))
+        write_data_page(path, table, table_statistics(table))
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -176,11 +176,11 @@ def test_headline() -> None:
     """Equal labels on both sides lie 0 apart; with one side there is no distance."""
     table = features({"a": "source", "t": "target"}, rows=1500)
     affect = np.concatenate([table.affect[:1500], table.affect[:1500]])
-    same = inspect_table(replace(table, affect=affect))
+    same = table_statistics(replace(table, affect=affect))
     assert headline(same) == (
         "3,000 rows of 2 people, 1 source and 1 target; their labels lie 0.00 in valence and 0.00 in arousal apart."
     )
-    assert headline(inspect_table(features({"a": "source"}, rows=1))) == "1 row of 1 person, 1 source and 0 targets."
+    assert headline(table_statistics(features({"a": "source"}, rows=1))) == "1 row of 1 person, 1 source and 0 targets."
 
 
 class TestCommand:

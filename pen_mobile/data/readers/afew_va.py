@@ -120,7 +120,7 @@ def _recording(clip: _Clip, role: Role, start_s: float) -> Recording:
         subject=clip.subject,
         role=role,
         video=None,
-        frame_paths=clip.images,
+        image_paths=clip.images,
         time_s=start_s + np.array(clip.numbers, dtype=np.float64) / FRAMES_PER_SECOND,
         affect=np.array(clip.ratings, dtype=np.float32),
         origin=str(clip.path),

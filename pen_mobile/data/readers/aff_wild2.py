@@ -129,7 +129,7 @@ def _recording(path: Path, role: Role, affect: NDArray[np.float64], pictures: _P
         subject=path.stem,
         role=role,
         video=pictures.video,
-        frame_paths=None if pictures.crops is None else [pictures.crops[row] for row in kept],
+        image_paths=None if pictures.crops is None else [pictures.crops[row] for row in kept],
         time_s=pictures.time_s[kept],
         affect=affect[kept].astype(np.float32),
         origin=str(path),

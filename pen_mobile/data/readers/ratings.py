@@ -21,7 +21,7 @@ class Recording:
         subject: who is seen.
         role: ``source`` or ``target``.
         video: the video whose presentation timestamps ``time_s`` are, or None.
-        frame_paths: one image file for each moment, or None; exactly one of the two is given.
+        image_paths: one image file for each moment, or None; exactly one of the two is given.
         time_s: seconds, float64 ``[T]``, strictly increasing; with a video, since the start of its stream.
         affect: valence and arousal in [-1, 1], float32 ``[T, 2]``, always in this order.
         origin: the file that the ratings came from; errors name it.
@@ -31,7 +31,7 @@ class Recording:
     subject: str
     role: Role
     video: Path | None
-    frame_paths: list[Path] | None
+    image_paths: list[Path] | None
     time_s: NDArray[np.float64]
     affect: NDArray[np.float32]
     origin: str
@@ -51,7 +51,7 @@ class Recording:
             raise BadInput(f"{self.origin}: the subject has no name")
         if self.role not in ROLES:
             raise BadInput(f"{self.origin}: role {self.role!r} is not source or target")
-        if (self.video is None) == (self.frame_paths is None):
+        if (self.video is None) == (self.image_paths is None):
             raise BadInput(f"{self.origin}: a recording has either a video or image files")
 
     def _check_shapes(self) -> None:
@@ -62,8 +62,8 @@ class Recording:
             raise BadInput(f"{self.origin}: times must be [T], not {list(self.time_s.shape)}")
         if self.affect.shape != (rows, 2):
             raise BadInput(f"{self.origin}: affect must be [{rows}, 2], not {list(self.affect.shape)}")
-        if self.frame_paths is not None and len(self.frame_paths) != rows:
-            raise BadInput(f"{self.origin}: {rows} ratings but {len(self.frame_paths)} images")
+        if self.image_paths is not None and len(self.image_paths) != rows:
+            raise BadInput(f"{self.origin}: {rows} ratings but {len(self.image_paths)} images")
 
     def _check_times(self) -> None:
         for row in np.flatnonzero(~np.isfinite(self.time_s))[:1]:

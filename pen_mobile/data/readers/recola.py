@@ -97,7 +97,7 @@ def _recording(root: Path, name: str, valence: Path, arousal: Path, lag_s: tuple
         subject=name,
         role=_ROLES[name.partition("_")[0]],
         video=video,
-        frame_paths=None,
+        image_paths=None,
         time_s=time_s[kept],
         affect=affect.astype(np.float32),
         origin=str(valence),

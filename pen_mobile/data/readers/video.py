@@ -16,7 +16,7 @@ from pen_mobile.types import Image
 _SLACK_S = 1e-9
 
 
-def frames_at(path: Path, times_s: NDArray[np.float64], tolerance_s: float = 0.02) -> Iterator[tuple[int, Image]]:
+def images_at(path: Path, times_s: NDArray[np.float64], tolerance_s: float = 0.02) -> Iterator[tuple[int, Image]]:
     """Yield the place in ``times_s`` and the frame shown nearest to each wanted time, where there is one.
 
     Times count from the start of the video stream. The frame rate may vary; a frame may serve several times. A time

@@ -37,8 +37,8 @@ def test_frames_times_and_labels(tmp_path: Path) -> None:
     assert clip.subject == "Jane Doe"
     assert clip.role == "source"
     assert clip.video is None
-    assert clip.frame_paths == [tmp_path / "001" / f"{name}.png" for name in ("00000", "00001", "00003")]
-    assert FileFrames(clip.frame_paths, 4).read(slice(None))[:, 0, 0, 0].tolist() == [0, 10, 30]
+    assert clip.image_paths == [tmp_path / "001" / f"{name}.png" for name in ("00000", "00001", "00003")]
+    assert FileFrames(clip.image_paths, 4).read(slice(None))[:, 0, 0, 0].tolist() == [0, 10, 30]
     assert clip.time_s.tolist() == [0.0, 0.04, 0.12]
     assert clip.affect.dtype == np.float32
     assert clip.affect.tolist() == np.float32([[-1, 1], [0.25, -0.5], [0, 0.1]]).tolist()

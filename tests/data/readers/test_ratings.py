@@ -17,7 +17,7 @@ def recording(**changed: Any) -> Recording:
         "subject": "a",
         "role": "source",
         "video": Path("a.mp4"),
-        "frame_paths": None,
+        "image_paths": None,
         "time_s": np.array([0.0, 0.04, 0.08]),
         "affect": np.array([[0, 0], [1, -1], [0.5, 0.5]], np.float32),
         "origin": "a.txt",
@@ -33,7 +33,7 @@ def with_label(row: int, column: int, value: float) -> Any:
 
 def test_a_good_recording_is_taken() -> None:
     assert len(recording()) == 3
-    assert len(recording(video=None, frame_paths=[Path("1.png"), Path("2.png"), Path("3.png")])) == 3
+    assert len(recording(video=None, image_paths=[Path("1.png"), Path("2.png"), Path("3.png")])) == 3
 
 
 @pytest.mark.parametrize(
@@ -42,8 +42,8 @@ def test_a_good_recording_is_taken() -> None:
         ({"subject": ""}, "the subject has no name"),
         ({"role": "test"}, "role 'test' is not source or target"),
         ({"video": None}, "either a video or image files"),
-        ({"frame_paths": [Path("1.png")] * 3}, "either a video or image files"),
-        ({"video": None, "frame_paths": [Path("1.png")] * 2}, "3 ratings but 2 images"),
+        ({"image_paths": [Path("1.png")] * 3}, "either a video or image files"),
+        ({"video": None, "image_paths": [Path("1.png")] * 2}, "3 ratings but 2 images"),
         ({"time_s": np.zeros(0), "affect": np.zeros((0, 2), np.float32)}, "no rated moment is left"),
         ({"time_s": np.zeros((3, 1))}, r"times must be \[T\], not \[3, 1\]"),
         ({"affect": np.zeros((3, 1), np.float32)}, r"affect must be \[3, 2\], not \[3, 1\]"),

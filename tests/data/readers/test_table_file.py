@@ -46,10 +46,10 @@ def test_one_recording_for_each_person_in_order_of_time(folder: Path) -> None:
     seven, ben = read_table_file(path)
     assert (seven.subject, seven.role, ben.subject, ben.role) == ("007", "source", "ben", "target")
     assert seven.time_s.tolist() == [0.5, 1.5]  # rows 3 and 2 of the file
-    assert seven.frame_paths == [folder / "a.png", folder / "in" / "c.png"]
+    assert seven.image_paths == [folder / "a.png", folder / "in" / "c.png"]
     assert seven.affect.dtype == np.float32
     assert seven.affect.tolist() == [[-0.5, 0.75], [1, -1]]
-    assert ben.frame_paths == [folder / "b.png"]
+    assert ben.image_paths == [folder / "b.png"]
     assert seven.video is None
     assert seven.origin == str(path)
 
@@ -59,7 +59,7 @@ def test_parquet_says_the_same(folder: Path) -> None:
     path = folder / "people.parquet"
     parquet.write_table(csv.read_csv(write(folder), convert_options=names), path)
     for one, other in zip(read_table_file(write(folder)), read_table_file(path), strict=True):
-        assert (one.subject, one.role, one.frame_paths) == (other.subject, other.role, other.frame_paths)
+        assert (one.subject, one.role, one.image_paths) == (other.subject, other.role, other.image_paths)
         np.testing.assert_array_equal(one.affect, other.affect)
         np.testing.assert_array_equal(one.time_s, other.time_s)
 
@@ -68,7 +68,7 @@ def test_without_times_rows_are_a_second_apart(folder: Path) -> None:
     lines = [line.split(",") for line in CSV.splitlines()]
     (seven, _) = read_table_file(write(folder, "\n".join(",".join(line[:2] + line[3:]) for line in lines)))
     assert seven.time_s.tolist() == [0, 1]
-    assert seven.frame_paths == [folder / "in" / "c.png", folder / "a.png"]  # as they stand in the file
+    assert seven.image_paths == [folder / "in" / "c.png", folder / "a.png"]  # as they stand in the file
 
 
 def test_one_person_is_enough(folder: Path) -> None:

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pen_mobile.data.readers.video import frames_at, presentation_times
+from pen_mobile.data.readers.video import images_at, presentation_times
 from pen_mobile.errors import BadInput
 
 MS = Fraction(1, 1000)
@@ -56,7 +56,7 @@ def write_audio(path: Path) -> Path:
 
 def served(path: Path, times_s: list[float], tolerance_s: float = 0.02) -> list[tuple[int, int]]:
     """Which frame was given for which wanted time."""
-    return [(place, place_of(pixels)) for place, pixels in frames_at(path, np.array(times_s), tolerance_s)]
+    return [(place, place_of(pixels)) for place, pixels in images_at(path, np.array(times_s), tolerance_s)]
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_every_frame_is_given_at_its_own_time_once(steady: Path) -> None:
 
 
 def test_frames_are_rgb_arrays(steady: Path) -> None:
-    ((place, pixels),) = frames_at(steady, np.array([0.4]))
+    ((place, pixels),) = images_at(steady, np.array([0.4]))
     assert place == 0
     assert pixels.dtype == np.uint8
     assert pixels.shape == (48, 64, 3)
@@ -85,7 +85,7 @@ def test_colours_are_in_the_order_red_green_blue(tmp_path: Path) -> None:
         red[..., 0] = 200
         container.mux(stream.encode(av.VideoFrame.from_ndarray(red, format="rgb24")))
         container.mux(stream.encode(None))
-    ((_, pixels),) = frames_at(path, np.array([0.0]))
+    ((_, pixels),) = images_at(path, np.array([0.0]))
     np.testing.assert_allclose(pixels.reshape(-1, 3).mean(axis=0), [200, 0, 0], atol=6)
 
 
@@ -149,7 +149,7 @@ def given_until_the_complaint(path: Path, times_s: list[float]) -> tuple[list[tu
     given: list[tuple[int, int]] = []
 
     def collect() -> None:
-        given.extend((place, place_of(pixels)) for place, pixels in frames_at(path, np.array(times_s)))
+        given.extend((place, place_of(pixels)) for place, pixels in images_at(path, np.array(times_s)))
 
     with pytest.raises(BadInput) as caught:
         collect()
@@ -246,7 +246,7 @@ def test_a_phone_held_upright_gives_upright_frames(tmp_path: Path, degrees: int,
         stream.set_display_rotation(degrees)
         for packet in [*stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")), *stream.encode()]:
             container.mux(packet)
-    ((_, pixels),) = frames_at(path, np.array([0.0]))
+    ((_, pixels),) = images_at(path, np.array([0.0]))
     height, width = pixels.shape[:2]
     assert (height, width) == ((48, 64) if degrees in (0, 180) else (64, 48))
     quarters = pixels.mean(axis=2).reshape(2, height // 2, 2, width // 2).mean(axis=(1, 3))
