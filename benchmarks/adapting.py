@@ -68,7 +68,7 @@ class WholeAdaptation:
 
     def __init__(self, bundle: Path, z: np.ndarray, y: np.ndarray, store: Path) -> None:
         self._phone = Phone.open(bundle, store=store)
-        self._phone.remember(z, y, captured_at=time.time() - EVERY_S * np.arange(len(z))[::-1])
+        self._phone.add_labels(z, y, captured_at=time.time() - EVERY_S * np.arange(len(z))[::-1])
         self.steps = 0
 
     def __call__(self) -> None:

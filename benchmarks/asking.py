@@ -24,7 +24,7 @@ from pen_mobile.bundle.recipe import load_recipe  # noqa: E402
 from pen_mobile.data.load import load_table  # noqa: E402
 from pen_mobile.data.table import SubjectTable  # noqa: E402
 from pen_mobile.paper.summary import bootstrap_interval  # noqa: E402
-from pen_mobile.phone.active_learning.query_strategy import Asker  # noqa: E402
+from pen_mobile.phone.active_learning.query_strategy import QueryStrategy  # noqa: E402
 from pen_mobile.phone.active_learning.scores import SCORES  # noqa: E402
 from pen_mobile.phone.phone import Phone  # noqa: E402
 from pen_mobile.simulation.day.baselines import adapting_on_everything, never_adapting, unlimited_phone  # noqa: E402
@@ -133,7 +133,7 @@ def live_all(bundle: Path, people: dict[str, Moments], strategy: str, budget: fl
 def one_day(bundle: Path, moments: Moments, strategy: str, budget: float, seed: int) -> tuple[float, float, int]:
     device = Device(load_profile("desktop"), float(moments.time_s[0]))
     with Phone.open(bundle, clock=device.clock) as phone:
-        lived = live(phone, moments, device, Asker(strategy, budget, seed), seed=seed)
+        lived = live(phone, moments, device, QueryStrategy(strategy, budget, seed), seed=seed)
     return *both_ccc(lived.said, moments), len(lived.asked)
 
 

@@ -95,7 +95,7 @@ def adaptation_seconds(bundle: Path, z: np.ndarray, y: np.ndarray, store: Path) 
         for method in ("add", "samples", "accept", "reject"):
             watch.watch(phone.store, method, "store")
         started = time.perf_counter()
-        phone.remember(z, y, captured_at=time.time() - EVERY_S * np.arange(len(z))[::-1])
+        phone.add_labels(z, y, captured_at=time.time() - EVERY_S * np.arange(len(z))[::-1])
         result = phone.adapt(strategy="adadelta")
         total = time.perf_counter() - started
         found = watch.lap()

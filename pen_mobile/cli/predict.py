@@ -69,23 +69,23 @@ def predict(
 def _predict_images(phone: Phone, path: Path, aligned: bool, output: Output) -> None:
     from pen_mobile.phone.image_inference import predict_images
 
-    gallery = predict_images(phone, path, aligned, output.progress)
-    stages = next(iter(gallery.affects.values())).milliseconds
+    predictions = predict_images(phone, path, aligned, output.progress)
+    stages = next(iter(predictions.affects.values())).milliseconds
     rows = [
         (name, f"{found.valence:.3f}", f"{found.arousal:.3f}", *(f"{ms:.1f}" for ms in found.milliseconds.values()))
-        for name, found in gallery.affects.items()
+        for name, found in predictions.affects.items()
     ]
-    gates = [f"{name}: gate weights {_weights(found.gate)}" for name, found in gallery.affects.items()]
-    refusals = [f"no prediction: {reason}" for reason in gallery.refused.values()]
+    gates = [f"{name}: gate weights {_weights(found.gate)}" for name, found in predictions.affects.items()]
+    refusals = [f"no prediction: {reason}" for reason in predictions.refused.values()]
     head = ("image", "valence", "arousal", *(f"{stage} ms" for stage in stages))
-    output.finish(gallery.as_json(), [Table(head, rows), *gates, *refusals])
+    output.finish(predictions.as_json(), [Table(head, rows), *gates, *refusals])
 
 
 def _predict_video(phone: Phone, path: Path, out: Path | None, output: Output, **options: Any) -> None:
-    from pen_mobile.phone.video_inference import COLUMNS, FilmSummary, predict_video, write_csv
+    from pen_mobile.phone.video_inference import COLUMNS, VideoSummary, predict_video, write_csv
 
-    summary = FilmSummary()
-    moments = summary.watch(predict_video(phone, path, progress=output.progress, **options))
+    summary = VideoSummary()
+    moments = summary.count(predict_video(phone, path, progress=output.progress, **options))
     if out is None:
         rows = [moment.cells() for moment in moments]
         found: dict[str, Any] = {"moments": [dict(zip(COLUMNS, row, strict=True)) for row in rows]}

@@ -122,7 +122,7 @@ def adapt_one(
     z = features_of(phone, table, test)
     before, gate_before = phone.predict_features(z)
     captured_at = time.time() - table.time_s[taught].max() + table.time_s[taught]  # the recording has just ended
-    phone.remember(features_of(phone, table, taught), table.affect[taught], captured_at)
+    phone.add_labels(features_of(phone, table, taught), table.affect[taught], captured_at)
     adaptation = phone.adapt(seed=seed, strategy=strategy)
     after, gate_after = phone.predict_features(z)
     own_mean = np.broadcast_to(table.affect[taught].mean(axis=0), after.shape).astype(np.float32)

@@ -14,7 +14,7 @@ _SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
 
 
 @dataclass(frozen=True)
-class Gallery:
+class ImagePredictions:
     """What the phone said about each image.
 
     Attributes:
@@ -30,27 +30,26 @@ class Gallery:
         return {"images": {name: affect.as_json() for name, affect in self.affects.items()}, "refused": self.refused}
 
 
-def predict_images(phone: Phone, path: Path, aligned: bool = False, progress: Progress = SILENT) -> Gallery:
+def predict_images(phone: Phone, path: Path, aligned: bool = False, progress: Progress = SILENT) -> ImagePredictions:
     """Predict for an image file, or for every image in a folder, in order of name.
 
     Raises:
         BadInput: no image, or no face in any.
     """
     if not path.is_dir():
-        return Gallery({path.name: phone.predict(path, aligned)}, {})
+        return ImagePredictions({path.name: phone.predict(path, aligned)}, {})
     files = sorted(file for file in path.iterdir() if file.suffix.lower() in _SUFFIXES)
     if not files:
         raise BadInput(f"{path} holds no images ({', '.join(sorted(_SUFFIXES))})")
-    gallery = Gallery({}, {})
+    predictions = ImagePredictions({}, {})
     with progress.task("predicting", len(files)) as task:
         for file in files:
             try:
-                gallery.affects[file.name] = phone.predict(file, aligned)
+                predictions.affects[file.name] = phone.predict(file, aligned)
             except BadInput as error:
-                gallery.refused[file.name] = str(error)
+                predictions.refused[file.name] = str(error)
             task.advance(1)
-    if not gallery.affects:
-        raise BadInput(
-            f"{path}: no prediction for any of {len(files)} images; the first: {next(iter(gallery.refused.values()))}"
-        )
-    return gallery
+    if not predictions.affects:
+        first = next(iter(predictions.refused.values()))
+        raise BadInput(f"{path}: no prediction for any of {len(files)} images; the first: {first}")
+    return predictions

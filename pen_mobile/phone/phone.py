@@ -1,4 +1,4 @@
-"""A phone: one bundle, one owner's store, and three verbs: predict, remember, adapt."""
+"""A phone: one bundle, one owner's store, and three verbs: predict, add_labels, adapt."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ class Phone:
         """Return affect ``[N, 2]`` and gate weights ``[N, n_s]`` of features ``[N, D_z]``."""
         return self.runtime.predict(self._parameters, z)
 
-    def remember(self, z: Floats, affect: Floats, captured_at: float | NDArray[np.float64] | None = None) -> None:
+    def add_labels(self, z: Floats, affect: Floats, captured_at: float | NDArray[np.float64] | None = None) -> None:
         """Keep labelled features ``[N, D_z]``, ``[N, 2]`` in the store.
 
         Args:
@@ -211,7 +211,7 @@ class Phone:
         if len(images) != len(labels):
             raise BadInput(f"{len(images)} images but {len(labels)} labels; give one label for each")
         if len(images):
-            self.remember(self.features(images, aligned), np.asarray(labels, np.float32).reshape(-1, 2))
+            self.add_labels(self.features(images, aligned), np.asarray(labels, np.float32).reshape(-1, 2))
         started_from = self._take_head_in_use()  # another process may have adapted since
         samples, desk = self.store.samples(), self.store.desk(started_from)
         result, parameters = adapt(self.runtime, self._parameters, samples, plan, seed, stop=stop, desk=desk)

@@ -34,7 +34,7 @@ COLUMNS = (
 _SLACK_S = 1e-6
 
 
-class Moment(NamedTuple):
+class MomentPrediction(NamedTuple):
     """What the phone said about one moment of a video.
 
     Attributes:
@@ -57,7 +57,7 @@ class Moment(NamedTuple):
 
 
 @dataclass
-class FilmSummary:
+class VideoSummary:
     """What became of all moments of a video.
 
     Attributes:
@@ -70,7 +70,7 @@ class FilmSummary:
     refused: Counter[str] = field(default_factory=Counter)
     milliseconds: Counter[str] = field(default_factory=Counter)
 
-    def watch(self, moments: Iterable[Moment]) -> Iterator[Moment]:
+    def count(self, moments: Iterable[MomentPrediction]) -> Iterator[MomentPrediction]:
         """Pass moments on and count them."""
         for moment in moments:
             if moment.affect is None:
@@ -94,7 +94,7 @@ def predict_video(
     aligned: bool = False,
     smooth: bool = False,
     progress: Progress = SILENT,
-) -> Iterator[Moment]:
+) -> Iterator[MomentPrediction]:
     """Predict for the person in a video, whose face is followed from moment to moment.
 
     Args:
@@ -109,18 +109,18 @@ def predict_video(
         BadInput: not a video, cut short, damaged, or the bundle takes no images.
     """
     times, tolerance = _times(path, fps)
-    watcher = _Watcher(phone, aligned, OneEuroFilter() if smooth else None)
+    tracker = _FaceTracker(phone, aligned, OneEuroFilter() if smooth else None)
     next_place = 0
     with progress.task("predicting", len(times)) as task:
         for place, pixels in images_at(path, times, tolerance):
             yield from _without_frame(times[next_place:place])
-            yield watcher.moment(float(times[place]), pixels)
+            yield tracker.moment(float(times[place]), pixels)
             task.advance(place + 1 - next_place)
             next_place = place + 1
         yield from _without_frame(times[next_place:])
 
 
-def write_csv(moments: Iterable[Moment], path: Path) -> None:
+def write_csv(moments: Iterable[MomentPrediction], path: Path) -> None:
     """Write one line for each moment to a new file, whole or not at all.
 
     Raises:
@@ -133,23 +133,23 @@ def write_csv(moments: Iterable[Moment], path: Path) -> None:
         writer.writerows(moment.cells() for moment in moments)
 
 
-class _Watcher:
+class _FaceTracker:
     """A phone that follows one face."""
 
     def __init__(self, phone: Phone, aligned: bool, smooth: OneEuroFilter | None) -> None:
         self._phone, self._aligned, self._smooth = phone, aligned, smooth
         self._face: Face | None = None
 
-    def moment(self, time_s: float, pixels: NDArray[np.uint8]) -> Moment:
+    def moment(self, time_s: float, pixels: NDArray[np.uint8]) -> MomentPrediction:
         try:
             affect = self._phone.predict(pixels, self._aligned, self._face)
         except NoFace:
-            return Moment(time_s, None, NO_FACE)
+            return MomentPrediction(time_s, None, NO_FACE)
         self._face = affect.face
         if self._smooth is not None:
             valence, arousal = self._smooth(time_s, np.array([affect.valence, affect.arousal], np.float32)).tolist()
             affect = replace(affect, valence=valence, arousal=arousal)
-        return Moment(time_s, affect)
+        return MomentPrediction(time_s, affect)
 
 
 def _times(path: Path, fps: float | None) -> tuple[NDArray[np.float64], float]:
@@ -163,6 +163,6 @@ def _times(path: Path, fps: float | None) -> tuple[NDArray[np.float64], float]:
     return (wanted, 0.5 / fps) if len(wanted) < len(shown) else (shown, _SLACK_S)
 
 
-def _without_frame(times: NDArray[np.float64]) -> Iterator[Moment]:
+def _without_frame(times: NDArray[np.float64]) -> Iterator[MomentPrediction]:
     for time_s in times:
-        yield Moment(float(time_s), None, NO_FRAME)
+        yield MomentPrediction(float(time_s), None, NO_FRAME)

@@ -82,7 +82,7 @@ def test_somebody_unknown(bundle_folder: Path, tmp_path: Path) -> None:
     ("option", "value", "problem"),
     [
         ("--profile", "phone-1999", "no profile 'phone-1999'"),
-        ("--ask", "everything", "no way to ask 'everything'"),
+        ("--ask", "everything", "unknown query strategy 'everything'"),
         ("--start", "25:00", "is not a time of the day"),
     ],
 )

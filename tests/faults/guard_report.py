@@ -186,7 +186,7 @@ def one_case(runtime: BundleRuntime, attack: str, strategy: str, given: Given, t
     with Phone(runtime, store) as phone:
         before = _error(phone, truth)
         try:
-            phone.remember(given.z, given.affect, NOW - SECONDS + given.time_s)
+            phone.add_labels(given.z, given.affect, NOW - SECONDS + given.time_s)
         except BadInput as refusal:
             _insist(store.vault.events()[-1]["detail"]["reason"] == str(refusal))
             return Case(attack, strategy, accepted=False, kept_out=True, change=_error(phone, truth) - before)

@@ -106,11 +106,11 @@ def adaptations(bundle: Path, count: int, warm_up: int = 50) -> Growth:
     rng = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder, Phone.open(bundle, Path(folder) / "me.sqlite") as phone:
         z = rng.random((LABELS, phone.manifest.head.feature_size), np.float32)
-        phone.remember(z, rng.uniform(-1, 1, (LABELS, 2)).astype(np.float32))
+        phone.add_labels(z, rng.uniform(-1, 1, (LABELS, 2)).astype(np.float32))
 
         def adapt(n: int) -> None:
             row = n % LABELS
-            phone.remember(z[row : row + 1], rng.uniform(-1, 1, (1, 2)).astype(np.float32))
+            phone.add_labels(z[row : row + 1], rng.uniform(-1, 1, (1, 2)).astype(np.float32))
             phone.adapt(seed=n)
 
         growth = repeat(adapt, count, warm_up)

@@ -30,7 +30,7 @@ def give_labels(phone: Phone) -> None:
     """One label in 3 s of somebody who feels what the head says, and 0.3 more."""
     z = np.random.default_rng(0).standard_normal((LABELS, 16)).astype(np.float32)
     affect = np.clip(phone.predict_features(z)[0] + 0.3, -1, 1)
-    phone.remember(z, affect, NOW - 1000 + 3.0 * np.arange(LABELS))
+    phone.add_labels(z, affect, NOW - 1000 + 3.0 * np.arange(LABELS))
 
 
 def main() -> None:

@@ -63,10 +63,10 @@ def test_gallery_reports_what_it_could_not_read(bundle_folder: Path, photo: Path
     (photo.parent / "blank.png").write_bytes(cv2.imencode(".png", np.zeros((90, 90, 3), np.uint8))[1].tobytes())
     (photo.parent / "broken.jpg").write_bytes(b"not a picture")
     with Phone.open(bundle_folder) as phone:
-        gallery = predict_images(phone, photo.parent)
-    assert list(gallery.affects) == ["photo.png"]
-    assert "no face" in gallery.refused["blank.png"]
-    assert "not an image" in gallery.refused["broken.jpg"]
+        predictions = predict_images(phone, photo.parent)
+    assert list(predictions.affects) == ["photo.png"]
+    assert "no face" in predictions.refused["blank.png"]
+    assert "not an image" in predictions.refused["broken.jpg"]
 
 
 def test_adapting_moves_the_head_and_nothing_else(bundle_folder: Path, people: SubjectTable, tmp_path: Path) -> None:

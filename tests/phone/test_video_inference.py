@@ -22,7 +22,7 @@ from skimage import data
 from pen_mobile.cli.main import cli
 from pen_mobile.errors import BadInput
 from pen_mobile.phone.phone import Phone
-from pen_mobile.phone.video_inference import NO_FACE, NO_FRAME, FilmSummary, Moment, predict_video, write_csv
+from pen_mobile.phone.video_inference import NO_FACE, NO_FRAME, MomentPrediction, VideoSummary, predict_video, write_csv
 from pen_mobile.types import Image
 
 FPS = 10
@@ -43,10 +43,10 @@ def film(face: Image, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def watched(phone: Phone, film: Path) -> tuple[list[Moment], FilmSummary]:
+def watched(phone: Phone, film: Path) -> tuple[list[MomentPrediction], VideoSummary]:
     """Every frame of the film."""
-    summary = FilmSummary()
-    return list(summary.watch(predict_video(phone, film))), summary
+    summary = VideoSummary()
+    return list(summary.count(predict_video(phone, film))), summary
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def write_video(path: Path, pictures: list[Image], degrees: int = 0, times: list
 
 
 def test_every_moment_has_a_line_and_frames_without_a_face_are_counted(
-    watched: tuple[list[Moment], FilmSummary],
+    watched: tuple[list[MomentPrediction], VideoSummary],
 ) -> None:
     moments, summary = watched
     assert [round(moment.time_s, 3) for moment in moments] == [n / 10 for n in range(12)]
@@ -87,7 +87,7 @@ def test_every_moment_has_a_line_and_frames_without_a_face_are_counted(
 
 
 def test_a_moment_is_what_the_phone_says_about_that_frame(
-    phone: Phone, film: Path, watched: tuple[list[Moment], FilmSummary]
+    phone: Phone, film: Path, watched: tuple[list[MomentPrediction], VideoSummary]
 ) -> None:
     ((_, pixels),) = _frames(film, [0.7])
     found = watched[0][7].affect
@@ -126,7 +126,7 @@ def test_a_video_on_its_side_is_turned_upright(phone: Phone, face: Image, tmp_pa
 
 
 def test_smoothing_starts_at_the_first_value_and_is_calmer(
-    phone: Phone, film: Path, watched: tuple[list[Moment], FilmSummary]
+    phone: Phone, film: Path, watched: tuple[list[MomentPrediction], VideoSummary]
 ) -> None:
     rough, smooth = (
         [moment.affect.valence for moment in moments if moment.affect is not None]
@@ -137,8 +137,8 @@ def test_smoothing_starts_at_the_first_value_and_is_calmer(
 
 
 def test_an_interrupted_table_leaves_nothing(tmp_path: Path) -> None:
-    def interrupted() -> Iterator[Moment]:
-        yield Moment(0.0, None, NO_FACE)
+    def interrupted() -> Iterator[MomentPrediction]:
+        yield MomentPrediction(0.0, None, NO_FACE)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

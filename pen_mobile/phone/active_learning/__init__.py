@@ -1,1 +1,1 @@
-"""Which moment to ask the owner about: scores of moments, and a budget that decides as they come."""
+"""Active learning: scores that say how informative a label would be, and a budget of questions an hour."""

@@ -1,4 +1,4 @@
-"""What a phone knows when it decides whether to ask: this moment, and what it asked before."""
+"""What a query strategy knows: the present observation, and the labels it has asked for."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from pen_mobile.types import Floats
 
 
 @dataclass(frozen=True, eq=False)
-class Moment:
+class Observation:
     """One frame as the phone sees it.
 
     Attributes:
         time_s: when, seconds.
         z: feature ``[D_z]``.
-        affect: what the phone says, ``[2]``.
+        affect: estimates of the head in use, ``[K]``.
         gate: weight of every expert, ``[n_s]``.
-        parameters: the head that said it, ``[1, 3 n_s, D_z + 1]``: gate rows, then two for each expert; the last
-            column is the bias.
+        parameters: the head in use, ``[1, n_s (1 + K), D_z + 1]``: gate rows, then K for each expert; the last column
+            is the bias.
     """
 
     time_s: float
@@ -29,25 +29,30 @@ class Moment:
 
     @cached_property
     def experts(self) -> Floats:
-        """What every expert alone says, ``[n_s, 2]``."""
+        """Estimates of every expert alone, ``[n_s, K]``."""
         rows = self.parameters[0, len(self.gate) :]
-        said: Floats = (rows[:, :-1] @ self.z + rows[:, -1]).reshape(-1, 2)
-        return said
+        estimates: Floats = (rows[:, :-1] @ self.z + rows[:, -1]).reshape(-1, len(self.affect))
+        return estimates
 
 
 @dataclass
-class Asked:
+class QueryHistory:
     """The questions so far.
 
     Attributes:
         features: one ``[D_z]`` for each.
-        affect: the owner's answers, ``[2]`` each.
+        affect: the labels that the owner gave, ``[K]`` each.
     """
 
     features: list[Floats] = field(default_factory=list)
     affect: list[Floats] = field(default_factory=list)
 
     def add(self, z: Floats, affect: Floats) -> None:
-        """Note a question and its answer."""
+        """Add one question and its label.
+
+        Args:
+            z: feature ``[D_z]``.
+            affect: label ``[K]``.
+        """
         self.features.append(z)
         self.affect.append(affect)

@@ -48,7 +48,7 @@ def adapting_on_everything(phone: Phone, moments: Moments, seed: int = 0) -> Flo
     for begin, end in itertools.pairwise(_adaptations(len(moments.affect), phone.manifest.adaptation.min_labels)):
         said[begin:end] = phone.predict_features(moments.z[begin:end])[0]
         when = unix_time(moments.time_s[begin:end])
-        phone.remember(moments.z[begin:end], moments.affect[begin:end], captured_at=when)
+        phone.add_labels(moments.z[begin:end], moments.affect[begin:end], captured_at=when)
         phone.adapt(seed=seed)
     return said
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pen_mobile.phone.active_learning.query_strategy import Asker
+from pen_mobile.phone.active_learning.query_strategy import QueryStrategy
 from pen_mobile.simulation.day.day_trace import Lived, Moments
 from pen_mobile.simulation.day.quality import Quality, quality_of_day
 from pen_mobile.simulation.day.schedule import HOUR_S, Pace, seconds_after_midnight, time_of_day
@@ -44,7 +44,7 @@ class DaySettings:
     smooth: bool = False
 
     def __post_init__(self) -> None:
-        Asker(self.ask, self.per_hour)
+        QueryStrategy(self.ask, self.per_hour)
         seconds_after_midnight(self.start)
 
     def as_json(self) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pen_mobile.errors import StoreFull
-from pen_mobile.phone.active_learning.observation import Moment
-from pen_mobile.phone.active_learning.query_strategy import Asker
+from pen_mobile.phone.active_learning.observation import Observation
+from pen_mobile.phone.active_learning.query_strategy import QueryStrategy
 from pen_mobile.simulation.day.day_trace import Attempt, Lived, Moments
 from pen_mobile.simulation.day.device import Device
 from pen_mobile.types import Floats
@@ -29,7 +29,7 @@ def live(
     phone: Phone,
     moments: Moments,
     device: Device,
-    asker: Asker,
+    query_strategy: QueryStrategy,
     *,
     frame_host_seconds: float = 0.0,
     seed: int = 0,
@@ -47,7 +47,7 @@ def live(
         block: moments that are estimated at once; the result does not depend on it.
         stopwatch: measures adaptations, in seconds.
     """
-    day = _Day(phone, moments, device, asker, frame_host_seconds, seed, block, stopwatch)
+    day = _Day(phone, moments, device, query_strategy, frame_host_seconds, seed, block, stopwatch)
     for row in range(len(moments.time_s)):
         day.reach(row)
     return day.lived
@@ -59,13 +59,13 @@ class _Day:
         phone: Phone,
         moments: Moments,
         device: Device,
-        asker: Asker,
+        query_strategy: QueryStrategy,
         frame_host_seconds: float,
         seed: int,
         block: int,
         stopwatch: Callable[[], float],
     ) -> None:
-        self._phone, self._moments, self._device, self._asker = phone, moments, device, asker
+        self._phone, self._moments, self._device, self._query_strategy = phone, moments, device, query_strategy
         self._frame_host_seconds, self._seed, self._stopwatch = frame_host_seconds, seed, stopwatch
         self._sight = _Sight(phone.runtime, moments.z, block)
         self._head = self._coming_head = phone.parameters
@@ -81,8 +81,8 @@ class _Day:
         affect, gate = self._sight.at(row, self._head)
         self._device.compute(self._frame_host_seconds)
         self.lived.said[row], self.lived.celsius[row] = affect, self._device.celsius
-        moment = Moment(self._device.now_s, self._moments.z[row], affect, gate, self._head)
-        if self._asker.wants(moment):
+        moment = Observation(self._device.now_s, self._moments.z[row], affect, gate, self._head)
+        if self._query_strategy.should_query(moment):
             self._ask(row)
 
     def _take_new_head(self) -> None:
@@ -123,11 +123,11 @@ class _Day:
     def _ask(self, row: int) -> None:
         z, answer = self._moments.z[row], self._moments.affect[row]
         try:
-            self._phone.remember(z[None], answer[None])
+            self._phone.add_labels(z[None], answer[None])
         except StoreFull as refusal:
             self.lived.refused.append(str(refusal))
             return
-        self._asker.hear(z, answer)
+        self._query_strategy.add_label(z, answer)
         self.lived.asked.append(row)
 
 

@@ -15,7 +15,7 @@ from pen_mobile.contract.bundle_folder import open_bundle
 from pen_mobile.data.load import load_table
 from pen_mobile.data.table import SubjectTable
 from pen_mobile.errors import BadInput, BundleError
-from pen_mobile.phone.active_learning.query_strategy import Asker
+from pen_mobile.phone.active_learning.query_strategy import QueryStrategy
 from pen_mobile.phone.executorch_runtime import executorch_runtime
 from pen_mobile.phone.phone import Phone
 from pen_mobile.phone.smoothing import smoothed
@@ -49,10 +49,13 @@ class _Case:
     def live(self, seed: int, frame_seconds: float) -> Lived:
         """Let the phone live through the day."""
         settings, profile = self.settings, self.settings.profile
-        device, asker = Device(profile, float(self.moments.time_s[0])), Asker(settings.ask, settings.per_hour, seed)
+        device, query_strategy = (
+            Device(profile, float(self.moments.time_s[0])),
+            QueryStrategy(settings.ask, settings.per_hour, seed),
+        )
         store, quota = self.stores / f"{seed}.sqlite", profile.storage_bytes
         with Phone.open(self.bundle, store, profile.threads, clock=device.clock, quota_bytes=quota) as phone:
-            return live(phone, self.moments, device, asker, frame_host_seconds=frame_seconds, seed=seed)
+            return live(phone, self.moments, device, query_strategy, frame_host_seconds=frame_seconds, seed=seed)
 
     def compare(self, seed: int, lived: Lived) -> OneDay:
         """Hold a day that was lived against the others."""

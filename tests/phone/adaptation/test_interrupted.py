@@ -49,7 +49,7 @@ def give_labels(phone: Phone, seed: int = 0) -> None:
     """One label in 3 s of somebody who feels what the head says, and 0.3 more."""
     z = np.random.default_rng(seed).standard_normal((COUNT, 16)).astype(np.float32)
     affect = np.clip(phone.predict_features(z)[0] + 0.3, -1, 1)
-    phone.remember(z, affect, NOW - 1000 * (seed + 1) + 3.0 * np.arange(COUNT))
+    phone.add_labels(z, affect, NOW - 1000 * (seed + 1) + 3.0 * np.arange(COUNT))
 
 
 @pytest.fixture(scope="module")

@@ -33,7 +33,7 @@ def test_a_label_that_is_none_is_refused_with_all_that_came_with_it(
         z, affect, times = told(phone)
         affect[3, 1] = value
         with pytest.raises(BadInput, match=r"label 4 is .*must lie in \[-1, 1\]") as refusal:
-            phone.remember(z, affect, times)
+            phone.add_labels(z, affect, times)
         assert word in str(refusal.value)
         noted = phone.store.vault.events()[-1]
         assert (noted["kind"], noted["detail"]) == (
@@ -57,7 +57,7 @@ def test_labels_that_are_all_wrong_are_refused_and_the_history_says_why(
     with open_phone(small_bundle) as phone:
         z, affect, times = told(phone)
         shipped = phone.parameters.copy()
-        phone.remember(z, spoil((affect - affect.mean(axis=0)) / 2), times)
+        phone.add_labels(z, spoil((affect - affect.mean(axis=0)) / 2), times)
         result = phone.adapt()
         assert not result.accepted
         noted = phone.history()
@@ -70,7 +70,7 @@ def test_labels_that_are_all_wrong_are_refused_and_the_history_says_why(
 def test_when_labels_were_given_is_kept(small_bundle: Path) -> None:
     with open_phone(small_bundle) as phone:
         z, affect, times = told(phone)
-        phone.remember(z, affect, times)
+        phone.add_labels(z, affect, times)
         np.testing.assert_allclose(phone.store.samples().captured_at, times)
-        phone.remember(z[:1] + 1, affect[:1])
+        phone.add_labels(z[:1] + 1, affect[:1])
         assert phone.store.samples().captured_at[-1] == NOW

@@ -152,7 +152,7 @@ class TestWithBundles:
         )
         with Phone.open(bundle_folder, store) as phone:
             size = phone.manifest.head.feature_size
-            phone.remember(np.ones((1, size), np.float32), np.zeros((1, 2), np.float32))
+            phone.add_labels(np.ones((1, size), np.float32), np.zeros((1, 2), np.float32))
         with pytest.raises(BadInput, match="another backbone"):
             Phone.open(other, store)
         with Phone.open(other, store, on_other_backbone="forget") as phone:

@@ -147,7 +147,7 @@ def test_a_phone_that_was_overtaken_goes_on_with_the_head_in_use(
     train: Callable[..., object] = phone_module.adapt
     with Phone.open(bundle_folder, store) as slow, Phone.open(bundle_folder, store) as quick:
         z = slow.features(list(people.frames.read(rows)), aligned=True)
-        slow.remember(z, people.affect[rows])
+        slow.add_labels(z, people.affect[rows])
 
         def train_while_the_other_adapts(*arguments: object, **options: object) -> object:
             outcome = train(*arguments, **options)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pen_mobile.phone.active_learning.query_strategy import Asker
+from pen_mobile.phone.active_learning.query_strategy import QueryStrategy
 from pen_mobile.phone.phone import Phone
 from pen_mobile.simulation.day.baselines import (
     adapting_on_everything,
@@ -39,7 +39,7 @@ def lived(
     stopwatch = itertools.count(0.0, tick_s)
     store = None if quota_bytes is None else bundle.parent / f"{quota_bytes}.sqlite"
     with Phone.open(bundle, store, clock=device.clock, quota_bytes=quota_bytes) as phone:
-        return live(phone, moments, device, Asker(ask, BUDGET), block=block, stopwatch=lambda: next(stopwatch))
+        return live(phone, moments, device, QueryStrategy(ask, BUDGET), block=block, stopwatch=lambda: next(stopwatch))
 
 
 def rules(**changes: object) -> Profile:
