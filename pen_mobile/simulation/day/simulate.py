@@ -49,10 +49,8 @@ class _Case:
     def live(self, seed: int, frame_seconds: float) -> Lived:
         """Let the phone live through the day."""
         settings, profile = self.settings, self.settings.profile
-        device, query_strategy = (
-            Device(profile, float(self.moments.time_s[0])),
-            QueryStrategy(settings.ask, settings.per_hour, seed),
-        )
+        device = Device(profile, float(self.moments.time_s[0]))
+        query_strategy = QueryStrategy(settings.ask, settings.per_hour, seed)
         store, quota = self.stores / f"{seed}.sqlite", profile.storage_bytes
         with Phone.open(self.bundle, store, profile.threads, clock=device.clock, quota_bytes=quota) as phone:
             return live(phone, self.moments, device, query_strategy, frame_host_seconds=frame_seconds, seed=seed)
