@@ -17,7 +17,7 @@ from typing import Any
 from tests.faults.diary import OWNER, Clock, Expected, captured, content_of, feature, open_vault, perform, state_blob
 
 REPOSITORY = Path(__file__).parent.parent.parent
-SCHEMA_1 = REPOSITORY / "tests" / "phone" / "fixtures" / "personal_store_v1.sql"
+SCHEMA_1 = REPOSITORY / "tests" / "phone" / "store" / "fixtures" / "personal_store_v1.sql"
 _FRAME = 24 + 4096  # bytes of one page in the write-ahead log, after a header of 32
 
 

@@ -136,4 +136,4 @@ def test_labels_out_of_range_are_refused_and_nothing_is_kept(
     with Phone.open(bundle_folder) as phone:
         with pytest.raises(BadInput, match="label 3"):
             phone.adapt(frames[:3], [*affect[:2].tolist(), label], aligned=True)
-        assert len(phone.store.samples().affect) == 0
+        assert len(phone.store.samples().labels) == 0

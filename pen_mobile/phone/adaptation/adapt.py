@@ -46,19 +46,19 @@ def adapt(
         BadInput: the bundle does not carry the plan's strategy.
     """
     check_strategy(runtime.bundle.manifest.head, plan.strategy)
-    started, count = time.perf_counter(), len(samples.affect)
+    started, count = time.perf_counter(), len(samples.labels)
     samples = _only(samples, usable(samples.features))
-    result = AdaptationResult(False, "", count, strategy=plan.strategy, seed=seed, left_out=count - len(samples.affect))
-    if len(samples.affect) < plan.min_labels:
+    result = AdaptationResult(False, "", count, strategy=plan.strategy, seed=seed, left_out=count - len(samples.labels))
+    if len(samples.labels) < plan.min_labels:
         reason = (
-            f"{len(samples.affect)} labels are too few to learn from and to check with; "
+            f"{len(samples.labels)} labels are too few to learn from and to check with; "
             f"at least {plan.min_labels} are needed"
         )
         return replace(result, reason=reason), None
     estimate, _ = runtime.predict(parameters, samples.features)
-    doubt = why_doubt(samples.affect, estimate) or why_one_sided(blocks_of(samples))
+    doubt = why_doubt(samples.labels, estimate) or why_one_sided(blocks_of(samples))
     if doubt is not None:
-        error = rmse_of(estimate, samples.affect, samples.weight)
+        error = rmse_of(estimate, samples.labels, samples.weight)
         return replace(result, reason=f"{doubt}; the old head stays", error_before=finite(error)), None
     work = Work(desk, runtime, parameters, samples, plan, seed)
     result, new = Trial(runtime, parameters, samples, plan, seed, estimate, work, stop).run(result)
@@ -66,7 +66,7 @@ def adapt(
 
 
 def _only(samples: Samples, rows: Rows) -> Samples:
-    if len(rows) == len(samples.affect):
+    if len(rows) == len(samples.labels):
         return samples
     return Samples(*(getattr(samples, field.name)[rows] for field in fields(samples)))
 

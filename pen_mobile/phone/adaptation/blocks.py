@@ -85,7 +85,7 @@ def blocks_of(samples: Samples) -> Blocks:
         begun = times[row] if new else begun
         number[row] = number[row - 1] + new
     by_time = len(times) > 0 and float(times[-1]) >= BLOCK_S
-    return Blocks(by_time, number if by_time else np.arange(len(times), dtype=np.intp), times, samples.affect)
+    return Blocks(by_time, number if by_time else np.arange(len(times), dtype=np.intp), times, samples.labels)
 
 
 def spread(rows: Rows, most: int) -> Rows:

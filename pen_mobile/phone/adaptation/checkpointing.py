@@ -46,7 +46,7 @@ class Work:
         plan: AdaptationPart,
         seed: int,
     ) -> None:
-        self._desk, self._plan, self._count = desk, plan, len(samples.affect)
+        self._desk, self._plan, self._count = desk, plan, len(samples.labels)
         head = runtime.bundle.manifest.head
         carried = [part.optimizer for part in head.train]
         self._part = head.trainer(plan.strategy) if plan.strategy in carried else None
@@ -88,6 +88,6 @@ def digest_of_inputs(
     manifest = runtime.bundle.manifest
     facts = [manifest.files[manifest.head.file].sha256, plan.model_dump_json(), seed]
     digest = hashlib.sha256(json.dumps(facts).encode())
-    for values in (parameters, samples.features, samples.affect, samples.weight, relative_times(samples)):
+    for values in (parameters, samples.features, samples.labels, samples.weight, relative_times(samples)):
         digest.update(np.ascontiguousarray(values).tobytes())
     return digest.hexdigest()

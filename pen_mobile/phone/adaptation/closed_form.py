@@ -33,7 +33,7 @@ class ClosedForm:
         """Return parameters fitted to some rows; to as many as the method takes, spread over time, when more."""
         few = spread(rows, self._z.shape[1])
         self._z[0, : len(few)] = self._samples.features[few]
-        self._y[0, : len(few)] = self._samples.affect[few]
+        self._y[0, : len(few)] = self._samples.labels[few]
         self._weight[0] = 0
         self._weight[0, : len(few)] = self._samples.weight[few]
         return self._runtime.ridge(self._parameters, self._z, self._y, self._weight, looseness)
@@ -68,7 +68,7 @@ class ClosedForm:
     def _squares(self, parameters: Floats, rows: Rows) -> Doubles:
         estimate, _ = self._runtime.predict(parameters, self._samples.features[rows])
         with np.errstate(over="ignore", invalid="ignore"):
-            squared: Doubles = ((estimate.astype(np.float64) - self._samples.affect[rows]) ** 2).mean(axis=1)
+            squared: Doubles = ((estimate.astype(np.float64) - self._samples.labels[rows]) ** 2).mean(axis=1)
         squared[np.isnan(squared)] = np.inf
         return squared
 

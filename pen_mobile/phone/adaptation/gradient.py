@@ -109,14 +109,14 @@ class GradientDescent:
 
     def _error(self, parameters: Floats) -> float:
         estimate, _ = self._runtime.predict(parameters, self._watched_features)
-        return rmse_of(estimate, self._samples.affect[self._watched], self._samples.weight[self._watched])
+        return rmse_of(estimate, self._samples.labels[self._watched], self._samples.weight[self._watched])
 
     def _gather(self, k: int, rows: Rows) -> None:
         """Fill step k of the call; the rest of a short batch keeps old values under weight 0."""
         count = len(rows)
         # With the default mode, "raise", numpy gathers into a buffer first.
         np.take(self._samples.features, rows, axis=0, out=self._z[k, :count], mode="clip")
-        self._y[k, :count] = self._samples.affect[rows]
+        self._y[k, :count] = self._samples.labels[rows]
         self._weight[k, :count] = self._samples.weight[rows]
         self._weight[k, count:] = 0
 

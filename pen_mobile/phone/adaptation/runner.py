@@ -46,7 +46,7 @@ class Trial:
         self._before, self._work, self._stop = estimate, work, stop
         self._blocks = blocks_of(samples)
         self._ways = Ways(runtime, parameters, samples, self._blocks, plan, seed)
-        self._in_turn = len(samples.affect) < plan.hold_out_from
+        self._in_turn = len(samples.labels) < plan.hold_out_from
         folds = cross_validation(self._blocks, seed) if self._in_turn else []
         self._rounds = folds or [hold_out(self._blocks, plan.held_out / 2, seed)]
         self._course = Course(estimate.copy())
@@ -148,7 +148,7 @@ class Trial:
 
     def _verdict(self, estimate: Floats, rows: Rows) -> Verdict:
         samples, margin = self._samples, self._plan.margin
-        told = (samples.affect[rows], samples.weight[rows], self._blocks.number[rows])
+        told = (samples.labels[rows], samples.weight[rows], self._blocks.number[rows])
         return judge(self._before[rows], estimate[rows], *told, margin)
 
 

@@ -153,5 +153,5 @@ class Ways:
         return self._runtime.predict(parameters, self._samples.features[rows])[0]
 
     def _error(self, estimate: Floats, rows: Rows) -> float:
-        error = rmse_of(estimate, self._samples.affect[rows], self._samples.weight[rows])
+        error = rmse_of(estimate, self._samples.labels[rows], self._samples.weight[rows])
         return error if np.isfinite(error) else np.inf

@@ -32,13 +32,13 @@ class Samples:
 
     Attributes:
         features: ``[N, D_z]``.
-        affect: ``[N, 2]``.
+        labels: ``[N, K]``, in the order of the targets.
         weight: ``[N]``.
         captured_at: Unix seconds, ``[N]``.
     """
 
     features: Floats
-    affect: Floats
+    labels: Floats
     weight: Floats
     captured_at: NDArray[np.float64]
 

@@ -102,7 +102,7 @@ def test_the_guard_refuses_a_head_that_got_worse(runtime: BundleRuntime, start: 
     blocks is nearly 0, and what it is points away from the block that it is tried on.
     """
     sign = np.where(np.arange(60) < 30, 1, -1)[:, None]
-    labels = samples.affect - SHIFT + sign * np.array([0.3, 0], np.float32)
+    labels = samples.labels - SHIFT + sign * np.array([0.3, 0], np.float32)
     owner = Samples(samples.features, labels.astype(np.float32), samples.weight, samples.captured_at)
     result, parameters = adapt(runtime, start, owner, plan_of(runtime, strategy="offset"))
     assert (result.accepted, parameters) == (False, None)
@@ -114,7 +114,7 @@ def test_the_guard_refuses_a_head_that_got_worse(runtime: BundleRuntime, start: 
 
 def test_a_head_that_blows_up_is_refused(runtime: BundleRuntime, start: np.ndarray, samples: Samples) -> None:
     """Features of 1e30 make estimates of 1e29, and every training worse; what comes out is no number in the end."""
-    wild = Samples(samples.features * np.float32(1e30), samples.affect, samples.weight, samples.captured_at)
+    wild = Samples(samples.features * np.float32(1e30), samples.labels, samples.weight, samples.captured_at)
     for strategy in ("adadelta", "offset", "auto"):
         result, parameters = adapt(runtime, start, wild, plan_of(runtime, strategy=strategy, steps=20))
         assert (result.accepted, parameters) == (False, None)
@@ -123,7 +123,7 @@ def test_a_head_that_blows_up_is_refused(runtime: BundleRuntime, start: np.ndarr
 
 def test_doubling_every_weight_changes_nothing(runtime: BundleRuntime, start: np.ndarray, samples: Samples) -> None:
     """Weights are shares: twice all of them is the same problem."""
-    doubled = Samples(samples.features, samples.affect, samples.weight * 2, samples.captured_at)
+    doubled = Samples(samples.features, samples.labels, samples.weight * 2, samples.captured_at)
     plan = plan_of(runtime, steps=30)
     (one, first), (two, second) = (adapt(runtime, start, which, plan, seed=1) for which in (samples, doubled))
     assert first is not None
@@ -138,7 +138,7 @@ def test_what_ends_the_steps(runtime: BundleRuntime, start: np.ndarray, samples:
     assert (result.stopped_by, result.steps) == ("steps", 6 * 20)
     result, _ = adapt(runtime, start, samples, plan_of(runtime, seconds=1e-6))
     assert (result.stopped_by, result.steps) == ("seconds", 6)
-    nothing_to_learn = Samples(samples.features, samples.affect - SHIFT, samples.weight, samples.captured_at)
+    nothing_to_learn = Samples(samples.features, samples.labels - SHIFT, samples.weight, samples.captured_at)
     result, _ = adapt(runtime, start, nothing_to_learn, plan_of(runtime, patience=2, check_every=5, hold_out_from=0))
     assert (result.stopped_by, result.steps) == ("patience", 10)
     assert not result.accepted
@@ -149,10 +149,10 @@ def test_labels_that_cannot_be_learned_from_are_declined(
     runtime: BundleRuntime, start: np.ndarray, samples: Samples
 ) -> None:
     plan = plan_of(runtime, strategy="offset")
-    few = Samples(*(getattr(samples, name)[:15] for name in ("features", "affect", "weight", "captured_at")))
-    stretch = Samples(samples.features, samples.affect, samples.weight, samples.captured_at[0] + np.arange(60) / 2)
-    same = Samples(samples.features, np.full_like(samples.affect, 0.5), samples.weight, samples.captured_at)
-    inverted = Samples(samples.features, -samples.affect, samples.weight, samples.captured_at)
+    few = Samples(*(getattr(samples, name)[:15] for name in ("features", "labels", "weight", "captured_at")))
+    stretch = Samples(samples.features, samples.labels, samples.weight, samples.captured_at[0] + np.arange(60) / 2)
+    same = Samples(samples.features, np.full_like(samples.labels, 0.5), samples.weight, samples.captured_at)
+    inverted = Samples(samples.features, -samples.labels, samples.weight, samples.captured_at)
     for owner, reason in (
         (few, "15 labels are too few"),
         (stretch, "from 3 stretches of 10 s"),
@@ -168,7 +168,7 @@ def test_one_broken_feature_is_left_out(runtime: BundleRuntime, start: np.ndarra
     """One of 60 features is a million times too large; the others are adapted to as if it were not there."""
     broken = samples.features.copy()
     broken[7] *= 1e6
-    owner = Samples(broken, samples.affect, samples.weight, samples.captured_at)
+    owner = Samples(broken, samples.labels, samples.weight, samples.captured_at)
     result, parameters = adapt(runtime, start, owner, plan_of(runtime, strategy="ridge"))
     assert (result.accepted, result.labels, result.trained_on, result.left_out) == (True, 60, 59, 1)
     assert parameters is not None

@@ -39,7 +39,7 @@ def test_samples_come_back_bit_for_bit(bundle: BundleFolder, tmp_path: Path) -> 
     store.close()
     again = PersonalStore(tmp_path / "me.sqlite", bundle).samples()
     np.testing.assert_array_equal(again.features, z)
-    np.testing.assert_array_equal(again.affect, affect)
+    np.testing.assert_array_equal(again.labels, affect)
     assert again.weight.tolist() == [1.0] * 5
 
 
@@ -49,9 +49,9 @@ def test_the_same_moment_labelled_again_keeps_the_newer_label(bundle: BundleFold
     store.add(z, affect)
     store.add(z[1:2], -affect[1:2])
     samples = store.samples()
-    assert len(samples.affect) == 3
+    assert len(samples.labels) == 3
     row = int(np.flatnonzero((samples.features == z[1]).all(axis=1))[0])
-    np.testing.assert_array_equal(samples.affect[row], -affect[1])
+    np.testing.assert_array_equal(samples.labels[row], -affect[1])
 
 
 def test_one_bad_label_keeps_all_out(bundle: BundleFolder, tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_one_bad_label_keeps_all_out(bundle: BundleFolder, tmp_path: Path) -> No
     z[0, 0] = np.inf
     with pytest.raises(BadInput, match="sample 1"):
         store.add(z, np.zeros_like(affect))
-    assert len(store.samples().affect) == 0
+    assert len(store.samples().labels) == 0
 
 
 def test_accept_supersedes_and_reject_changes_nothing(bundle: BundleFolder, tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ class TestMigration:
         with Vault(tmp_path / "me.sqlite", OWNER, retention=Retention(days=None)) as vault:
             kept = vault.samples()
             np.testing.assert_array_equal(kept.features, z)
-            np.testing.assert_array_equal(kept.affect, affect)
+            np.testing.assert_array_equal(kept.labels, affect)
             assert vault.active_state() == (3, with_slots(3))
             assert [state["reason"] for state in vault.history()] == ["reason 1", "reason 2", "reason 3"]
             assert [event["kind"] for event in vault.events()] == ["migrated"]
@@ -120,7 +120,7 @@ class TestMigration:
             assert vault.change is None
             kept = vault.samples()
             np.testing.assert_array_equal(kept.features, z)
-            np.testing.assert_array_equal(kept.affect, affect)
+            np.testing.assert_array_equal(kept.labels, affect)
             assert vault.active_state() == (2, with_slots(2))
             assert [state["strategy"] for state in vault.history()] == ["adadelta", "adadelta"]
             assert [event["kind"] for event in vault.events()] == ["exported", "migrated"]
@@ -446,7 +446,7 @@ for n in range(200):
     if n % 50 == 0:
         while True:
             try:
-                vault.accept(bytes([which]) * 400, {"n": n}, started_from=vault.head_in_use())
+                vault.accept(bytes([which]) * 400, {"n": n}, started_from=vault.active_head())
                 break
             except ConcurrentUpdateError:
                 continue
