@@ -20,7 +20,6 @@ from scipy import stats
 from pen_mobile.data.images import Frames
 from pen_mobile.data.synthetic import SyntheticConfig, synthetic_table
 from pen_mobile.data.table import SubjectTable
-from pen_mobile.engine.processes import one_thread
 from pen_mobile.paper.cell import CellKey
 from pen_mobile.paper.plan import ProtocolPlan
 from pen_mobile.paper.results import OWN_MEAN, UNADAPTED, Outcome, Sampling
@@ -31,6 +30,7 @@ from pen_mobile.training.features import extract_features
 from pen_mobile.training.run_folder import Run
 from pen_mobile.training.source_training import learn_source
 from pen_mobile.training.strategies import STRATEGIES
+from pen_mobile.utils.threads import one_thread
 
 MODEL = "s-PEN"
 

@@ -1,1 +1,1 @@
-"""Where work runs: independent tasks, mapped over processes of this machine."""
+"""Where work runs: one interface, ``map`` over tasks that leave files, and one implementation, local processes."""

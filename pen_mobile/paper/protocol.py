@@ -18,7 +18,8 @@ from lightning_fabric import Fabric
 
 from pen_mobile.data.splits import validation_split
 from pen_mobile.data.table import ROLES, SubjectTable
-from pen_mobile.engine.processes import one_thread, work_off
+from pen_mobile.engine.local_processes import LocalProcesses
+from pen_mobile.engine.task import Task
 from pen_mobile.errors import BadInput
 from pen_mobile.metrics import Agreement
 from pen_mobile.paper.cell import CellKey, run_cell
@@ -33,6 +34,7 @@ from pen_mobile.training.source_training import learn_source, make_fabric
 from pen_mobile.utils import provenance
 from pen_mobile.utils.files import read_json, write_json
 from pen_mobile.utils.progress import SILENT, Progress
+from pen_mobile.utils.threads import one_thread
 
 RESULTS = "results.json"
 _ABOUT = "protocol.json"
@@ -154,16 +156,14 @@ def run_protocol(
     about = _read_about(folder, plan, fabric)
     bench = Bench(folder, plan, _population(source, data, about, folder, fabric, progress), fabric.device.type)
     keys = task_keys(plan)
-    todo = [key for key in keys if not bench.file(key).exists()]
-    if todo:
+    if not all(bench.file(key).exists() for key in keys):
         _check_splits(bench)
     search = lambda_search(bench, progress) if plan.cross_validate else []
     if search:
         best = search[0]
         bench = replace(bench, plan=replace(plan, lambda_0=best["lambda_0"], lambda_1=best["lambda_1"]))
-    with progress.task("protocol", len(keys)) as task:
-        task.advance(len(keys) - len(todo))
-        work_off(bench.work, todo, _jobs(jobs, bench.device), lambda key: task.advance(1, str(key)), needs=_needs)
+    engine = LocalProcesses(jobs if bench.device == "cpu" else 1)
+    engine.map(bench.work, [_task(key, bench) for key in keys], title="protocol", progress=progress)
     result = _collect(bench, keys)
     summary = summarize(result)
     result.save(folder / RESULTS, summary=summary.as_json(), lambda_search=search)
@@ -208,13 +208,10 @@ def task_keys(plan: ProtocolPlan) -> list[TaskKey]:
     return keys
 
 
-def _needs(key: TaskKey) -> TaskKey | None:
-    """Heads are needed by all who adapt them."""
-    return None if isinstance(key, SourceKey) or key.study == "comparators" else SourceKey(key.seed)
-
-
-def _jobs(jobs: int | None, device: str) -> int:
-    return (jobs or provenance.core_count()) if device == "cpu" else 1
+def _task(key: TaskKey, bench: Bench) -> Task[TaskKey]:
+    """Return a task for the engine; cells that adapt heads need the source learning of their seed."""
+    adapts = isinstance(key, CellKey) and key.study != "comparators"
+    return Task(str(key), key, bench.file(key), str(SourceKey(key.seed)) if adapts else None)
 
 
 def _check_splits(bench: Bench) -> None:

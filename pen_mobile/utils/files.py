@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -31,10 +32,9 @@ def replacing(path: Path) -> Iterator[Path]:
     The old file, if any, stays as it was until the new one is complete and flushed to disk.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")  # known before it exists: always removed
     try:
+        temporary.touch(0o600, exist_ok=False)
         yield temporary
         _flush(temporary)
         temporary.chmod(0o644)
