@@ -24,7 +24,7 @@ measure.pin_to_one_core()
 import numpy as np  # noqa: E402
 
 from pen_mobile.bundle.export import export_bundle  # noqa: E402
-from pen_mobile.bundle.export_result import Exported  # noqa: E402
+from pen_mobile.bundle.export_result import ExportResult  # noqa: E402
 from pen_mobile.bundle.golden import Golden  # noqa: E402
 from pen_mobile.bundle.quantization.sensitivity import cosine  # noqa: E402
 from pen_mobile.bundle.recipe import load_recipe, recipe_names  # noqa: E402
@@ -124,7 +124,7 @@ def exported(folder: Path, name: str, data: str | None, temporary: Path) -> tupl
     return row, bundle if runs_here else None
 
 
-def figures(bundle: BundleFolder, done: Exported, runs_here: bool) -> dict[str, Any]:
+def figures(bundle: BundleFolder, done: ExportResult, runs_here: bool) -> dict[str, Any]:
     """Return size and losses: on people where int8 was judged on them, else the cosine on golden frames."""
     assert bundle.manifest.backbone is not None
     found: dict[str, Any] = {"MB": round(done.bytes[bundle.manifest.backbone.file] / 1e6, 2)}

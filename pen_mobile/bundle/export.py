@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pen_mobile.bundle.export_cache import new_bundle
-from pen_mobile.bundle.export_result import Exported
+from pen_mobile.bundle.export_result import ExportResult
 from pen_mobile.bundle.exporter import Exporter
 from pen_mobile.bundle.recipe import Recipe
 from pen_mobile.contract.signature import read_private_key
@@ -21,7 +21,7 @@ def export_bundle(
     progress: Progress = SILENT,
     data: str | None = None,
     sign_key: Path | None = None,
-) -> Exported:
+) -> ExportResult:
     """Make a bundle of a complete run; either a whole and verified one stands at ``out`` afterwards, or none.
 
     Args:

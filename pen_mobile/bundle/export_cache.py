@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pen_mobile.bundle.export_result import Exported, sizes_of
+from pen_mobile.bundle.export_result import ExportResult, sizes_of
 from pen_mobile.bundle.programs.lowered_cache import LoweredCache
 from pen_mobile.bundle.recipe import Recipe
 from pen_mobile.contract.archive import pack_folder
@@ -29,7 +29,7 @@ from pen_mobile.utils.files import new_folder, read_json, refuse_existing, repla
 _BUNDLE, _EXPORTED = "bundle", "exported.json"
 
 
-def export_again(run: Path, recipe: Recipe, out: Path, sign_key: Path | None = None) -> Exported | None:
+def export_again(run: Path, recipe: Recipe, out: Path, sign_key: Path | None = None) -> ExportResult | None:
     """Copy what an earlier export of the same run by the same recipe made here with the same versions.
 
     Args:
@@ -47,7 +47,7 @@ def export_again(run: Path, recipe: Recipe, out: Path, sign_key: Path | None = N
     started = time.perf_counter()
     place = LoweredCache(run / "lowered").place(_facts(run, recipe))
     try:
-        exported = Exported.from_json(read_json(place / _EXPORTED))
+        exported = ExportResult.from_json(read_json(place / _EXPORTED))
         open_bundle(place / _BUNDLE)
     except (PenMobileError, OSError, KeyError, TypeError, ValueError):
         return None
@@ -60,7 +60,7 @@ def export_again(run: Path, recipe: Recipe, out: Path, sign_key: Path | None = N
     return replace(exported, bytes=sizes, again=True, seconds={"copying": round(time.perf_counter() - started, 3)})
 
 
-def keep_export(run: Path, recipe: Recipe, folder: Path, exported: Exported) -> None:
+def keep_export(run: Path, recipe: Recipe, folder: Path, exported: ExportResult) -> None:
     """Keep a proved bundle, not signed yet; a run that cannot be written to costs time at the next export, no more."""
     cache = LoweredCache(run / "lowered")
     programs = cache.programs()

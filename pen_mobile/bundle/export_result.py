@@ -11,14 +11,14 @@ from pen_mobile.contract.manifest import QuantizationPart
 
 
 @dataclass
-class Exported:
+class ExportResult:
     """What an export did.
 
     Attributes:
         verification: the proof, from the real runtime.
         bytes: size of every file of the bundle.
         seconds: time spent in every stage.
-        undelegated: per method, operators that the delegate did not take.
+        outside_delegate: per method, operators that the delegate did not take.
         quantization: how the backbone came to int8 and everything that was tried; None when it did not.
         again: True for a copy of what an earlier export made and proved.
     """
@@ -26,7 +26,7 @@ class Exported:
     verification: Verification
     bytes: dict[str, int]
     seconds: dict[str, float] = field(default_factory=dict)
-    undelegated: dict[str, list[str]] = field(default_factory=dict)
+    outside_delegate: dict[str, list[str]] = field(default_factory=dict)
     quantization: QuantizationPart | None = None
     again: bool = False
 
@@ -36,20 +36,20 @@ class Exported:
             "again": self.again,
             "bytes": self.bytes,
             "seconds": self.seconds,
-            "undelegated": self.undelegated,
+            "outside_delegate": self.outside_delegate,
             "quantization": None if self.quantization is None else self.quantization.model_dump(),
             "verification": self.verification.as_json(),
         }
 
     @classmethod
-    def from_json(cls, values: dict[str, Any]) -> Exported:
+    def from_json(cls, values: dict[str, Any]) -> ExportResult:
         """Return what :meth:`as_json` wrote."""
         quantization = values["quantization"]
         return cls(
             Verification.from_json(values["verification"]),
             values["bytes"],
             values["seconds"],
-            values["undelegated"],
+            values["outside_delegate"],
             None if quantization is None else QuantizationPart.model_validate(quantization),
             values["again"],
         )

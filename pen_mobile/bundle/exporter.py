@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from pen_mobile.bundle.export_cache import keep_export
-from pen_mobile.bundle.export_result import Exported, sizes_of
+from pen_mobile.bundle.export_result import ExportResult, sizes_of
 from pen_mobile.bundle.golden import Golden
 from pen_mobile.bundle.golden_reference import make_golden
 from pen_mobile.bundle.identity import backbone_identity, int8_numbers
@@ -30,7 +30,7 @@ from pen_mobile.bundle.verify import verify_bundle
 from pen_mobile.contract.bundle_folder import describe_files, open_bundle, seal, sign_bundle
 from pen_mobile.contract.manifest import (
     BackbonePart,
-    CropPart,
+    Crop,
     GoldenPart,
     Manifest,
     Precision,
@@ -46,7 +46,7 @@ from pen_mobile.utils.resources import contract_folder
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
-    from pen_mobile.bundle.quantization.int8 import Int8
+    from pen_mobile.bundle.quantization.int8 import Int8Backbone
 
 _PARAMETERS = "head-parameters.f32"
 _GOLDEN = "golden.safetensors"
@@ -67,15 +67,15 @@ class Exporter:
         self.run, self.recipe, self.task = run, recipe, task
         self.backbone = run.trained_backbone()
         self.seconds: dict[str, float] = {}
-        self.undelegated: dict[str, list[str]] = {}
+        self.outside_delegate: dict[str, list[str]] = {}
         self.cache = LoweredCache(run.folder / "lowered")
         self.methods = HeadMethods(run.record.feature_size, run.record.expert_count, recipe.head)
         self.head = run.expert_head()
-        self.int8: Int8 | None = None
+        self.int8: Int8Backbone | None = None
         self.data: str | None = None
         self.sign_key: EllipticCurvePrivateKey | None = None
 
-    def export(self, folder: Path) -> Exported:
+    def export(self, folder: Path) -> ExportResult:
         """Make, seal and prove a bundle in an empty folder."""
         with self._head_aside() as wait_for_head:
             if self.recipe.quantization is not None:
@@ -95,7 +95,7 @@ class Exporter:
         with self._stage("verification"):
             verification = verify_bundle(open_bundle(folder))
         self._insist(verification)
-        exported = Exported(verification, sizes_of(folder), self.seconds, self.undelegated, self._quantization)
+        exported = ExportResult(verification, sizes_of(folder), self.seconds, self.outside_delegate, self._quantization)
         keep_export(self.run.folder, self.recipe, folder, exported)
         if self.sign_key is not None:
             sign_bundle(folder, self.sign_key)
@@ -195,7 +195,7 @@ class Exporter:
         backbone = self.backbone
         if backbone is None or self._digest is None:
             return None
-        crop = CropPart(**asdict(CropRecipe()) | (self.run.record.data["crop"] or {}) | {"size": backbone.input_size})
+        crop = Crop(**asdict(CropRecipe()) | (self.run.record.data["crop"] or {}) | {"size": backbone.input_size})
         return BackbonePart(
             file=self.backbone_file,
             method=self.backbone_method,
@@ -227,7 +227,7 @@ class Exporter:
 
     def _keep(self, path: Path, program: Lowered) -> None:
         program.write(path)
-        self.undelegated |= program.undelegated
+        self.outside_delegate |= program.outside_delegate
 
     def _insist(self, verification: Verification) -> None:
         for check in verification.checks:

@@ -66,14 +66,14 @@ class Golden:
 
         save_file(self.arrays(), path)
 
-    def write_plain(self, folder: Path, initial_parameters: Floats) -> None:
+    def write_plain(self, folder: Path, head_parameters: Floats) -> None:
         """Write one file of raw little-endian numbers for each array, and ``golden.json`` that lists them.
 
         For tests in languages without a safetensors reader; row-major, nothing before or after the numbers.
 
         Args:
             folder: to make.
-            initial_parameters: the head that answered, which a bundle has in a file of its own.
+            head_parameters: the head that answered, which a bundle has in a file of its own.
 
         Raises:
             BadInput: ``folder`` exists.
@@ -81,7 +81,7 @@ class Golden:
         refuse_existing(folder)
         with new_folder(folder) as new:
             index = {}
-            for name, array in (self.arrays() | {"initial_parameters": initial_parameters}).items():
+            for name, array in (self.arrays() | {"head_parameters": head_parameters}).items():
                 little = array.astype(array.dtype.newbyteorder("<"))
                 (new / f"{name}.bin").write_bytes(little.tobytes())
                 index[name] = {"file": f"{name}.bin", "dtype": array.dtype.name, "shape": list(array.shape)}

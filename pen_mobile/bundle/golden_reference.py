@@ -65,17 +65,17 @@ def head_answers(head: ExpertHead, features: Floats, labels: Floats, recipe: Hea
     with torch.no_grad():
         answer = head(z)
         fitted = fit_experts(head.head_parameters, z, y, RIDGE_LOOSENESS).unsqueeze(0).numpy()
-    taught = {name: _teach(head, z, y, recipe, name) for name in recipe.learning_rate}
+    references = {name: _reference_training(head, z, y, recipe, name) for name in recipe.learning_rate}
     return Golden(
         NO_FRAMES,
         features,
         labels,
         answer.affect.numpy(),
         answer.gate.numpy(),
-        {name: one.batches for name, one in taught.items()},
-        {name: one.hyper for name, one in taught.items()},
-        {name: one.losses for name, one in taught.items()},
-        {name: one.parameters for name, one in taught.items()},
+        {name: one.batches for name, one in references.items()},
+        {name: one.hyper for name, one in references.items()},
+        {name: one.losses for name, one in references.items()},
+        {name: one.parameters for name, one in references.items()},
         fitted if recipe.ridge_labels else None,
     )
 
@@ -112,7 +112,7 @@ def _batches(count: int, recipe: HeadRecipe, seed: int) -> NDArray[np.int32]:
     return batches
 
 
-class _Taught(NamedTuple):
+class TrainingReference(NamedTuple):
     """How a head was taught, and what came of it: arrays of :class:`Golden` for one optimizer."""
 
     batches: NDArray[np.int32]
@@ -121,7 +121,9 @@ class _Taught(NamedTuple):
     parameters: Floats
 
 
-def _teach(head: ExpertHead, features: Tensor, labels: Tensor, recipe: HeadRecipe, name: OptimizerName) -> _Taught:
+def _reference_training(
+    head: ExpertHead, features: Tensor, labels: Tensor, recipe: HeadRecipe, name: OptimizerName
+) -> TrainingReference:
     """Train, on batches and at a learning rate that can judge a runtime.
 
     Training is a poor judge where rounding decides how it ends. Batches are drawn again when a gradient is all but
@@ -133,34 +135,36 @@ def _teach(head: ExpertHead, features: Tensor, labels: Tensor, recipe: HeadRecip
     for draw in range(_DRAWS):
         batches = _batches(len(features), recipe, _SEED + draw)
         losses, parameters = _train(head, features, labels, batches, (rate, recipe.lambda_1), name)
-        taught = _Taught(
+        reference = TrainingReference(
             batches, np.array([rate, recipe.lambda_1], np.float32), losses.astype(np.float32), parameters[None]
         )
         converges = losses.max() <= _DIVERGES * losses[0]  # False with nan
-        if converges and _can_judge(taught, head, features, labels, name):
+        if converges and _can_judge(reference, head, features, labels, name):
             break
         if not converges or draw >= _DRAWS // 2:
             rate /= 10
-    return taught
+    return reference
 
 
-def _can_judge(taught: _Taught, head: ExpertHead, features: Tensor, labels: Tensor, name: OptimizerName) -> bool:
+def _can_judge(
+    reference: TrainingReference, head: ExpertHead, features: Tensor, labels: Tensor, name: OptimizerName
+) -> bool:
     """Say whether a training ends where it ends in float64, and there too from inputs that differ a little.
 
     A runtime adds in its own order, which can be unluckier than torch's; noise of several times what rounding does
     stands for all of them.
     """
-    rate, lambda_1 = taught.hyper.tolist()
-    scale = max(1.0, float(np.abs(taught.parameters).max()))
+    rate, lambda_1 = reference.hyper.tolist()
+    scale = max(1.0, float(np.abs(reference.parameters).max()))
     generator = torch.Generator().manual_seed(_SEED)
     for noise, allowed in ((0.0, _AGREES), *[(_NOISE, _STAYS)] * _NOISY):
         from_here = copy.deepcopy(head).double()
         from_here.head_parameters.data = _noisy(from_here.head_parameters.data, noise, generator)
         inputs = _noisy(features.double(), noise, generator)
-        losses, parameters = _train(from_here, inputs, labels.double(), taught.batches, (rate, lambda_1), name)
-        if np.abs(taught.losses - losses).max() > allowed * max(1.0, float(losses.max())):
+        losses, parameters = _train(from_here, inputs, labels.double(), reference.batches, (rate, lambda_1), name)
+        if np.abs(reference.losses - losses).max() > allowed * max(1.0, float(losses.max())):
             return False
-        if np.abs(taught.parameters[0] - parameters).max() > allowed * scale:
+        if np.abs(reference.parameters[0] - parameters).max() > allowed * scale:
             return False
     return True
 

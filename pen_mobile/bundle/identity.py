@@ -7,11 +7,11 @@ import json
 from typing import Any
 
 from pen_mobile.bundle.recipe import QuantizationRecipe
-from pen_mobile.contract.manifest import CropPart, QuantizationPart
+from pen_mobile.contract.manifest import Crop, QuantizationPart
 from pen_mobile.training.run_folder import Run
 
 
-def backbone_identity(weights: str, crop: CropPart, numbers: dict[str, Any]) -> str:
+def backbone_identity(weights: str, crop: Crop, numbers: dict[str, Any]) -> str:
     """Return the SHA-256 over what decides features: weights, how a face becomes a frame, and the number format.
 
     Args:

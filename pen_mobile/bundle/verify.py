@@ -49,7 +49,7 @@ def _check_executorch(bundle: BundleFolder) -> Verification:
 def write_golden(bundle: BundleFolder, folder: Path) -> None:
     """Write a bundle's golden vectors as plain files (:meth:`Golden.write_plain`)."""
     head = bundle.manifest.head
-    initial = np.fromfile(bundle.file(head.initial_parameters), dtype="<f4").reshape(head.parameters_shape)
+    initial = np.fromfile(bundle.file(head.head_parameters), dtype="<f4").reshape(head.parameters_shape)
     read_golden(bundle).write_plain(folder, initial)
 
 
@@ -78,7 +78,7 @@ def check_runtime(runtime: BundleRuntime) -> Verification:
     bundle = runtime.bundle
     part = bundle.manifest.golden
     golden = read_golden(bundle)
-    parameters = runtime.initial_parameters()
+    parameters = runtime.head_parameters()
     features, checks = golden.features, _budget_checks(bundle.manifest.quantization)
     if bundle.manifest.backbone is not None:
         features = runtime.features(golden.frames)

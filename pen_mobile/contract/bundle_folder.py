@@ -191,7 +191,7 @@ class _Opening:
 
     def _check_parameters(self, manifest: Manifest) -> None:
         head = manifest.head
-        name, expected = head.initial_parameters, 4 * 3 * head.expert_count * (head.feature_size + 1)
+        name, expected = head.head_parameters, 4 * 3 * head.expert_count * (head.feature_size + 1)
         if manifest.files[name].bytes != expected:
             raise BundleError(
                 f"{self.origin / name} has {manifest.files[name].bytes:,} bytes; {head.expert_count} experts on "

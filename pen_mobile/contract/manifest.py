@@ -51,7 +51,7 @@ class CoreMLPart(_Part):
     weights: Sha256
 
 
-class CropPart(_Part):
+class Crop(_Part):
     """How a face becomes a frame; the phone must do the same.
 
     A similarity transform brings the eyes to ``eye_height``, level, and as far apart as ``1 / margin`` of
@@ -83,7 +83,7 @@ class BackbonePart(_Part):
     method: MethodName
     name: str
     feature_size: Count
-    crop: CropPart
+    crop: Crop
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     backend: Literal["xnnpack", "vulkan"] | None
@@ -164,7 +164,7 @@ class PredictPart(_Part):
 class HeadPart(_Part):
     """The trainable head: its methods and sizes.
 
-    ``initial_parameters`` holds the packed matrix with which every phone starts, row-major little-endian float32.
+    ``head_parameters`` holds the packed matrix with which every phone starts, row-major little-endian float32.
 
     Attributes:
         train: one method for each optimizer that the bundle carries.
@@ -172,7 +172,7 @@ class HeadPart(_Part):
     """
 
     file: FileName
-    initial_parameters: FileName
+    head_parameters: FileName
     expert_count: Count
     feature_size: Count
     predict: PredictPart
@@ -340,7 +340,7 @@ class Manifest(_Part):
 
     @model_validator(mode="after")
     def _parts_agree(self) -> Manifest:
-        named = [self.head.file, self.head.initial_parameters, self.golden.file, self.store_schema]
+        named = [self.head.file, self.head.head_parameters, self.golden.file, self.store_schema]
         if self.backbone is not None:
             named.append(self.backbone.file)
             if self.backbone.feature_size != self.head.feature_size:

@@ -253,7 +253,7 @@ class Phone:
 
     def _take_head_in_use(self) -> ActiveHead:
         head, parameters = self.store.active_head()
-        self._parameters = self.runtime.initial_parameters() if parameters is None else parameters
+        self._parameters = self.runtime.head_parameters() if parameters is None else parameters
         return head
 
     def _frame(

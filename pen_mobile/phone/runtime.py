@@ -141,10 +141,10 @@ class BundleRuntime:
             raise BadInput(f"{self.bundle.origin} carries no ridge method; export with ridge_labels above 0")
         return self._programs.ridge(parameters, z, y, weight, np.array([looseness], np.float32))[0]
 
-    def initial_parameters(self) -> Floats:
+    def head_parameters(self) -> Floats:
         """Return the parameters that the bundle ships, ``[1, 3 n_s, D_z + 1]``."""
         head = self.bundle.manifest.head
-        values = np.fromfile(self.bundle.file(head.initial_parameters), dtype="<f4")
+        values = np.fromfile(self.bundle.file(head.head_parameters), dtype="<f4")
         return values.reshape(head.parameters_shape).astype(np.float32)
 
     def _check_features(self, z: Floats) -> None:

@@ -177,7 +177,7 @@ def _roles(manifest: Manifest) -> dict[str, str]:
     roles = {
         "manifest.json": "what a phone must know, with a hash of every other file",
         head.file: f"the head: predict, and ways to adapt: {', '.join(head.strategies)}",
-        head.initial_parameters: f"its {math.prod(head.parameters_shape):,} parameters as shipped",
+        head.head_parameters: f"its {math.prod(head.parameters_shape):,} parameters as shipped",
         manifest.golden.file: "inputs with the float model's answers",
         manifest.store_schema: "the tables of a personal store",
     }

@@ -38,7 +38,7 @@ def test_exported_equals_eager(bundle_folder: Path, run_folder: Path, people: Su
     np.testing.assert_allclose(features, expected, atol=1e-4)
     with torch.no_grad():
         eager = run.expert_head()(torch.from_numpy(expected))
-    affect, gate = runtime.predict(runtime.initial_parameters(), features)
+    affect, gate = runtime.predict(runtime.head_parameters(), features)
     np.testing.assert_allclose(affect, eager.affect.numpy(), atol=1e-4)
     np.testing.assert_allclose(gate, eager.gate.numpy(), atol=1e-4)
 

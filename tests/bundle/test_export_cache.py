@@ -11,7 +11,7 @@ import pytest
 
 from pen_mobile.bundle.export import export_bundle
 from pen_mobile.bundle.export_cache import export_again
-from pen_mobile.bundle.export_result import Exported
+from pen_mobile.bundle.export_result import ExportResult
 from pen_mobile.bundle.recipe import Recipe, load_recipe
 from pen_mobile.contract.bundle_folder import open_bundle
 from pen_mobile.errors import BadInput
@@ -54,11 +54,15 @@ def _content(folder: Path) -> dict[str, bytes]:
 def test_a_copy_has_every_byte_and_says_what_the_export_found(
     run: Path, small_bundle: Path, recipe: Recipe, tmp_path: Path
 ) -> None:
-    first = Exported.from_json(export_bundle(Run.open(run), recipe, tmp_path / "first").as_json())
+    first = ExportResult.from_json(export_bundle(Run.open(run), recipe, tmp_path / "first").as_json())
     again = export_again(run, recipe, tmp_path / "again")
     assert again is not None
     assert again.again
-    assert (again.verification, again.bytes, again.undelegated) == (first.verification, first.bytes, first.undelegated)
+    assert (again.verification, again.bytes, again.outside_delegate) == (
+        first.verification,
+        first.bytes,
+        first.outside_delegate,
+    )
     assert _content(tmp_path / "again") == _content(small_bundle)
 
 

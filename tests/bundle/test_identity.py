@@ -10,10 +10,10 @@ import pytest
 from pen_mobile.bundle.identity import backbone_identity, int8_numbers
 from pen_mobile.bundle.recipe import load_recipe
 from pen_mobile.contract.bundle_folder import open_bundle
-from pen_mobile.contract.manifest import CropPart, QuantizationPart, QuantizationTrial
+from pen_mobile.contract.manifest import Crop, QuantizationPart, QuantizationTrial
 from pen_mobile.training.run_folder import Run
 
-CROP = CropPart(detector="lbp-frontal", margin=3.0, eye_height=0.4, size=32)
+CROP = Crop(detector="lbp-frontal", margin=3.0, eye_height=0.4, size=32)
 FLOAT = {"format": "fp32"}
 SAME = backbone_identity("a" * 64, CROP, FLOAT)
 

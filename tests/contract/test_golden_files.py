@@ -24,7 +24,7 @@ def read_plain(folder: Path, name: str) -> Any:
 
 def test_committed_files_are_what_the_float_model_says_today() -> None:
     """When this fails on purpose: python -m tests.contract.golden_head."""
-    today = answers().arrays() | {"initial_parameters": tiny_head().head_parameters.detach()[None].numpy()}
+    today = answers().arrays() | {"head_parameters": tiny_head().head_parameters.detach()[None].numpy()}
     assert set(json.loads((FOLDER / "golden.json").read_text())) == set(today)
     for name, array in today.items():
         np.testing.assert_allclose(read_plain(FOLDER, name), array, rtol=0, atol=1e-5, err_msg=name)
@@ -43,7 +43,7 @@ def test_they_cover_every_optimizer_with_short_batches() -> None:
 def test_one_example_by_hand() -> None:
     """Eq. 1 in plain Python from the files' bytes: softmax of the gate's rows, weighted sum of the experts."""
     columns = FEATURES + 1
-    head_parameters = struct.unpack(f"<{3 * EXPERTS * columns}f", (FOLDER / "initial_parameters.bin").read_bytes())
+    head_parameters = struct.unpack(f"<{3 * EXPERTS * columns}f", (FOLDER / "head_parameters.bin").read_bytes())
     z = [*struct.unpack(f"<{EXAMPLES * FEATURES}f", (FOLDER / "features.bin").read_bytes())[:FEATURES], 1.0]
     rows = [sum(a * b for a, b in zip(head_parameters[r * columns :], z, strict=False)) for r in range(3 * EXPERTS)]
     powers = [math.exp(logit) for logit in rows[:EXPERTS]]

@@ -14,7 +14,7 @@ from pen_mobile.errors import BadInput
 HEAD = HeadPart.model_validate(
     {
         "file": "head.pte",
-        "initial_parameters": "p.f32",
+        "head_parameters": "p.f32",
         "expert_count": 1,
         "feature_size": 1,
         "predict": {"method": "predict", "batch": 1},

@@ -77,7 +77,7 @@ def manifest(synthetic: bool = True) -> Manifest:
             "backbone": None,
             "head": {
                 "file": "head.pte",
-                "initial_parameters": "head-parameters.f32",
+                "head_parameters": "head-parameters.f32",
                 "expert_count": 3,
                 "feature_size": 4,
                 "predict": {"method": "predict", "batch": 8},

@@ -52,12 +52,12 @@ class HeadMethods:
             "ridge labels": recipe.ridge_labels,
         }
 
-    def part(self, file: str, initial_parameters: str) -> HeadPart:
+    def part(self, file: str, head_parameters: str) -> HeadPart:
         """Describe the head whose programs are in ``file``."""
         labels = self.recipe.ridge_labels
         return HeadPart(
             file=file,
-            initial_parameters=initial_parameters,
+            head_parameters=head_parameters,
             expert_count=self.expert_count,
             feature_size=self.feature_size,
             predict=PredictPart(method=PREDICT, batch=_PREDICT_BATCH),

@@ -41,7 +41,7 @@ class LoweredCache:
 
     def put(self, key: dict[str, Any], program: Lowered) -> None:
         """Keep a program."""
-        facts = {"delegate_calls": program.delegate_calls, "undelegated": program.undelegated}
+        facts = {"delegate_calls": program.delegate_calls, "outside_delegate": program.outside_delegate}
         self.put_file(key, program.buffer, facts)
 
     def get_file(self, key: dict[str, Any]) -> tuple[bytes, dict[str, Any]] | None:

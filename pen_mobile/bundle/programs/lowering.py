@@ -20,12 +20,12 @@ class Lowered:
     Attributes:
         buffer: the ``.pte`` file.
         delegate_calls: per method, how many calls into the delegate it makes.
-        undelegated: per method, operators that run on portable kernels.
+        outside_delegate: per method, operators that run on portable kernels.
     """
 
     buffer: bytes
     delegate_calls: dict[str, int]
-    undelegated: dict[str, list[str]]
+    outside_delegate: dict[str, list[str]]
 
     def write(self, path: Path) -> None:
         """Write the program to a file."""
@@ -61,7 +61,7 @@ def lower(methods: Mapping[str, tuple[nn.Module, tuple[Tensor, ...]]], backend: 
     return Lowered(
         buffer=bytes(program.buffer),
         delegate_calls={name: names.count("executorch_call_delegate") for name, names in operators.items()},
-        undelegated={
+        outside_delegate={
             name: [op for op in names if op not in ("executorch_call_delegate", "getitem", "alloc")]
             for name, names in operators.items()
         },

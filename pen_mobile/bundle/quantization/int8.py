@@ -18,7 +18,7 @@ from pen_mobile.bundle.programs.lowering import Lowered, lower
 from pen_mobile.bundle.programs.simplify import simplify
 from pen_mobile.bundle.quantization.calibration import SourceFrames, source_frames
 from pen_mobile.bundle.quantization.quantizer import Quantizer, features_of
-from pen_mobile.bundle.quantization.sensitivity import Ladder, Loss, Trial, cosine
+from pen_mobile.bundle.quantization.sensitivity import Loss, SensitivitySearch, Trial, cosine
 from pen_mobile.bundle.recipe import QuantizationRecipe, Recipe
 from pen_mobile.contract.manifest import QuantizationPart, QuantizationTrial
 from pen_mobile.errors import BadInput, PenMobileError
@@ -36,7 +36,7 @@ _TRIES = 3  # programs to make before giving up
 
 
 @dataclass(frozen=True, eq=False)
-class Int8:
+class Int8Backbone:
     """A backbone in int8, as it will ship.
 
     Attributes:
@@ -52,7 +52,7 @@ class Int8:
     head: ExpertHead
 
 
-def make_int8(run: Run, recipe: Recipe, data: str | None, cache: LoweredCache) -> Int8:
+def make_int8(run: Run, recipe: Recipe, data: str | None, cache: LoweredCache) -> Int8Backbone:
     """Quantize a run's backbone, or take what an earlier export of the same run and recipe made.
 
     Args:
@@ -79,17 +79,17 @@ def make_int8(run: Run, recipe: Recipe, data: str | None, cache: LoweredCache) -
         "config": run.record.config,
         "quantization": recipe.quantization.model_dump(),
     }
-    return _kept(run, key, cache) or _Maker(run, backbone.network(), recipe, data).make(key, cache)
+    return _kept(run, key, cache) or Int8Builder(run, backbone.network(), recipe, data).make(key, cache)
 
 
-def _kept(run: Run, key: dict[str, object], cache: LoweredCache) -> Int8 | None:
+def _kept(run: Run, key: dict[str, object], cache: LoweredCache) -> Int8Backbone | None:
     lowered, others = cache.get(key), cache.get_arrays(key | {"what": "int8"})
     if lowered is None or others is None:
         return None
     arrays, values = others
     head = run.expert_head()
     head.load_state_dict({"head_parameters": torch.from_numpy(arrays["head_parameters"])})
-    return Int8(lowered, QuantizationPart.model_validate(values), arrays["golden"], head)
+    return Int8Backbone(lowered, QuantizationPart.model_validate(values), arrays["golden"], head)
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +101,7 @@ class _Attempt:
     shipped: Trial
 
 
-class _Maker:
+class Int8Builder:
     """One quantization.
 
     Attributes:
@@ -126,12 +126,12 @@ class _Maker:
         self.float_ccc = self._ccc(self.exact, self.head)
         self.trials: list[Trial] = []
 
-    def make(self, key: dict[str, object], cache: LoweredCache) -> Int8:
+    def make(self, key: dict[str, object], cache: LoweredCache) -> Int8Backbone:
         attempt = self._within_budget()
         lowered, network = attempt.lowered, attempt.network
         head, after = self._tuned_head(lowered)
         part = self._part(attempt.shipped, after)
-        made = Int8(lowered, part, features_of(network, golden_frames(self.backbone.input_size)), head)
+        made = Int8Backbone(lowered, part, features_of(network, golden_frames(self.backbone.input_size)), head)
         cache.put(key, lowered)
         head_parameters = head.head_parameters.detach().numpy()
         cache.put_arrays(
@@ -167,7 +167,7 @@ class _Maker:
         whole = self._ship(quantizer, [], qat_epochs)
         if whole.shipped.loss.fits(self.budget):
             return whole
-        ladder = Ladder(quantizer, self._loss, self.pixels, self.calibration, self.settings.max_float_share)
+        ladder = SensitivitySearch(quantizer, self._loss, self.pixels, self.calibration, self.settings.max_float_share)
         budget = self.budget
         for _ in range(_TRIES):
             known = len(ladder.trials)

@@ -43,7 +43,7 @@ class Trial:
     qat_epochs: int = 0
 
 
-class Ladder:
+class SensitivitySearch:
     """Blocks from the most to the least sensitive, and what was tried on the way down.
 
     Each block is put into int8 alone, and the angle by which that turns the features is its sensitivity: one pass

@@ -191,7 +191,7 @@ def owner_of(bundle: BundleFolder) -> Owner:
         backbone=(backbone and backbone.identity) or program or manifest.source.data_digest,
         feature_size=head.feature_size,
         head_bytes=parameter_bytes(head),
-        head=manifest.files[head.initial_parameters].sha256,
+        head=manifest.files[head.head_parameters].sha256,
         program=program,
     )
 

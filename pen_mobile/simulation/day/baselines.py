@@ -30,7 +30,7 @@ def unlimited_phone(bundle: Path, threads: int = 1) -> Phone:
 
 def never_adapting(phone: Phone, moments: Moments) -> Floats:
     """Return what the bundle's initial head says at every moment, ``[N, 2]``."""
-    return phone.runtime.predict(phone.runtime.initial_parameters(), moments.z)[0]
+    return phone.runtime.predict(phone.runtime.head_parameters(), moments.z)[0]
 
 
 def adapting_on_everything(phone: Phone, moments: Moments, seed: int = 0) -> Floats:

@@ -172,7 +172,7 @@ def test_lowered_step_is_one_delegate_call_and_equals_torch(name: OptimizerName,
     program = TrainProgram(FEATURES, EXPERTS, name, steps, batch=BATCH)
     lowered = lower({"train": (program, program.example_inputs())})
     assert lowered.delegate_calls == {"train": 1}
-    assert lowered.undelegated == {"train": []}
+    assert lowered.outside_delegate == {"train": []}
     assert len(lowered.buffer) < limit
     loaded = Runtime.get().load_program(lowered.buffer)
     method = loaded.load_method("train")

@@ -52,7 +52,7 @@ def test_a_gate_goes_into_the_delegate(tmp_path: Path) -> None:
     for name, version in (("as-is", module), ("simple", simplify(module))):
         lowered = lower({"forward": (version, example)})
         lowered.write(tmp_path / f"{name}.pte")
-        counts.append(lowered.undelegated["forward"])
+        counts.append(lowered.outside_delegate["forward"])
     assert counts == [["_to_copy.out", "_to_copy.out"], []]
     assert operators_outside(tmp_path / "as-is.pte") == ["aten::_to_copy.out"]
     assert operators_outside(tmp_path / "simple.pte") == []

@@ -92,5 +92,5 @@ def test_the_real_runtime_says_the_same_in_one_delegate_call() -> None:
     loaded = Runtime.get().load_program(lowered.buffer)
     (found,) = loaded.load_method("ridge").execute(inputs)
     torch.testing.assert_close(found, program(*inputs), rtol=1e-4, atol=1e-5)
-    assert lowered.undelegated["ridge"] == []
+    assert lowered.outside_delegate["ridge"] == []
     assert lowered.delegate_calls["ridge"] == 1

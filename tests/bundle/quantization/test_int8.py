@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pen_mobile.bundle.export import export_bundle
-from pen_mobile.bundle.export_result import Exported
+from pen_mobile.bundle.export_result import ExportResult
 from pen_mobile.bundle.recipe import Recipe, load_recipe
 from pen_mobile.bundle.verify import verify_bundle
 from pen_mobile.contract.bundle_folder import open_bundle
@@ -45,12 +45,14 @@ def _with(recipe: Recipe, **settings: float) -> Recipe:
 
 
 @pytest.fixture(scope="module")
-def exported(run: Run, recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> tuple[Exported, Path]:
+def exported(run: Run, recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> tuple[ExportResult, Path]:
     folder = tmp_path_factory.mktemp("int8") / "bundle"
     return export_bundle(run, recipe, folder, data=DATA), folder
 
 
-def test_int8_is_smaller_verified_and_says_what_it_cost(exported: tuple[Exported, Path], bundle_folder: Path) -> None:
+def test_int8_is_smaller_verified_and_says_what_it_cost(
+    exported: tuple[ExportResult, Path], bundle_folder: Path
+) -> None:
     done, folder = exported
     assert done.bytes["backbone.pte"] <= 0.27 * (bundle_folder / "backbone.pte").stat().st_size
     manifest = open_bundle(folder).manifest
@@ -70,7 +72,7 @@ def test_int8_is_smaller_verified_and_says_what_it_cost(exported: tuple[Exported
 
 
 def test_the_runtime_gives_features_near_the_float_models(
-    exported: tuple[Exported, Path], bundle_folder: Path, people: SubjectTable
+    exported: tuple[ExportResult, Path], bundle_folder: Path, people: SubjectTable
 ) -> None:
     """On frames that were not golden; equal they must not be, or nothing was rounded."""
     assert people.frames is not None
@@ -81,7 +83,7 @@ def test_the_runtime_gives_features_near_the_float_models(
 
 
 def test_the_second_export_needs_neither_data_nor_time(
-    exported: tuple[Exported, Path], run: Run, recipe: Recipe, tmp_path: Path
+    exported: tuple[ExportResult, Path], run: Run, recipe: Recipe, tmp_path: Path
 ) -> None:
     started = time.perf_counter()
     export_bundle(run, recipe, tmp_path / "again")  # without --data: nothing is calibrated
@@ -91,7 +93,7 @@ def test_the_second_export_needs_neither_data_nor_time(
 
 
 def test_a_damaged_cache_is_made_again(
-    run: Run, recipe: Recipe, exported: tuple[Exported, Path], tmp_path: Path
+    run: Run, recipe: Recipe, exported: tuple[ExportResult, Path], tmp_path: Path
 ) -> None:
     for program in (run.folder / "lowered").glob("*/program.bin"):
         if program.stat().st_size == exported[0].bytes["head.pte"]:
@@ -123,12 +125,12 @@ def test_a_run_on_features_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "bundle").exists()
 
 
-def test_the_head_was_tuned_on_int8_features(exported: tuple[Exported, Path]) -> None:
+def test_the_head_was_tuned_on_int8_features(exported: tuple[ExportResult, Path]) -> None:
     done, folder = exported
     assert done.quantization is not None
     assert done.quantization.ccc_loss_retuned is not None
     assert done.quantization.ccc_loss_retuned <= done.quantization.ccc_loss + 1e-6  # the better of two heads ships
-    assert np.isfinite(BundleRuntime(open_bundle(folder)).initial_parameters()).all()
+    assert np.isfinite(BundleRuntime(open_bundle(folder)).head_parameters()).all()
 
 
 def test_vulkan_is_built_and_says_that_it_was_not_run(run: Run, tmp_path: Path) -> None:
@@ -141,7 +143,7 @@ def test_vulkan_is_built_and_says_that_it_was_not_run(run: Run, tmp_path: Path) 
     assert "VulkanBackend" in verification.skipped["features"]
     assert "not run" in verification.scope
     assert verification.checks[0].name == "affect"
-    assert done.undelegated["forward"] == []
+    assert done.outside_delegate["forward"] == []
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from torch import nn
 from pen_mobile.bundle.programs.simplify import simplify
 from pen_mobile.bundle.quantization.calibration import covering_rows, source_frames
 from pen_mobile.bundle.quantization.quantizer import Quantizer, features_of, relative_error
-from pen_mobile.bundle.quantization.sensitivity import Ladder, Loss, cosine
+from pen_mobile.bundle.quantization.sensitivity import Loss, SensitivitySearch, cosine
 from pen_mobile.data.synthetic import SyntheticConfig, synthetic_table
 from pen_mobile.data.table import SubjectTable
 from pen_mobile.errors import BadInput
@@ -117,7 +117,7 @@ class FakeQuantizer:
 def test_the_fewest_of_the_worst_blocks_stay_in_float(angle: float, expected: list[str] | None) -> None:
     exact = np.array([[1.0, 0.0]], np.float32)
     frames = np.zeros((1, 2, 2, 3), np.uint8)
-    ladder = Ladder(FakeQuantizer(), lambda features: Loss(0.0, cosine(features, exact)), frames, frames)  # type: ignore[arg-type]
+    ladder = SensitivitySearch(FakeQuantizer(), lambda features: Loss(0.0, cosine(features, exact)), frames, frames)  # type: ignore[arg-type]
     budget = Loss(0.0, float(np.cos(angle)))
     found = ladder.fewest_float_blocks(budget)
     assert (found and found.float_blocks) == expected
@@ -130,7 +130,9 @@ def test_no_more_blocks_than_the_recipe_allows_stay_in_float(share: float, expec
     """Of four blocks the budget wants two in float."""
     exact = np.array([[1.0, 0.0]], np.float32)
     frames = np.zeros((1, 2, 2, 3), np.uint8)
-    ladder = Ladder(FakeQuantizer(), lambda features: Loss(0.0, cosine(features, exact)), frames, frames, share)  # type: ignore[arg-type]
+    ladder = SensitivitySearch(
+        FakeQuantizer(), lambda features: Loss(0.0, cosine(features, exact)), frames, frames, share
+    )  # type: ignore[arg-type]
     found = ladder.fewest_float_blocks(Loss(0.0, float(np.cos(0.2))))
     assert (found and found.float_blocks) == expected
 
@@ -177,7 +179,7 @@ def test_fine_tuning_keeps_a_budget_that_rounding_alone_cannot() -> None:
     before, after = loss(rounded.simulate([], unseen)), loss(tuned.simulate([], unseen))
     assert after.ccc < 0.6 * before.ccc  # a sixth of it here; with other weights between a sixth and 0.4
     budget = Loss((before.ccc + after.ccc) / 2, 1.0)
-    ladders = [Ladder(quantizer, loss, unseen, pixels, max_float_share=0) for quantizer in (rounded, tuned)]
+    ladders = [SensitivitySearch(quantizer, loss, unseen, pixels, max_float_share=0) for quantizer in (rounded, tuned)]
     assert [ladder.fewest_float_blocks(budget) is None for ladder in ladders] == [True, False]
     assert loss(features_of(tuned.quantize(), unseen)).fits(budget)
     np.testing.assert_allclose(features_of(network, unseen), exact)  # what was given stays as it was

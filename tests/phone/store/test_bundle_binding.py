@@ -157,7 +157,7 @@ class TestWithBundles:
             Phone.open(other, store)
         with Phone.open(other, store, on_other_backbone="forget") as phone:
             assert phone.status().samples == 0
-            np.testing.assert_array_equal(phone.parameters, phone.runtime.initial_parameters())
+            np.testing.assert_array_equal(phone.parameters, phone.runtime.head_parameters())
 
     def test_rebase_on_the_command_line(self, bundle_folder: Path, tmp_path: Path) -> None:
         bundle, store = open_bundle(bundle_folder), tmp_path / "me.sqlite"
