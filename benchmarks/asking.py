@@ -1,8 +1,8 @@
-"""Which moments should a phone ask its owner about? CCC for the same number of questions, against asking at random.
+"""Which moments should a phone ask about? CCC of every query strategy with the same number of labels, against random.
 
-Give a bundle and target people that it has never seen. Everybody lives a day in the real runtime (16 hours, adapting
-whenever there are four new answers), once for each seed, budget and way to ask; everything is said before its answer
-can be known. Intervals are of the mean difference from asking at random, from a bootstrap that draws people anew.
+Give a bundle, and target people that did not train it. One day of each person is replayed in the real runtime (16
+hours, an adaptation after every four labels), once for each seed, budget and strategy; every estimate is made before
+its label is known. Intervals are of the mean difference from random queries, from a bootstrap over people.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from pen_mobile.paper.summary import bootstrap_interval  # noqa: E402
 from pen_mobile.phone.active_learning.query_strategy import QueryStrategy  # noqa: E402
 from pen_mobile.phone.active_learning.scores import SCORES  # noqa: E402
 from pen_mobile.phone.phone import Phone  # noqa: E402
-from pen_mobile.simulation.day.baselines import adapting_on_everything, never_adapting, unlimited_phone  # noqa: E402
-from pen_mobile.simulation.day.day_trace import Moments  # noqa: E402
-from pen_mobile.simulation.day.device import Device  # noqa: E402
-from pen_mobile.simulation.day.quality import quality_of_day  # noqa: E402
-from pen_mobile.simulation.day.replay import live  # noqa: E402
-from pen_mobile.simulation.day.schedule import pace_of  # noqa: E402
+from pen_mobile.simulation.baselines import adapting_on_everything, never_adapting, unlimited_phone  # noqa: E402
+from pen_mobile.simulation.day_trace import Moments  # noqa: E402
+from pen_mobile.simulation.device import Device  # noqa: E402
 from pen_mobile.simulation.device_profile import load_profile  # noqa: E402
+from pen_mobile.simulation.replay import replay  # noqa: E402
+from pen_mobile.simulation.schedule import pace_of  # noqa: E402
+from pen_mobile.simulation.stretch_quality import quality_of_day  # noqa: E402
 from pen_mobile.training.config import LearningConfig  # noqa: E402
 from pen_mobile.training.source_training import learn_source  # noqa: E402
 
@@ -42,7 +42,7 @@ HOURS, START = 16.0, "07:00"
 
 @dataclass(frozen=True)
 class Days:
-    """One way to ask with one budget: CCC (mean of both dimensions) and questions, ``[people, seeds]`` each."""
+    """One query strategy with one budget: CCC (mean of both dimensions) and labels, ``[people, seeds]`` each."""
 
     ccc: np.ndarray
     late_ccc: np.ndarray
@@ -60,12 +60,12 @@ def main(bundle: Path | None, data: str, budgets: tuple[float, ...], seeds: int,
     if quick:
         with TemporaryDirectory() as folder:
             table = random_people()
-            click.echo(compare(tiny_bundle(Path(folder), table), everybody(None, table), (2.0,), 1))
+            click.echo(compare(tiny_bundle(Path(folder), table), days_of(None, table), (2.0,), 1))
         return
     if bundle is None:
         raise click.UsageError("give a bundle, or --quick")
     with Phone.open(bundle) as phone:
-        people = everybody(phone, load_table(data, phone.manifest.frame_size))
+        people = days_of(phone, load_table(data, phone.manifest.frame_size))
     rows = compare(bundle, people, budgets, seeds)
     measure.record(
         str(__doc__).splitlines()[0], rows, data=data, people=len(people), seeds=seeds, hours=HOURS, synthetic=True
@@ -73,7 +73,7 @@ def main(bundle: Path | None, data: str, budgets: tuple[float, ...], seeds: int,
 
 
 def random_people() -> SubjectTable:
-    """Invent features in which everybody shows affect a little differently."""
+    """Return invented features in which people show affect a little differently."""
     rng = np.random.default_rng(0)
     mixing, names, z, y = rng.normal(size=(2, 8)), ("ann", "ben", "dora", "eve"), [], []
     for _ in names:
@@ -91,14 +91,14 @@ def random_people() -> SubjectTable:
 
 
 def tiny_bundle(folder: Path, table: SubjectTable) -> Path:
-    """Learn for some steps and export the head alone."""
+    """Train for a few steps and export the head alone."""
     run = learn_source(table, LearningConfig(optimizer="adam", max_steps=20), folder / "run")
     export_bundle(run, load_recipe("android-fp32"), folder / "bundle")
     return folder / "bundle"
 
 
-def everybody(phone: Phone | None, table: SubjectTable) -> dict[str, Moments]:
-    """Return every target person's day; the phone, where there is one, makes features of frames."""
+def days_of(phone: Phone | None, table: SubjectTable) -> dict[str, Moments]:
+    """Return the day of every target person; the phone computes features where the table has frames."""
     people = {}
     for name in table.subjects("target"):
         rows = table.rows_of(name)
@@ -114,16 +114,16 @@ def everybody(phone: Phone | None, table: SubjectTable) -> dict[str, Moments]:
 
 
 def compare(bundle: Path, people: dict[str, Moments], budgets: tuple[float, ...], seeds: int) -> list[dict[str, Any]]:
-    """Let everybody live with every way to ask, and return one row for each budget and way, references first."""
-    rows = references(bundle, people)
+    """Replay all days with every strategy; return the baselines, then one row for each budget and strategy."""
+    rows = baselines(bundle, people)
     for budget in budgets:
-        days = {name: live_all(bundle, people, name, budget, seeds) for name in SCORES}
+        days = {name: replay_all(bundle, people, name, budget, seeds) for name in SCORES}
         rows += [row(name, budget, found, days["random"]) for name, found in days.items()]
         click.echo("\n".join(str(one) for one in rows[-len(SCORES) :]), err=True)
     return rows
 
 
-def live_all(bundle: Path, people: dict[str, Moments], strategy: str, budget: float, seeds: int) -> Days:
+def replay_all(bundle: Path, people: dict[str, Moments], strategy: str, budget: float, seeds: int) -> Days:
     found = np.array(
         [[one_day(bundle, moments, strategy, budget, seed) for seed in range(seeds)] for moments in people.values()]
     )
@@ -133,24 +133,24 @@ def live_all(bundle: Path, people: dict[str, Moments], strategy: str, budget: fl
 def one_day(bundle: Path, moments: Moments, strategy: str, budget: float, seed: int) -> tuple[float, float, int]:
     device = Device(load_profile("desktop"), float(moments.time_s[0]))
     with Phone.open(bundle, clock=device.clock) as phone:
-        lived = live(phone, moments, device, QueryStrategy(strategy, budget, seed), seed=seed)
-    return *both_ccc(lived.said, moments), len(lived.asked)
+        trace = replay(phone, moments, device, QueryStrategy(strategy, budget, seed), seed=seed)
+    return *ccc_of_day_and_second_half(trace.predictions, moments), len(trace.queries)
 
 
-def both_ccc(said: np.ndarray, moments: Moments) -> tuple[float, float]:
+def ccc_of_day_and_second_half(predictions: np.ndarray, moments: Moments) -> tuple[float, float]:
     """Return CCC over the day and over its second half, mean of valence and arousal."""
-    half = len(said) // 2
-    late = quality_of_day(said[half:], moments.affect[half:])
-    return float(quality_of_day(said, moments.affect).ccc.mean()), float(late.ccc.mean())
+    half = len(predictions) // 2
+    late = quality_of_day(predictions[half:], moments.affect[half:])
+    return float(quality_of_day(predictions, moments.affect).ccc.mean()), float(late.ccc.mean())
 
 
-def references(bundle: Path, people: dict[str, Moments]) -> list[dict[str, Any]]:
-    """Return what no questions and all questions give."""
+def baselines(bundle: Path, people: dict[str, Moments]) -> list[dict[str, Any]]:
+    """Return the rows without labels and with every label."""
     found: dict[str, list[tuple[float, float]]] = {"never adapting": [], "everything": []}
     for moments in people.values():
         with unlimited_phone(bundle) as phone:
-            found["never adapting"].append(both_ccc(never_adapting(phone, moments), moments))
-            found["everything"].append(both_ccc(adapting_on_everything(phone, moments), moments))
+            found["never adapting"].append(ccc_of_day_and_second_half(never_adapting(phone, moments), moments))
+            found["everything"].append(ccc_of_day_and_second_half(adapting_on_everything(phone, moments), moments))
     labels = {"never adapting": 0, "everything": round(np.mean([len(one.affect) for one in people.values()]))}
     return [
         {"an hour": "-", "ask": name, "labels": labels[name]}
@@ -161,7 +161,7 @@ def references(bundle: Path, people: dict[str, Moments]) -> list[dict[str, Any]]
 
 
 def row(name: str, budget: float, days: Days, chance: Days) -> dict[str, Any]:
-    """Return one way to ask, with its paired difference from asking at random."""
+    """Return the row of one strategy, with its paired difference from random queries."""
     late = days.late_ccc - chance.late_ccc
     return {
         "an hour": budget,

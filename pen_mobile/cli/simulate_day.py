@@ -11,7 +11,7 @@ from pen_mobile.cli.output import PATH, Output, output_options
 from pen_mobile.reports.table import Table, invented
 
 if TYPE_CHECKING:
-    from pen_mobile.simulation.day.day_result import SimulatedDay
+    from pen_mobile.simulation.day_result import SimulatedDay
 
 
 @click.command("simulate-day")
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 @click.option("--start", default="07:00", show_default=True, help="When the day begins.")
 @click.option("--seeds", "seed_count", type=click.IntRange(1), default=1, show_default=True, help="How many days.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The first of them.")
-@click.option("--smooth", is_flag=True, help="Pass what is said through a One-Euro filter.")
+@click.option("--smooth", is_flag=True, help="Smooth the estimates with a One-Euro filter.")
 @output_options
 def simulate_day(
     bundle: Path,
@@ -58,15 +58,15 @@ def simulate_day(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Replay a recording as a person's day: the phone says what it sees, asks now and then, and adapts when it may.
+    """Replay a recording as a person's day: the phone estimates, asks for labels, and adapts when its profile allows.
 
-    The device profile says when that is: charging, idle, not too warm; its caps on memory, storage and threads are
-    enforced. Quality over the day is held against never adapting, adapting on everything, and the person's own mean.
+    The device profile sets the conditions (charging, idle, not too warm); its limits on memory, storage and threads are
+    enforced. Baselines are never adapting, adapting to every label, and the mean of the person's own labels.
     """
     output = Output(as_json, quiet)
-    from pen_mobile.simulation.day.day_result import DaySettings
-    from pen_mobile.simulation.day.run_day import run_day
+    from pen_mobile.simulation.day_result import DaySettings
     from pen_mobile.simulation.device_profile import load_profile
+    from pen_mobile.simulation.run_day import run_day
 
     settings = DaySettings(
         subject,
@@ -83,20 +83,20 @@ def simulate_day(
 
 
 def _parts(day: SimulatedDay) -> list[str | Table]:
-    from pen_mobile.simulation.day.day_result import LINES
+    from pen_mobile.simulation.day_result import ESTIMATORS
 
     head = ("over the day", "CCC valence", "CCC arousal", "RMSE valence", "RMSE arousal")
-    rows = [(line, *(_cell(value) for value in day.mean_quality(line).values())) for line in LINES]
+    rows = [(estimator, *(_cell(value) for value in day.mean_quality(estimator).values())) for estimator in ESTIMATORS]
     return [
         Table(head, rows),
         f"{day.settings.subject}: {day.pace_line}{invented(day.synthetic)}",
-        f"asked {day.asked:g} times ({day.settings.ask}), {_adaptations(day)}",
+        f"asked {day.query_count:g} times ({day.settings.ask}), {_adaptations(day)}",
         *_device_lines(day),
     ]
 
 
 def _adaptations(day: SimulatedDay) -> str:
-    attempts = [attempt for one in day.days for attempt in one.lived.attempts]
+    attempts = [attempt for one in day.days for attempt in one.trace.attempts]
     accepted = sum(attempt.accepted for attempt in attempts)
     over = f" in {len(day.days)} days" if len(day.days) > 1 else ""
     return f"adapted {accepted} of {len(attempts)} times{over}"
@@ -112,11 +112,11 @@ def _device_lines(day: SimulatedDay) -> list[str]:
         lines.append(f"estimated on {profile.name}: {', '.join(times)} (this machine x {profile.slowdown:g})")
     if frame_s > day.median_gap_s:
         lines.append(f"{profile.name} cannot keep up: the next frame comes after {day.median_gap_s * 1e3:.0f} ms")
-    refused = [reason for one in day.days for reason in one.lived.refused]
+    refused = [reason for one in day.days for reason in one.trace.refused]
     if refused:
         lines.append(f"refused {len(refused)} times: {refused[0]}")
     if profile.memory_mb is not None and not day.memory_enforced:
-        lines.append("this system cannot cap memory; memory_mb was not enforced")
+        lines.append("this system cannot limit memory; memory_mb was not enforced")
     return lines
 
 

@@ -22,7 +22,7 @@ Outcome = Literal["better", "worse", "unchanged", "refused"]
 _OPEN = 2  # people whose figures are shown without a click
 
 
-class LearningStage(NamedTuple):
+class TrainingStage(NamedTuple):
     """How one stage of source learning went."""
 
     name: str
@@ -31,7 +31,7 @@ class LearningStage(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Story:
+class DemoContext:
     """Everything the page needs besides the results.
 
     Attributes:
@@ -55,47 +55,47 @@ class Story:
     verification: Verification
     bundle_bytes: Mapping[str, int]
     seconds: Mapping[str, float]
-    stages: Sequence[LearningStage]
+    stages: Sequence[TrainingStage]
     command: str
     versions: Mapping[str, str]
     seed: int
     faces: Mapping[str, Sequence[SampleFace]] = field(default_factory=dict)
 
 
-def write_report(path: Path, result: Personalization, story: Story) -> None:
+def write_demo_page(path: Path, result: Personalization, context: DemoContext) -> None:
     """Write the page; an older one at ``path`` stays until the new one is complete."""
-    page = environment().get_template("report.html.j2").render(_page(result, story))
+    page = environment().get_template("demo.html.j2").render(_page(result, context))
     with replacing(path) as temporary:
         temporary.write_text(page, encoding="utf-8", newline="\n")
 
 
-def _page(result: Personalization, story: Story) -> dict[str, Any]:
+def _page(result: Personalization, context: DemoContext) -> dict[str, Any]:
     """Return the variables of the template."""
     outcomes = [_outcome(person) for person in result.people]
     return {
-        "story": story,
+        "context": context,
         "result": result,
-        "synthetic": story.synthetic or result.synthetic or story.manifest.source.synthetic,
-        "headline": headline(result, story.labels),
+        "synthetic": context.synthetic or result.synthetic or context.manifest.source.synthetic,
+        "headline": headline(result, context.labels),
         "caveat": _caveat(result),
         "count": {outcome: outcomes.count(outcome) for outcome in ("better", "worse", "unchanged", "refused")},
-        "people": [_person(place, person, story) for place, person in enumerate(result.people)],
+        "people": [_person(place, person, context) for place, person in enumerate(result.people)],
         "figures": {
             "ccc": Markup(before_after_figure(result, "ccc")),
             "rmse": Markup(before_after_figure(result, "rmse")),
             "gate": Markup(gate_figure(result)),
         },
-        "roles": _roles(story.manifest),
+        "roles": _roles(context.manifest),
         "milliseconds": _median_milliseconds(result),
     }
 
 
-def _person(place: int, person: PersonResult, story: Story) -> dict[str, Any]:
+def _person(place: int, person: PersonResult, context: DemoContext) -> dict[str, Any]:
     """Return what the template shows of one person."""
     return {
         "result": person,
         "outcome": _outcome(person),
-        "faces": [(face, data_uri(face.image)) for face in story.faces.get(person.subject, ())],
+        "faces": [(face, data_uri(face.image)) for face in context.faces.get(person.subject, ())],
         "plane": Markup(affect_plane_figure(person)),
         "trace": Markup(trace_figure(person)),
         "open": place < _OPEN,
@@ -103,7 +103,7 @@ def _person(place: int, person: PersonResult, story: Story) -> dict[str, Any]:
 
 
 def headline(result: Personalization, labels: int) -> str:
-    """Say in one sentence what the labels changed, good or bad."""
+    """Return one sentence that says what the labels changed, good or bad."""
     before, after = result.before, result.after
     changes = _movement("RMSE", before.rmse, after.rmse)
     if before.ccc is not None and after.ccc is not None:

@@ -18,7 +18,7 @@ from pen_mobile.data.synthetic import SyntheticConfig, synthetic_table
 from pen_mobile.data.table import SubjectTable
 from pen_mobile.errors import BadInput
 from pen_mobile.evaluation.personalization import Personalization, PersonResult, personalize
-from pen_mobile.reports.demo_report import LearningStage, Story, write_report
+from pen_mobile.reports.demo_report import DemoContext, TrainingStage, write_demo_page
 from pen_mobile.reports.html import sample_faces
 from pen_mobile.reports.table import Part, Table
 from pen_mobile.training.config import LearningConfig
@@ -62,7 +62,7 @@ class DemoSettings:
 
 
 @dataclass(frozen=True)
-class Demo:
+class DemoResult:
     """What the demo leaves behind and what it found."""
 
     out: Path
@@ -114,7 +114,7 @@ def _cells(result: Personalization | PersonResult) -> list[str]:
 
 def run_demo(
     out: Path, labels: int = 60, seed: int = 0, progress: Progress = SILENT, settings: DemoSettings | None = None
-) -> Demo:
+) -> DemoResult:
     """Run the demo into a folder; one that was interrupted goes on where it stopped.
 
     Raises:
@@ -141,9 +141,9 @@ def run_demo(
         verification = verify_bundle(open_bundle(bundle))
     with clock.stage("adapt and test on phones"):
         result = personalize(bundle, table, labels, seed, progress=progress)
-    demo = Demo(out, result, verification, clock.seconds)
+    demo = DemoResult(out, result, verification, clock.seconds)
     write_json(out / "results.json", demo.as_json())
-    write_report(demo.report, result, _story(demo, run, table, labels, seed))
+    write_demo_page(demo.report, result, _demo_context(demo, run, table, labels, seed))
     return demo
 
 
@@ -156,13 +156,13 @@ def _claim(out: Path) -> None:
         raise BadInput(f"{out} holds something else; choose another --out")
 
 
-def _story(demo: Demo, run: Run, table: SubjectTable, labels: int, seed: int) -> Story:
+def _demo_context(demo: DemoResult, run: Run, table: SubjectTable, labels: int, seed: int) -> DemoContext:
     bundle = open_bundle(demo.out / "bundle")
     stages = [
-        LearningStage(name, len(log["epochs"]) - 1, min(epoch["validation_loss"] for epoch in log["epochs"]))
+        TrainingStage(name, len(log["epochs"]) - 1, min(epoch["validation_loss"] for epoch in log["epochs"]))
         for name, log in run.record.stages.items()
     ]
-    return Story(
+    return DemoContext(
         title="One affect model, made each owner's own",
         synthetic=table.synthetic,
         faces={subject: sample_faces(table, subject) for subject in table.subjects("target")},

@@ -1,4 +1,4 @@
-"""Device profiles: what a phone would allow, as TOML files in ``export/profiles/``."""
+"""Device profiles: speed, limits and rules of a device, as TOML files in ``export/profiles/``."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ Hours = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):
 _DAY_S = 86_400.0
 
 
-class _Table(BaseModel):
+class _StrictModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class AdaptationRules(_Table):
-    """When the phone may adapt; see the comments in ``export/profiles/phone-2021.toml``."""
+class AdaptationRules(_StrictModel):
+    """Conditions of an adaptation; see the comments in ``export/profiles/phone-2021.toml``."""
 
     charging: bool
     idle: bool
@@ -34,27 +34,35 @@ class AdaptationRules(_Table):
     new_labels: Annotated[int, Field(ge=1)]
 
 
-class Habits(_Table):
-    """The owner's habits, as times of the day such as ``22:30-07:00``."""
+class UsageSchedule(_StrictModel):
+    """Use of the device in the course of a day, as windows of time such as ``22:30-07:00``."""
 
     charging: list[Hours]
     idle: list[Hours]
 
     def is_charging(self, time_of_day_s: float) -> bool:
-        """Tell whether the phone hangs on its charger, this many seconds after midnight."""
+        """Tell whether the device charges.
+
+        Args:
+            time_of_day_s: seconds after midnight; more than a day goes round.
+        """
         return _within(self.charging, time_of_day_s)
 
     def is_idle(self, time_of_day_s: float) -> bool:
-        """Tell whether nobody uses the phone, this many seconds after midnight."""
+        """Tell whether nobody uses the device.
+
+        Args:
+            time_of_day_s: seconds after midnight; more than a day goes round.
+        """
         return _within(self.idle, time_of_day_s)
 
 
-class Thermal(_Table):
-    """How warm the phone gets: it moves toward a temperature that depends on what it does.
+class Thermal(_StrictModel):
+    """Thermal model: the temperature moves toward a resting point that depends on charging and computing.
 
     ``T(t + s) = T_rest + (T(t) - T_rest) exp(-s / (60 cooling_minutes))``, Newton's law of cooling. ``T_rest`` is
     ``ambient_celsius``, plus ``charging_celsius`` while it charges, plus ``60 cooling_minutes celsius_per_second``
-    while it computes: so a second of work warms a phone at rest by ``celsius_per_second``.
+    while it computes: so a second of work warms a device at rest by ``celsius_per_second``.
     """
 
     ambient_celsius: Celsius
@@ -62,21 +70,32 @@ class Thermal(_Table):
     celsius_per_second: NotNegative
     cooling_minutes: Positive
 
-    def after(self, celsius: float, seconds: float, *, charging: bool, working: bool = False) -> float:
-        """Return the temperature this many seconds later."""
+    def celsius_after(self, celsius: float, seconds: float, *, charging: bool, working: bool = False) -> float:
+        """Return the temperature after some time.
+
+        Args:
+            celsius: temperature now.
+            seconds: time that passes.
+            charging: whether the device charges.
+            working: whether the device computes.
+        """
         cooling_s = 60 * self.cooling_minutes
         rest = self.ambient_celsius + charging * self.charging_celsius + working * cooling_s * self.celsius_per_second
         return rest + (celsius - rest) * math.exp(-seconds / cooling_s)
 
 
-class Profile(_Table):
+class Profile(_StrictModel):
     """One kind of device.
 
     Attributes:
-        threads: of the runtime.
-        slowdown: seconds that the device takes for what this machine does in one; results are estimates.
-        memory_mb: what models, store and training together may allocate; None is no limit.
-        storage_mb: how large the personal store may grow; None is no limit.
+        name: name for tables and messages.
+        threads: threads of the runtime.
+        slowdown: time of the device divided by the time of this machine; times of the device are estimates.
+        memory_mb: limit of the memory of programs, store and training together; None is no limit.
+        storage_mb: limit of the personal store; None is no limit.
+        adaptation: rules for adaptations.
+        day: use of the device in the course of a day.
+        thermal: thermal model.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
@@ -85,12 +104,12 @@ class Profile(_Table):
     memory_mb: Positive | None = None
     storage_mb: Positive | None = None
     adaptation: AdaptationRules
-    day: Habits
+    day: UsageSchedule
     thermal: Thermal
 
     @property
     def storage_bytes(self) -> int | None:
-        """The store's quota."""
+        """Limit of the personal store in bytes, or None."""
         return None if self.storage_mb is None else round(self.storage_mb * 1e6)
 
 
@@ -102,8 +121,11 @@ def profile_names() -> list[str]:
 def load_profile(name_or_file: str) -> Profile:
     """Read a built-in profile by name, or any profile by the path of its file.
 
+    Args:
+        name_or_file: a name in :func:`profile_names`, or the path of a ``.toml`` file.
+
     Raises:
-        BadInput: there is none, or a key is unknown, missing or of the wrong kind.
+        BadInput: the profile does not exist, or a key is unknown, missing or of the wrong kind.
     """
     built_in = name_or_file in profile_names()
     path = _folder() / f"{name_or_file}.toml" if built_in else Path(name_or_file)

@@ -1,4 +1,4 @@
-"""A cap on memory that the operating system enforces: an allocation beyond it fails, as it would on a small phone."""
+"""A memory limit that the operating system enforces: an allocation beyond it fails, as on a small phone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MMAP_THRESHOLD, _LARGE = -3, 1 << 20  # M_MMAP_THRESHOLD of glibc's mallopt; by
 
 
 def allocated_mb() -> float | None:
-    """Return what this process has allocated for itself (heap, stacks, private mappings), or None where unknown."""
+    """Return the private memory of this process (heap, stacks, private mappings) in MB, or None where unknown."""
     if not _STATUS.exists():
         return None
     (line,) = (line for line in _STATUS.read_text().splitlines() if line.startswith("VmData:"))
@@ -21,17 +21,20 @@ def allocated_mb() -> float | None:
 
 
 def can_limit_memory() -> bool:
-    """Tell whether this system enforces a cap (Linux does)."""
+    """Tell whether this system enforces a memory limit; Linux does."""
     return _STATUS.exists()
 
 
 @contextmanager
 def memory_limit(megabytes: float | None) -> Iterator[None]:
-    """Let this process allocate at most so much more than it has, for as long as the block runs.
+    """Limit the memory that this process allocates inside the block, beyond what it has already.
 
-    The cap is ``RLIMIT_DATA``: libraries that are loaded already, files that are mapped, and address space that is only
-    reserved do not count. What fails is up to who allocates: Python raises MemoryError, a library may raise its own
-    error or end the process, so run the block in a process of its own. None, or a system that cannot, is no cap.
+    The limit is ``RLIMIT_DATA``: libraries that are loaded already, mapped files, and address space that is only
+    reserved do not count. Beyond it, Python raises MemoryError, and a library raises its own error or ends the
+    process: run the block in a process of its own.
+
+    Args:
+        megabytes: additional memory in MB; None is no limit, and so is a system that cannot enforce one.
     """
     if megabytes is None or not can_limit_memory():
         yield
@@ -49,6 +52,6 @@ def memory_limit(megabytes: float | None) -> Iterator[None]:
 
 
 def _give_large_blocks_back() -> None:
-    """Keep the C library from holding on to large blocks that are freed: they would count as in use for ever."""
+    """Make the C library return large freed blocks to the system: blocks it keeps would count as in use."""
     with contextlib.suppress(OSError, AttributeError):  # another C library than glibc
         ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, _LARGE)

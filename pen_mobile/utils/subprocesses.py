@@ -12,16 +12,16 @@ from typing import Any, TypeVar
 from pen_mobile.errors import PenMobileError
 
 Result = TypeVar("Result")
-Tell = Callable[[str], None]
+Listener = Callable[[str], None]
 
 _PATIENCE_S = 5.0
 
 
-class Ended(PenMobileError):
+class SubprocessFailed(PenMobileError):
     """The process ended without a result."""
 
 
-class Killed(Ended):
+class SubprocessKilled(SubprocessFailed):
     """The system or a library ended the process by a signal, or memory was wanting."""
 
 
@@ -30,7 +30,7 @@ class _Done:
     result: Any
 
 
-def run_in_subprocess(work: Callable[..., Result], *arguments: Any, hear: Tell = lambda line: None) -> Result:
+def run_in_subprocess(work: Callable[..., Result], *arguments: Any, on_message: Listener = lambda line: None) -> Result:
     """Return ``work(*arguments, tell)`` from a new process, which ends with this call whatever happens.
 
     Args:
@@ -50,7 +50,7 @@ def run_in_subprocess(work: Callable[..., Result], *arguments: Any, hear: Tell =
     theirs.close()
     try:
         while isinstance(message := _next(ours), str):
-            hear(message)
+            on_message(message)
         if message is None:
             child.join(_PATIENCE_S)  # its exit code says why
     finally:
@@ -64,11 +64,11 @@ def run_in_subprocess(work: Callable[..., Result], *arguments: Any, hear: Tell =
     if isinstance(message, PenMobileError):
         raise message
     if isinstance(message, MemoryError):
-        raise Killed("out of memory")
+        raise SubprocessKilled("out of memory")
     code = child.exitcode or 0
     if code < 0:
-        raise Killed(f"ended by {signal.Signals(-code).name}")
-    raise Ended(f"ended with exit code {code} and no result")
+        raise SubprocessKilled(f"ended by {signal.Signals(-code).name}")
+    raise SubprocessFailed(f"ended with exit code {code} and no result")
 
 
 def _next(connection: Connection) -> Any:
@@ -86,4 +86,4 @@ def _do(connection: Connection, work: Callable[..., Any], arguments: tuple[Any, 
     except (PenMobileError, MemoryError) as error:
         connection.send(error)
     except Exception as error:  # noqa: BLE001  whatever it is, the parent has to say it
-        connection.send(Ended(f"{type(error).__name__}: {error}"))
+        connection.send(SubprocessFailed(f"{type(error).__name__}: {error}"))

@@ -14,10 +14,10 @@ from pen_mobile.bundle.verify import verify_bundle
 from pen_mobile.contract.archive import pack_folder
 from pen_mobile.contract.bundle_folder import BundleFolder, open_bundle
 from pen_mobile.errors import BundleError
-from pen_mobile.utils.subprocesses import Tell
+from pen_mobile.utils.subprocesses import Listener
 
 
-def _crash(bundle: BundleFolder, tell: Tell) -> Verification:
+def _crash(bundle: BundleFolder, tell: Listener) -> Verification:
     os.kill(os.getpid(), signal.SIGSEGV)
     raise AssertionError
 

@@ -19,7 +19,7 @@ from pen_mobile.data.table import SubjectTable
 from pen_mobile.evaluation.personalization import Personalization, PersonResult, Trace
 from pen_mobile.metrics import Agreement
 from pen_mobile.phone.adaptation.adapt import AdaptationResult
-from pen_mobile.reports.demo_report import LearningStage, Story, headline, write_report
+from pen_mobile.reports.demo_report import DemoContext, TrainingStage, headline, write_demo_page
 from pen_mobile.reports.html import SampleFace, sample_faces
 from pen_mobile.utils import files
 
@@ -122,9 +122,9 @@ def manifest(synthetic: bool = True) -> Manifest:
     )
 
 
-def story(synthetic: bool = True) -> Story:
+def context(synthetic: bool = True) -> DemoContext:
     image = np.random.default_rng(0).integers(0, 255, (16, 16, 3), dtype=np.uint8)
-    return Story(
+    return DemoContext(
         title="A demonstration",
         synthetic=synthetic,
         source_subjects=3,
@@ -133,7 +133,7 @@ def story(synthetic: bool = True) -> Story:
         verification=Verification([Check("affect", 3e-7, 1e-4)], Agreement(1.0, 1.0, 0.0, 0.0)),
         bundle_bytes={"head.pte": 45120, "manifest.json": 2048},
         seconds={"source learning": 12.34, "adapting": 1.5},
-        stages=[LearningStage("2-shared", 7, 0.0812)],
+        stages=[TrainingStage("2-shared", 7, 0.0812)],
         command="pen-mobile demo --out '<here>'",
         versions={"python": "3.11.9"},
         seed=5,
@@ -141,9 +141,9 @@ def story(synthetic: bool = True) -> Story:
     )
 
 
-def written(folder: Path, result: Personalization | None = None, told: Story | None = None) -> str:
+def written(folder: Path, result: Personalization | None = None, told: DemoContext | None = None) -> str:
     path = folder / "report.html"
-    write_report(path, result or personalization(), told or story())
+    write_demo_page(path, result or personalization(), told or context())
     return path.read_text(encoding="utf-8")
 
 
@@ -214,13 +214,13 @@ def test_ids_are_unique_and_every_reference_has_one(page: str) -> None:
 
 @pytest.mark.parametrize("synthetic", [True, False])
 def test_banner_if_and_only_if_synthetic(tmp_path: Path, synthetic: bool) -> None:
-    page = written(tmp_path, one_person(synthetic), story(synthetic))
+    page = written(tmp_path, one_person(synthetic), context(synthetic))
     assert (BANNER in page) == synthetic
     assert ("They show real people" in page) != synthetic
 
 
 def test_banner_when_only_the_result_knows(tmp_path: Path) -> None:
-    assert BANNER in written(tmp_path, one_person(True), story(False))
+    assert BANNER in written(tmp_path, one_person(True), context(False))
 
 
 def test_names_are_escaped(page: str) -> None:
@@ -270,7 +270,7 @@ def test_headline_says_what_happened() -> None:
 
 def test_failed_verification_is_named(tmp_path: Path) -> None:
     failed = Verification([Check("gate", 0.5, 1e-4)], Agreement(1.0, 1.0, 0.0, 0.0))
-    page = written(tmp_path, one_person(), replace(story(), verification=failed))
+    page = written(tmp_path, one_person(), replace(context(), verification=failed))
     assert Reader(page).row("gate") == ["gate", "5.0e-01", "1.0e-04", "failed"]
     assert "Not verified:" in page
 
@@ -294,15 +294,15 @@ def test_a_failure_leaves_the_old_page_and_nothing_else(
     else:
         monkeypatch.setattr(Path, "write_text", lambda *_, **__: fail())  # not even written
     with pytest.raises(OSError, match="no space left"):
-        write_report(path, one_person(), story())
+        write_demo_page(path, one_person(), context())
     assert [file.name for file in tmp_path.iterdir()] == ["report.html"]
     assert path.read_bytes() == b"old"
 
 
 def test_a_page_that_cannot_be_made_leaves_nothing(tmp_path: Path) -> None:
-    broken = replace(story(), faces={"one moment": [SampleFace(0, 0, np.zeros((0, 0, 3), np.uint8))]})
+    broken = replace(context(), faces={"one moment": [SampleFace(0, 0, np.zeros((0, 0, 3), np.uint8))]})
     with pytest.raises((ValueError, cv2.error)):
-        write_report(tmp_path / "report.html", one_person(), broken)
+        write_demo_page(tmp_path / "report.html", one_person(), broken)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pen_mobile.errors import BadInput
-from pen_mobile.simulation.device_profile import Habits, Thermal, load_profile, profile_names
+from pen_mobile.simulation.device_profile import Thermal, UsageSchedule, load_profile, profile_names
 from pen_mobile.utils.resources import contract_folder
 
 FOLDER = contract_folder() / "profiles"
@@ -61,7 +61,7 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
 
 
 def test_windows_may_cross_midnight() -> None:
-    habits = Habits(charging=["22:30-07:00", "12:00-13:00"], idle=[])
+    habits = UsageSchedule(charging=["22:30-07:00", "12:00-13:00"], idle=[])
     hours = {0: True, 6.99: True, 7: False, 12.5: True, 13: False, 22.5: True, 24 + 1: True, 24 + 8: False}
     assert {hour: habits.is_charging(3600 * hour) for hour in hours} == hours
     assert not habits.is_idle(0)
@@ -70,7 +70,7 @@ def test_windows_may_cross_midnight() -> None:
 def test_newtons_law_of_cooling() -> None:
     """12 minutes are one time constant; working, the rest lies 0.05 x 720 = 36 degrees above 24."""
     thermal = Thermal(ambient_celsius=24, charging_celsius=6, celsius_per_second=0.05, cooling_minutes=12)
-    assert thermal.after(34, 720, charging=False) == pytest.approx(24 + 10 / math.e)
-    assert thermal.after(24, 720, charging=True) == pytest.approx(30 - 6 / math.e)
-    assert thermal.after(24, 1, charging=False, working=True) == pytest.approx(24.05, abs=1e-4)
-    assert thermal.after(24, 1e6, charging=True, working=True) == pytest.approx(24 + 6 + 36)
+    assert thermal.celsius_after(34, 720, charging=False) == pytest.approx(24 + 10 / math.e)
+    assert thermal.celsius_after(24, 720, charging=True) == pytest.approx(30 - 6 / math.e)
+    assert thermal.celsius_after(24, 1, charging=False, working=True) == pytest.approx(24.05, abs=1e-4)
+    assert thermal.celsius_after(24, 1e6, charging=True, working=True) == pytest.approx(24 + 6 + 36)

@@ -9,59 +9,59 @@ import time
 import pytest
 
 from pen_mobile.errors import BadInput
-from pen_mobile.utils.subprocesses import Ended, Killed, Tell, run_in_subprocess
+from pen_mobile.utils.subprocesses import Listener, SubprocessFailed, SubprocessKilled, run_in_subprocess
 
 
-def _count(most: int, tell: Tell) -> int:
+def _count(most: int, tell: Listener) -> int:
     for number in range(most):
         tell(f"{number} of {most}")
     return os.getpid()
 
 
-def _refuse(tell: Tell) -> None:
+def _refuse(tell: Listener) -> None:
     raise BadInput("no such thing")
 
 
-def _break(tell: Tell) -> None:
+def _break(tell: Listener) -> None:
     raise ZeroDivisionError("by zero")
 
 
-def _want_memory(tell: Tell) -> None:
+def _want_memory(tell: Listener) -> None:
     raise MemoryError
 
 
-def _crash(tell: Tell) -> None:
+def _crash(tell: Listener) -> None:
     os.kill(os.getpid(), signal.SIGSEGV)
 
 
-def _exit(tell: Tell) -> None:
+def _exit(tell: Listener) -> None:
     os._exit(3)
 
 
-def _sleep(tell: Tell) -> None:
+def _sleep(tell: Listener) -> None:
     tell(str(os.getpid()))
     time.sleep(60)
 
 
 def test_it_returns_what_the_work_returned_and_hears_what_it_said() -> None:
     heard: list[str] = []
-    assert run_in_subprocess(_count, 2, hear=heard.append) != os.getpid()
+    assert run_in_subprocess(_count, 2, on_message=heard.append) != os.getpid()
     assert heard == ["0 of 2", "1 of 2"]
 
 
 def test_errors_arrive_as_what_they_are() -> None:
     with pytest.raises(BadInput, match="no such thing"):
         run_in_subprocess(_refuse)
-    with pytest.raises(Ended, match="ZeroDivisionError: by zero"):
+    with pytest.raises(SubprocessFailed, match="ZeroDivisionError: by zero"):
         run_in_subprocess(_break)
 
 
 def test_an_end_without_a_result_says_how() -> None:
-    with pytest.raises(Killed, match="ended by SIGSEGV"):
+    with pytest.raises(SubprocessKilled, match="ended by SIGSEGV"):
         run_in_subprocess(_crash)
-    with pytest.raises(Killed, match="out of memory"):
+    with pytest.raises(SubprocessKilled, match="out of memory"):
         run_in_subprocess(_want_memory)
-    with pytest.raises(Ended, match="exit code 3"):
+    with pytest.raises(SubprocessFailed, match="exit code 3"):
         run_in_subprocess(_exit)
 
 
@@ -73,6 +73,6 @@ def test_the_process_ends_with_the_call() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_in_subprocess(_sleep, hear=interrupt)
+        run_in_subprocess(_sleep, on_message=interrupt)
     with pytest.raises(ProcessLookupError):
         os.kill(pids[0], 0)

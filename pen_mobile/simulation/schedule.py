@@ -1,4 +1,4 @@
-"""From the times of a recording to times of a day."""
+"""Times of a recording as times of a day."""
 
 from __future__ import annotations
 
@@ -12,29 +12,41 @@ from pen_mobile.types import Doubles
 Seconds = TypeVar("Seconds", float, Doubles)
 
 HOUR_S = 3600.0
-_MIDNIGHT = 946_684_800.0  # 2000-01-01 00:00 UTC: the day that every simulation lives through
+_MIDNIGHT = 946_684_800.0  # 2000-01-01 00:00 UTC, the day of every simulation
 
 
 @dataclass(frozen=True)
 class Pace:
-    """When the day begins, and how fast the recording is replayed.
+    """Begin of a day and speed of the replay.
 
     Attributes:
         start_s: seconds after midnight.
-        factor: seconds of the day for a second of the recording.
+        factor: seconds of the day for one second of the recording.
     """
 
     start_s: float
     factor: float
 
     def times(self, recorded_s: Doubles) -> Doubles:
-        """Return seconds after midnight of every moment."""
+        """Return times of the day.
+
+        Args:
+            recorded_s: times of the recording in seconds, ``[N]``.
+
+        Returns:
+            Seconds after midnight, ``[N]``.
+        """
         moved: Doubles = self.start_s + (recorded_s - recorded_s[0]) * self.factor
         return moved
 
 
 def pace_of(recorded_s: Doubles, start: str, hours: float | None) -> Pace:
-    """Stretch a recording over so many hours, or replay it at its own pace when None.
+    """Return the pace that stretches a recording to a day.
+
+    Args:
+        recorded_s: times of the recording in seconds, ``[N]``.
+        start: begin of the day, ``HH:MM``.
+        hours: length of the day; None keeps the recording's own pace.
 
     Raises:
         BadInput: the recording has fewer than two moments.
@@ -46,10 +58,13 @@ def pace_of(recorded_s: Doubles, start: str, hours: float | None) -> Pace:
 
 
 def seconds_after_midnight(text: str) -> float:
-    """Read ``HH:MM``.
+    """Return seconds after midnight of a time of the day.
+
+    Args:
+        text: ``HH:MM``.
 
     Raises:
-        BadInput: it is not a time of the day.
+        BadInput: ``text`` is not a time of the day.
     """
     found = re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)", text)
     if found is None:
@@ -58,11 +73,19 @@ def seconds_after_midnight(text: str) -> float:
 
 
 def time_of_day(seconds: float) -> str:
-    """Return seconds after midnight as ``HH:MM``; the next day begins at 00:00 again."""
+    """Return a time of the day as ``HH:MM``.
+
+    Args:
+        seconds: seconds after midnight; the next day begins at 00:00 again.
+    """
     minutes = int(seconds // 60) % (24 * 60)
     return f"{minutes // 60:02d}:{minutes % 60:02d}"
 
 
 def unix_time(seconds: Seconds) -> Seconds:
-    """Return seconds after midnight as Unix seconds of the day that is simulated."""
+    """Return Unix seconds of the simulated day.
+
+    Args:
+        seconds: seconds after midnight.
+    """
     return _MIDNIGHT + seconds

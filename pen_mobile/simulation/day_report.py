@@ -1,4 +1,4 @@
-"""A day as one page that loads nothing else."""
+"""The HTML page of a simulated day, in one file that loads nothing else."""
 
 from __future__ import annotations
 
@@ -10,12 +10,20 @@ from matplotlib.figure import Figure
 
 from pen_mobile.reports.html import environment, number
 from pen_mobile.reports.plot_style import inline_svg
-from pen_mobile.simulation.day.day_result import LINES, NEVER, PHONE, SimulatedDay
-from pen_mobile.simulation.day.schedule import time_of_day
+from pen_mobile.simulation.day_result import ESTIMATORS, NEVER, PHONE, SimulatedDay
+from pen_mobile.simulation.schedule import time_of_day
 
 
 def write_day_page(path: Path, day: SimulatedDay, figure: Figure, command: str, versions: dict[str, str]) -> None:
-    """Write the page into a folder that is being made."""
+    """Write the page.
+
+    Args:
+        path: file to write.
+        day: the simulated days of one person.
+        figure: figure of :func:`pen_mobile.simulation.day_figure.day_figure`.
+        command: command line that made it.
+        versions: versions of the packages that decide a result.
+    """
     page = (
         environment()
         .get_template("day.html.j2")
@@ -25,7 +33,11 @@ def write_day_page(path: Path, day: SimulatedDay, figure: Figure, command: str, 
 
 
 def headline(day: SimulatedDay) -> str:
-    """Say in one sentence what the day brought, good or bad."""
+    """Return one sentence that compares the phone with no adaptation.
+
+    Args:
+        day: the simulated days of one person.
+    """
     never, phone = day.mean_quality(NEVER), day.mean_quality(PHONE)
     changes = [
         f"{dimension} {measure.upper()} {number(never[key])} to {number(phone[key])}"
@@ -33,7 +45,7 @@ def headline(day: SimulatedDay) -> str:
         for dimension in ("valence", "arousal")
         for key in (f"{measure}_{dimension}",)
     ]
-    return f"With {day.asked:.0f} labels over the day, against never adapting: {', '.join(changes)}."
+    return f"With {day.query_count:.0f} labels over the day, against never adapting: {', '.join(changes)}."
 
 
 def _page(day: SimulatedDay, figure: Figure) -> dict[str, Any]:
@@ -42,9 +54,9 @@ def _page(day: SimulatedDay, figure: Figure) -> dict[str, Any]:
         "day": day,
         "headline": headline(day),
         "figure": Markup(inline_svg(figure, f"The day of {day.settings.subject}")),
-        "lines": [(line, day.mean_quality(line)) for line in LINES],
+        "estimators": [(name, day.mean_quality(name)) for name in ESTIMATORS],
         "attempts": [
-            (one.seed, time_of_day(attempt.time_s), attempt) for one in day.days for attempt in one.lived.attempts
+            (one.seed, time_of_day(attempt.time_s), attempt) for one in day.days for attempt in one.trace.attempts
         ],
-        "refused": [(one.seed, reason) for one in day.days for reason in one.lived.refused[:1]],
+        "refused": [(one.seed, reason) for one in day.days for reason in one.trace.refused[:1]],
     }

@@ -1,4 +1,4 @@
-"""A phone lives through a day in the real runtime: it says before it knows, and knows the past only."""
+"""Replay in the real runtime: estimates come before labels, and adaptations know past labels only."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ import pytest
 
 from pen_mobile.phone.active_learning.query_strategy import QueryStrategy
 from pen_mobile.phone.phone import Phone
-from pen_mobile.simulation.day.baselines import (
+from pen_mobile.simulation.baselines import (
     adapting_on_everything,
     never_adapting,
     own_mean_so_far,
     unlimited_phone,
 )
-from pen_mobile.simulation.day.day_trace import Lived, Moments
-from pen_mobile.simulation.day.device import Device
-from pen_mobile.simulation.day.replay import BLOCK, live
+from pen_mobile.simulation.day_trace import DayTrace, Moments
+from pen_mobile.simulation.device import Device
 from pen_mobile.simulation.device_profile import AdaptationRules, Profile, load_profile
+from pen_mobile.simulation.replay import BLOCK, replay
 
 DESKTOP = load_profile("desktop")
 BUDGET = 4.0  # of five moments an hour
 
 
-def lived(
+def replayed(
     bundle: Path,
     moments: Moments,
     profile: Profile = DESKTOP,
@@ -33,13 +33,15 @@ def lived(
     block: int = BLOCK,
     tick_s: float = 0.0,
     quota_bytes: int | None = None,
-) -> Lived:
-    """Live the day with a stopwatch that moves on by ``tick_s`` whenever it is looked at."""
+) -> DayTrace:
+    """Replay the day with a stopwatch that moves on by ``tick_s`` at every look."""
     device = Device(profile, float(moments.time_s[0]))
     stopwatch = itertools.count(0.0, tick_s)
     store = None if quota_bytes is None else bundle.parent / f"{quota_bytes}.sqlite"
     with Phone.open(bundle, store, clock=device.clock, quota_bytes=quota_bytes) as phone:
-        return live(phone, moments, device, QueryStrategy(ask, BUDGET), block=block, stopwatch=lambda: next(stopwatch))
+        return replay(
+            phone, moments, device, QueryStrategy(ask, BUDGET), block=block, stopwatch=lambda: next(stopwatch)
+        )
 
 
 def rules(**changes: object) -> Profile:
@@ -48,22 +50,22 @@ def rules(**changes: object) -> Profile:
     return DESKTOP.model_copy(update={"adaptation": adaptation})
 
 
-def same(one: Lived, other: Lived, until: int) -> None:
-    np.testing.assert_allclose(one.said[:until], other.said[:until], atol=1e-6)
-    assert [row for row in one.asked if row < until] == [row for row in other.asked if row < until]
+def same(one: DayTrace, other: DayTrace, until: int) -> None:
+    np.testing.assert_allclose(one.predictions[:until], other.predictions[:until], atol=1e-6)
+    assert [row for row in one.queries if row < until] == [row for row in other.queries if row < until]
     reasons = [[(a.moment, a.labels, a.accepted) for a in day.attempts if a.moment < until] for day in (one, other)]
     assert reasons[0] == reasons[1]
 
 
 @pytest.fixture(scope="module")
-def desktop_day(bundle_folder: Path, moments: Moments) -> Lived:
-    return lived(bundle_folder, moments)
+def desktop_day(bundle_folder: Path, moments: Moments) -> DayTrace:
+    return replayed(bundle_folder, moments)
 
 
-def test_what_is_said_does_not_depend_on_how_many_are_estimated_at_once(
-    bundle_folder: Path, moments: Moments, desktop_day: Lived
+def test_predictions_do_not_depend_on_the_block_size(
+    bundle_folder: Path, moments: Moments, desktop_day: DayTrace
 ) -> None:
-    same(lived(bundle_folder, moments, block=1), desktop_day, len(moments.time_s))
+    same(replayed(bundle_folder, moments, block=1), desktop_day, len(moments.time_s))
 
 
 @pytest.mark.parametrize("ask", ["random", "k-centre"])
@@ -73,32 +75,32 @@ def test_the_future_changes_nothing(bundle_folder: Path, moments: Moments, ask: 
     z, affect = moments.z.copy(), moments.affect.copy()
     z[60:] = rng.normal(size=z[60:].shape)
     affect[60:] = rng.uniform(-1, 1, affect[60:].shape)
-    one, other = (lived(bundle_folder, each, ask=ask) for each in (moments, Moments(moments.time_s, z, affect)))
+    one, other = (replayed(bundle_folder, each, ask=ask) for each in (moments, Moments(moments.time_s, z, affect)))
     assert any(attempt.accepted and attempt.moment < 60 for attempt in one.attempts)
     same(one, other, 60)
-    assert np.abs(one.said[60:] - other.said[60:]).max() > 0.1
+    assert np.abs(one.predictions[60:] - other.predictions[60:]).max() > 0.1
 
 
-def test_an_adaptation_knows_what_was_asked_before(desktop_day: Lived, bundle_folder: Path, moments: Moments) -> None:
+def test_an_adaptation_knows_earlier_queries(desktop_day: DayTrace, bundle_folder: Path, moments: Moments) -> None:
     with Phone.open(bundle_folder) as phone:
         never, fewest = never_adapting(phone, moments), phone.manifest.adaptation.min_labels
     first = next(attempt.moment for attempt in desktop_day.attempts if attempt.accepted)
-    np.testing.assert_allclose(desktop_day.said[:first], never[:first], atol=1e-6)
-    assert np.abs(desktop_day.said[first:] - never[first:]).max() > 0.01
+    np.testing.assert_allclose(desktop_day.predictions[:first], never[:first], atol=1e-6)
+    assert np.abs(desktop_day.predictions[first:] - never[first:]).max() > 0.01
     for attempt in desktop_day.attempts:
-        assert attempt.labels == sum(row < attempt.moment for row in desktop_day.asked) >= fewest
-    assert desktop_day.asked == sorted(set(desktop_day.asked))
+        assert attempt.labels == sum(row < attempt.moment for row in desktop_day.queries) >= fewest
+    assert desktop_day.queries == sorted(set(desktop_day.queries))
 
 
-def test_while_it_adapts_it_says_what_the_old_head_says(bundle_folder: Path, moments: Moments) -> None:
+def test_during_an_adaptation_the_old_head_predicts(bundle_folder: Path, moments: Moments) -> None:
     """An adaptation takes 5,000 s here, and 5,000 s there: the seven moments that begin in it know nothing of it."""
-    day = lived(bundle_folder, moments, tick_s=5000)
+    day = replayed(bundle_folder, moments, tick_s=5000)
     with Phone.open(bundle_folder) as phone:
         never = never_adapting(phone, moments)
     first = next(attempt for attempt in day.attempts if attempt.accepted)
     assert first.device_seconds == 5000
-    np.testing.assert_allclose(day.said[: first.moment + 7], never[: first.moment + 7], atol=1e-6)
-    assert np.abs(day.said[first.moment + 7 :] - never[first.moment + 7 :]).max() > 0.01
+    np.testing.assert_allclose(day.predictions[: first.moment + 7], never[: first.moment + 7], atol=1e-6)
+    assert np.abs(day.predictions[first.moment + 7 :] - never[first.moment + 7 :]).max() > 0.01
     moments_of_attempts = [attempt.moment for attempt in day.attempts]
     assert all(later - earlier >= 7 for earlier, later in itertools.pairwise(moments_of_attempts))
 
@@ -108,38 +110,38 @@ def test_what_the_profile_forbids_does_not_happen(
     bundle_folder: Path, moments: Moments, changes: dict[str, object]
 ) -> None:
     """The desktop is never idle and never colder than 24 degrees."""
-    day = lived(bundle_folder, moments, rules(**changes))
+    day = replayed(bundle_folder, moments, rules(**changes))
     assert day.attempts == []
-    assert len(day.asked) > 40
+    assert len(day.queries) > 40
 
 
 def test_a_rest_between_attempts(bundle_folder: Path, moments: Moments) -> None:
-    day = lived(bundle_folder, moments, rules(rest_minutes=180))
+    day = replayed(bundle_folder, moments, rules(rest_minutes=180))
     times = [attempt.time_s for attempt in day.attempts]
     assert len(times) > 1
     assert min(np.diff(times)) >= 180 * 60
 
 
-def test_a_full_store_is_said_and_the_day_goes_on(bundle_folder: Path, moments: Moments) -> None:
+def test_a_full_store_is_recorded_and_the_day_goes_on(bundle_folder: Path, moments: Moments) -> None:
     """100 KB are full after some labels of 2 KB; the rest is refused, and what was kept adapts."""
-    day = lived(bundle_folder, moments, quota_bytes=100_000)
+    day = replayed(bundle_folder, moments, quota_bytes=100_000)
     assert day.refused
     assert "may hold 100,000 bytes" in day.refused[0]
-    assert 4 < len(day.asked) < 40
-    assert np.isfinite(day.said).all()
+    assert 4 < len(day.queries) < 40
+    assert np.isfinite(day.predictions).all()
 
 
-def test_everything_is_learned_after_it_was_said(bundle_folder: Path, moments: Moments) -> None:
+def test_the_unlimited_phone_predicts_before_it_learns(bundle_folder: Path, moments: Moments) -> None:
     """The upper reference, too: the first 16 moments are the initial head's, and the future changes nothing."""
     affect = moments.affect.copy()
     affect[70:] = 0
     with unlimited_phone(bundle_folder) as phone:
-        never, said = never_adapting(phone, moments), adapting_on_everything(phone, moments)
+        never, predictions = never_adapting(phone, moments), adapting_on_everything(phone, moments)
     with unlimited_phone(bundle_folder) as phone:
         other = adapting_on_everything(phone, Moments(moments.time_s, moments.z, affect))
-    np.testing.assert_allclose(said[:16], never[:16], atol=1e-6)
-    assert np.abs(said[16:] - never[16:]).max() > 0.01
-    np.testing.assert_allclose(said[:70], other[:70], atol=1e-6)
+    np.testing.assert_allclose(predictions[:16], never[:16], atol=1e-6)
+    assert np.abs(predictions[16:] - never[16:]).max() > 0.01
+    np.testing.assert_allclose(predictions[:70], other[:70], atol=1e-6)
 
 
 def test_own_mean_so_far() -> None:

@@ -1,4 +1,4 @@
-"""One figure of a day: the device, what was felt and said, and how good every line was."""
+"""The figure of a simulated day: the device, labels and estimates, and the quality of every estimator."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ from pen_mobile.reports.plot_style import (
     line_handle,
     new_figure,
 )
-from pen_mobile.simulation.day import day_result
-from pen_mobile.simulation.day.curves import Curves, Measure, Over
-from pen_mobile.simulation.day.day_result import LINES, SimulatedDay
-from pen_mobile.simulation.day.schedule import HOUR_S, time_of_day
+from pen_mobile.simulation import day_result
+from pen_mobile.simulation.day_curves import DayCurves, Measure, Over
+from pen_mobile.simulation.day_result import ESTIMATORS, SimulatedDay
+from pen_mobile.simulation.schedule import HOUR_S, time_of_day
 
 Look = dict[str, Any]
 
@@ -59,8 +59,8 @@ _CHARGING, _IDLE = 0.9, 0.35  # strength of the shades
 _TICKS = (1 / 60, 1 / 30, 1 / 12, 1 / 6, 1 / 4, 1 / 2, 1, 2, 3, 4, 6, 12, 24)  # hours between ticks
 
 
-def day_figure(day: SimulatedDay, curves: Curves) -> Figure:
-    """Draw the first seed's device and estimates, and every line's quality as the mean over seeds, with one deviation.
+def day_figure(day: SimulatedDay, curves: DayCurves) -> Figure:
+    """Return the figure of a day: device and estimates of the first seed, quality as mean and deviation over seeds.
 
     Args:
         day: the days of one person.
@@ -92,16 +92,16 @@ def day_figure(day: SimulatedDay, curves: Curves) -> Figure:
 
 
 def _draw_device(axes: Axes, day: SimulatedDay) -> None:
-    lived, profile, time_s = day.days[0].lived, day.settings.profile, day.moments.time_s
+    trace, profile, time_s = day.days[0].trace, day.settings.profile, day.moments.time_s
     _shade(axes, time_s, profile.day.is_charging, (0.0, 0.16), _CHARGING)
     _shade(axes, time_s, profile.day.is_idle, (0.18, 0.34), _IDLE)
     strip = axes.get_xaxis_transform()
     for text, height in (("charging", 0.08), ("idle", 0.26)):
         axes.text(-0.008, height, text, transform=axes.transAxes, ha="right", va="center", color=MUTED, fontsize=10.5)
     axes.text(-0.008, 0.47, "asked", transform=axes.transAxes, ha="right", va="center", color=MUTED, fontsize=10.5)
-    asked = time_s[lived.asked]
-    axes.plot(asked, np.full(len(asked), 0.47), "|", transform=strip, color=INK, markersize=7, markeredgewidth=1)
-    for attempt in lived.attempts:
+    queries = time_s[trace.queries]
+    axes.plot(queries, np.full(len(queries), 0.47), "|", transform=strip, color=INK, markersize=7, markeredgewidth=1)
+    for attempt in trace.attempts:
         axes.axvline(attempt.time_s, 0, 1, color=AFTER if attempt.accepted else GRID, linewidth=1, zorder=0)
         face = AFTER if attempt.accepted else "none"
         axes.plot(attempt.time_s, 1.0, "v", transform=strip, color=AFTER, markerfacecolor=face, clip_on=False)
@@ -113,7 +113,7 @@ def _draw_device(axes: Axes, day: SimulatedDay) -> None:
 
 def _draw_temperature(axes: Axes, day: SimulatedDay) -> None:
     """Draw the temperature in the upper part, with the limit above which nothing adapts."""
-    celsius, limit = day.days[0].lived.celsius, day.settings.profile.adaptation.max_celsius
+    celsius, limit = day.days[0].trace.celsius, day.settings.profile.adaptation.max_celsius
     low, high = math.floor(celsius.min()), math.ceil(celsius.max()) + 1
     if limit < high + 10:
         high = max(high, math.ceil(limit))
@@ -142,31 +142,31 @@ def _shade(
 
 def _draw_trace(axes: Axes, day: SimulatedDay, column: int) -> None:
     rows = np.linspace(0, len(day.moments.time_s) - 1, min(len(day.moments.time_s), _MOMENTS)).round().astype(np.intp)
-    time_s, said = day.moments.time_s[rows], day.days[0].said
+    time_s, predictions = day.moments.time_s[rows], day.days[0].predictions
     axes.plot(time_s, day.moments.affect[rows, column], color=TRUTH, linewidth=2.6)
-    for line, width in ((day_result.NEVER, 0.9), (day_result.PHONE, 1.2)):
-        values = np.clip(said[line][rows, column], -_EDGE, _EDGE)
-        axes.plot(time_s, values, color=_LOOKS[line]["color"], linewidth=width)
+    for estimator, width in ((day_result.NEVER, 0.9), (day_result.PHONE, 1.2)):
+        values = np.clip(predictions[estimator][rows, column], -_EDGE, _EDGE)
+        axes.plot(time_s, values, color=_LOOKS[estimator]["color"], linewidth=width)
     affect_axis(axes, "y")
 
 
-def _draw_curves(axes: Axes, curves: Curves, column: int, over: Over, measure: Measure) -> None:
-    for line in _ORDER:
-        curve = curves.curves[line, over, measure]
+def _draw_curves(axes: Axes, curves: DayCurves, column: int, over: Over, measure: Measure) -> None:
+    for estimator in _ORDER:
+        curve = curves.curves[estimator, over, measure]
         mean, std = curve.mean[:, column], curve.std[:, column]
-        axes.plot(curves.time_s, mean, **_LOOKS[line])
+        axes.plot(curves.time_s, mean, **_LOOKS[estimator])
         if np.nanmax(std, initial=0) > 0:
-            colour = _LOOKS[line]["color"]
+            colour = _LOOKS[estimator]["color"]
             axes.fill_between(curves.time_s, mean - std, mean + std, color=colour, alpha=0.16, linewidth=0)
     axes.set_ylim(*_limits(curves, over, measure))
     axes.grid(axis="y")
     axes.tick_params(length=0)
 
 
-def _limits(curves: Curves, over: Over, measure: Measure) -> tuple[float, float]:
+def _limits(curves: DayCurves, over: Over, measure: Measure) -> tuple[float, float]:
     """Return one range for both dimensions; the first moments, where anything can be, do not stretch it."""
     settled = slice(len(curves.time_s) // 12, None)
-    values = np.concatenate([curves.curves[line, over, measure].mean[settled].ravel() for line in LINES])
+    values = np.concatenate([curves.curves[estimator, over, measure].mean[settled].ravel() for estimator in ESTIMATORS])
     values = values[np.isfinite(values)]
     if not len(values):
         return 0.0, 1.0
@@ -187,8 +187,8 @@ def _time_axis(axes: Axes, day: SimulatedDay, *, labels: bool) -> None:
 
 
 def _add_legend(figure: Figure) -> None:
-    handles: list[Line2D | Patch] = [line_handle("felt", TRUTH, 2.6)]
-    handles += [Line2D([], [], label=line, **_LOOKS[line]) for line in LINES]
+    handles: list[Line2D | Patch] = [line_handle("label", TRUTH, 2.6)]
+    handles += [Line2D([], [], label=estimator, **_LOOKS[estimator]) for estimator in ESTIMATORS]
     handles.append(Line2D([], [], marker="v", linestyle="", color=AFTER, markersize=6, label="adapted"))
     handles.append(
         Line2D([], [], marker="v", linestyle="", color=AFTER, markerfacecolor="none", markersize=6, label="refused")
@@ -206,12 +206,12 @@ def _add_legend(figure: Figure) -> None:
 
 
 def _attempts(day: SimulatedDay) -> str:
-    lived = day.days[0].lived
-    accepted = sum(attempt.accepted for attempt in lived.attempts)
-    return f"asked {len(lived.asked)} times, adapted {accepted} of {len(lived.attempts)} times"
+    trace = day.days[0].trace
+    accepted = sum(attempt.accepted for attempt in trace.attempts)
+    return f"asked {len(trace.queries)} times, adapted {accepted} of {len(trace.attempts)} times"
 
 
-def _footnote(day: SimulatedDay, curves: Curves) -> str:
+def _footnote(day: SimulatedDay, curves: DayCurves) -> str:
     people = "synthetic person, " if day.synthetic else ""
     return f"{people}{day.pace_line}; lately: the last {_duration(curves.lately_s)}; ask: {day.settings.ask}"
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from pen_mobile.errors import BadInput
-from pen_mobile.simulation.day.device import Device
-from pen_mobile.simulation.day.schedule import pace_of, time_of_day
+from pen_mobile.simulation.device import Device
 from pen_mobile.simulation.device_profile import load_profile
+from pen_mobile.simulation.schedule import pace_of, time_of_day
 
 PHONE = load_profile("phone-2021")
 NOON = 12 * 3600.0

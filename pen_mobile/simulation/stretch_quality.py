@@ -3,39 +3,49 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pen_mobile.types import Doubles, Rows
+from pen_mobile.types import Doubles, Floats, Rows
 
 _NOTHING = 1e-12  # variance of what is constant but for rounding
+_DIMENSIONS = ("valence", "arousal")
 
 
 @dataclass(frozen=True, eq=False)
 class Quality:
-    """CCC and RMSE of valence and arousal over S stretches, ``[S, 2]`` each; NaN where CCC is undefined."""
+    """CCC and RMSE over S stretches of a day.
+
+    Attributes:
+        ccc: valence and arousal, ``[S, 2]``; NaN where it is undefined.
+        rmse: valence and arousal, ``[S, 2]``.
+    """
 
     ccc: Doubles
     rmse: Doubles
 
-    def as_json(self) -> dict[str, Any]:
-        """Return plain values for a JSON document, a list over stretches for each measure and dimension."""
+    def columns(self) -> dict[str, list[float | None]]:
+        """Return ``ccc_valence`` to ``rmse_arousal``, a list over stretches each; None where undefined."""
         return {
             f"{measure}_{dimension}": [None if np.isnan(value) else round(float(value), 5) for value in values]
             for measure, columns in (("ccc", self.ccc), ("rmse", self.rmse))
-            for dimension, values in zip(("valence", "arousal"), columns.T, strict=True)
+            for dimension, values in zip(_DIMENSIONS, columns.T, strict=True)
         }
 
 
-def quality_of_stretches(said: NDArray[np.float32], affect: NDArray[np.float32], begin: Rows, end: Rows) -> Quality:
-    """Compare estimates with what was felt, ``[N, 2]`` each, over the moments ``begin[s]`` to ``end[s] - 1``.
+def quality_of_stretches(predictions: Floats, affect: Floats, begin: Rows, end: Rows) -> Quality:
+    """Compare predictions with labels over many stretches, from running sums.
 
-    The measures are those of :func:`pen_mobile.metrics.agreement`, from running sums.
+    The measures are those of :func:`pen_mobile.metrics.agreement`.
+
+    Args:
+        predictions: estimates, ``[N, 2]``.
+        affect: labels, ``[N, 2]``.
+        begin: first row of each stretch, ``[S]``.
+        end: row after the last of each stretch, ``[S]``.
     """
     middle = affect.mean(axis=0, dtype=np.float64)
-    x, y = said - middle, affect - middle
+    x, y = predictions - middle, affect - middle
     count = (end - begin)[:, None].astype(np.float64)
     mean_x, mean_y, mean_xx, mean_yy, mean_xy = (
         _sums(values, begin, end) / np.maximum(count, 1) for values in (x, y, x * x, y * y, x * y)
@@ -50,9 +60,14 @@ def quality_of_stretches(said: NDArray[np.float32], affect: NDArray[np.float32],
     return Quality(np.where(undefined, np.nan, ccc), rmse)
 
 
-def quality_of_day(said: NDArray[np.float32], affect: NDArray[np.float32]) -> Quality:
-    """Compare over the whole day: one stretch."""
-    return quality_of_stretches(said, affect, np.array([0]), np.array([len(affect)]))
+def quality_of_day(predictions: Floats, affect: Floats) -> Quality:
+    """Compare predictions with labels over the whole day, as one stretch.
+
+    Args:
+        predictions: estimates, ``[N, 2]``.
+        affect: labels, ``[N, 2]``.
+    """
+    return quality_of_stretches(predictions, affect, np.array([0]), np.array([len(affect)]))
 
 
 def _sums(values: Doubles, begin: Rows, end: Rows) -> Doubles:

@@ -1,4 +1,4 @@
-"""Quality over the day: of everything so far, and of the last hours."""
+"""Quality over the course of a day: of everything so far, and of the last hours."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pen_mobile.simulation.day.day_result import LINES, SimulatedDay
-from pen_mobile.simulation.day.quality import quality_of_stretches
+from pen_mobile.simulation.day_result import ESTIMATORS, SimulatedDay
+from pen_mobile.simulation.stretch_quality import quality_of_stretches
 from pen_mobile.types import Doubles
 
 Over = Literal["so far", "lately"]
@@ -23,38 +23,47 @@ _LATELY = 1 / 6  # of the day: how far back "lately" goes
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """Mean and standard deviation over seeds at P times, ``[P, 2]`` each (valence, arousal); NaN where undefined."""
+    """One measure over the day, statistics over seeds.
+
+    Attributes:
+        mean: valence and arousal at P times, ``[P, 2]``; NaN where undefined.
+        std: standard deviation over seeds, ``[P, 2]``.
+    """
 
     mean: Doubles
     std: Doubles
 
 
 @dataclass(frozen=True, eq=False)
-class Curves:
-    """Every curve of a day.
+class DayCurves:
+    """All curves of a day.
 
     Attributes:
         time_s: seconds after midnight, ``[P]``.
-        lately_s: how far back "lately" goes.
-        curves: by line, stretch and measure.
+        lately_s: length of the window called "lately", seconds.
+        curves: by estimator, stretch and measure.
     """
 
     time_s: Doubles
     lately_s: float
     curves: dict[tuple[str, Over, Measure], Curve]
 
-    def as_json(self) -> dict[str, Any]:
-        """Return plain values for a JSON document."""
+    def to_dict(self) -> dict[str, Any]:
+        """Return the means as plain values for a JSON document."""
         found: dict[str, Any] = {"time_s": np.round(self.time_s, 1).tolist(), "lately_s": self.lately_s}
-        for (line, over, measure), curve in self.curves.items():
+        for (estimator, over, measure), curve in self.curves.items():
             for column, dimension in enumerate(("valence", "arousal")):
                 values = [None if np.isnan(value) else round(float(value), 4) for value in curve.mean[:, column]]
-                found.setdefault(line, {}).setdefault(over, {})[f"{measure}_{dimension}"] = values
+                found.setdefault(estimator, {}).setdefault(over, {})[f"{measure}_{dimension}"] = values
         return found
 
 
-def curves_of(day: SimulatedDay) -> Curves:
-    """Measure every line after moments that are evenly spread over the day."""
+def curves_of(day: SimulatedDay) -> DayCurves:
+    """Return the quality of every estimator at times that are evenly spread over the day.
+
+    Args:
+        day: the simulated days of one person.
+    """
     count, time_s = len(day.moments.time_s), day.moments.time_s
     lately_s = float(time_s[-1] - time_s[0]) * _LATELY
     ends = np.unique(np.linspace(min(_FEWEST, count), count, _POINTS).round().astype(np.intp))
@@ -63,12 +72,14 @@ def curves_of(day: SimulatedDay) -> Curves:
         "lately": np.minimum(np.searchsorted(time_s, time_s[ends - 1] - lately_s), np.maximum(ends - _FEWEST, 0)),
     }
     curves: dict[tuple[str, Over, Measure], Curve] = {}
-    for line in LINES:
+    for estimator in ESTIMATORS:
         for over, begin in begins.items():
-            found = [quality_of_stretches(one.said[line], day.moments.affect, begin, ends) for one in day.days]
-            curves[line, over, "ccc"] = _curve([quality.ccc for quality in found])
-            curves[line, over, "rmse"] = _curve([quality.rmse for quality in found])
-    return Curves(time_s[ends - 1], lately_s, curves)
+            found = [
+                quality_of_stretches(one.predictions[estimator], day.moments.affect, begin, ends) for one in day.days
+            ]
+            curves[estimator, over, "ccc"] = _curve([quality.ccc for quality in found])
+            curves[estimator, over, "rmse"] = _curve([quality.rmse for quality in found])
+    return DayCurves(time_s[ends - 1], lately_s, curves)
 
 
 def _curve(seeds: list[Doubles]) -> Curve:

@@ -9,7 +9,7 @@ import pytest
 
 from pen_mobile.data.table import SubjectTable
 from pen_mobile.phone.phone import Phone
-from pen_mobile.simulation.day.day_trace import Moments
+from pen_mobile.simulation.day_trace import Moments
 
 
 @pytest.fixture(scope="session")
@@ -18,7 +18,7 @@ def moments(bundle_folder: Path, people: SubjectTable) -> Moments:
     assert people.frames is not None
     with Phone.open(bundle_folder) as phone:
         z = phone.runtime.features(people.frames.read(rows))
-        said, _ = phone.predict_features(z)
+        predictions, _ = phone.predict_features(z)
     # somebody whom a few labels help for certain: the tiny model has learned too little for the real ones
-    affect = np.clip(said + np.array([0.3, -0.2], np.float32), -1, 1)
+    affect = np.clip(predictions + np.array([0.3, -0.2], np.float32), -1, 1)
     return Moments(7 * 3600 + 720.0 * np.arange(len(rows)), z, affect)

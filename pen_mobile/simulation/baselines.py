@@ -1,4 +1,4 @@
-"""What a day is held against: never adapting, adapting on everything, and the owner's own mean so far."""
+"""Baselines of a simulated day: no adaptation, adaptation to every label, and the person's own mean."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pen_mobile.phone.store.retention import Retention
-from pen_mobile.simulation.day.day_trace import Moments
-from pen_mobile.simulation.day.schedule import unix_time
+from pen_mobile.simulation.day_trace import Moments
+from pen_mobile.simulation.schedule import unix_time
 from pen_mobile.types import Floats
 
 if TYPE_CHECKING:
@@ -22,41 +22,65 @@ _GROWTH = 1.25  # the unlimited phone adapts again when it knows this many times
 
 
 def unlimited_phone(bundle: Path, threads: int = 1) -> Phone:
-    """Open a phone with an empty store that forgets nothing, on whatever day its labels were given."""
+    """Open a phone with an empty store that never drops a label.
+
+    Args:
+        bundle: folder of the bundle.
+        threads: threads of the runtime.
+    """
     from pen_mobile.phone.phone import Phone
 
     return Phone.open(bundle, threads=threads, retention=Retention(samples=None, days=None))
 
 
 def never_adapting(phone: Phone, moments: Moments) -> Floats:
-    """Return what the bundle's initial head says at every moment, ``[N, 2]``."""
+    """Return the predictions of the shipped head.
+
+    Args:
+        phone: any phone with the bundle.
+        moments: the day.
+
+    Returns:
+        Affect, ``[N, 2]``.
+    """
     return phone.runtime.predict(phone.runtime.head_parameters(), moments.z)[0]
 
 
 def adapting_on_everything(phone: Phone, moments: Moments, seed: int = 0) -> Floats:
-    """Return what a phone says that is told what was felt after every moment and adapts without limits, ``[N, 2]``.
+    """Return the predictions of a phone that gets every label and adapts without limits.
 
-    It adapts when it knows enough labels, and again whenever it knows a quarter more. Like every phone it says first
-    and learns then.
+    The phone adapts when it knows enough labels, and again whenever it knows a quarter more. Each prediction is made
+    before its label is known.
 
     Args:
         phone: an :func:`unlimited_phone`.
         moments: the day.
-        seed: of adaptations.
+        seed: seed of the adaptations.
+
+    Returns:
+        Affect, ``[N, 2]``.
     """
-    said = np.empty_like(moments.affect)
+    predictions = np.empty_like(moments.affect)
     for begin, end in itertools.pairwise(_adaptations(len(moments.affect), phone.manifest.adaptation.min_labels)):
-        said[begin:end] = phone.predict_features(moments.z[begin:end])[0]
+        predictions[begin:end] = phone.predict_features(moments.z[begin:end])[0]
         when = unix_time(moments.time_s[begin:end])
         phone.add_labels(moments.z[begin:end], moments.affect[begin:end], captured_at=when)
         phone.adapt(seed=seed)
-    return said
+    return predictions
 
 
-def own_mean_so_far(moments: Moments, asked: list[int]) -> Floats:
-    """Return the mean of the answers before every moment, ``[N, 2]``; 0 before the first: what knowing *who* gives."""
+def own_mean_so_far(moments: Moments, queries: list[int]) -> Floats:
+    """Return the mean of the labels given before each moment, 0 before the first label.
+
+    Args:
+        moments: the day.
+        queries: rows whose label was given.
+
+    Returns:
+        Affect, ``[N, 2]``.
+    """
     answered = np.zeros((len(moments.affect), 1))
-    answered[asked] = 1
+    answered[queries] = 1
     count = np.cumsum(answered, axis=0) - answered
     total = np.cumsum(answered * moments.affect, axis=0) - answered * moments.affect
     return (total / np.maximum(count, 1)).astype(np.float32)

@@ -1,1 +1,0 @@
-"""A person's day with a phone, on a virtual clock."""

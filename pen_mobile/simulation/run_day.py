@@ -1,0 +1,90 @@
+"""Simulation of a day and the folder with its results."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from pen_mobile.errors import BadInput, PenMobileError
+from pen_mobile.reports.plot_style import save_figure
+from pen_mobile.simulation.day_curves import curves_of
+from pen_mobile.simulation.day_figure import day_figure
+from pen_mobile.simulation.day_report import write_day_page
+from pen_mobile.simulation.day_result import DaySettings, SimulatedDay
+from pen_mobile.utils import provenance
+from pen_mobile.utils.files import new_folder, refuse_existing, write_json
+from pen_mobile.utils.progress import SILENT, Progress
+from pen_mobile.utils.subprocesses import Listener, SubprocessFailed, SubprocessKilled, run_in_subprocess
+
+_FORMAT = 2
+
+
+def run_day(
+    bundle: Path, data: str, settings: DaySettings, out: Path, progress: Progress = SILENT
+) -> tuple[SimulatedDay, dict[str, Any]]:
+    """Simulate, and make a folder with ``day.json``, ``day.png`` and ``day.html``, all or nothing.
+
+    Args:
+        bundle: folder or archive of the bundle.
+        data: name of the data, as for training.
+        settings: settings of the simulation.
+        out: folder to make.
+        progress: display of the progress.
+
+    Returns:
+        The days, and the contents of ``day.json`` without its curves.
+
+    Raises:
+        BadInput: ``out`` exists, or the simulation refuses its input.
+    """
+    refuse_existing(out)
+    day = simulate_in_subprocess(bundle, data, settings, progress)
+    curves, command, versions = curves_of(day), provenance.command(), provenance.versions()
+    document = {"format": _FORMAT, "command": command, "versions": versions} | day.to_dict()
+    with new_folder(out) as folder:
+        write_json(folder / "day.json", document | {"curves": curves.to_dict()})
+        figure = day_figure(day, curves)
+        save_figure(figure, folder / "day.png")
+        write_day_page(folder / "day.html", day, figure, command, versions)
+    return day, document
+
+
+def simulate_in_subprocess(bundle: Path, data: str, settings: DaySettings, progress: Progress = SILENT) -> SimulatedDay:
+    """Simulate in a process of its own, so that a memory limit ends that process only.
+
+    Args:
+        bundle: folder or archive of the bundle.
+        data: name of the data, as for training.
+        settings: settings of the simulation.
+        progress: display of the progress.
+
+    Raises:
+        BadInput: :func:`pen_mobile.simulation.simulate_day.simulate_day` refused, or memory ran out under the limit.
+        PenMobileError: the simulation failed for another reason.
+    """
+    with tempfile.TemporaryDirectory(prefix="pen-mobile-day-") as stores, progress.task("simulating the day") as task:
+        try:
+            return run_in_subprocess(
+                _simulate, bundle, data, settings, Path(stores), on_message=lambda message: task.advance(0, message)
+            )
+        except SubprocessKilled:  # a library may end the process when it gets no memory
+            raise _out_of_memory(settings) from None
+        except SubprocessFailed as error:
+            raise PenMobileError(f"the simulation failed: {error}") from None
+
+
+def _out_of_memory(settings: DaySettings) -> PenMobileError:
+    limit_mb = settings.profile.memory_mb
+    if limit_mb is None:
+        return PenMobileError("the simulation ran out of memory")
+    return BadInput(
+        f"{settings.profile.name}: out of memory: the bundle's programs, the store and training need more than "
+        f"memory_mb = {limit_mb:g}; take a smaller bundle or another profile"
+    )
+
+
+def _simulate(bundle: Path, data: str, settings: DaySettings, stores: Path, report: Listener) -> SimulatedDay:
+    from pen_mobile.simulation.simulate_day import simulate_day  # the parent needs none of what it imports
+
+    return simulate_day(bundle, data, settings, stores, report)
