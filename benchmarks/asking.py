@@ -22,7 +22,7 @@ import numpy as np  # noqa: E402
 from pen_mobile.bundle.export import export_bundle  # noqa: E402
 from pen_mobile.bundle.recipe import load_recipe  # noqa: E402
 from pen_mobile.data.load import load_table  # noqa: E402
-from pen_mobile.data.table import SubjectTable  # noqa: E402
+from pen_mobile.data.table import FeatureTable, SubjectTable  # noqa: E402
 from pen_mobile.paper.summary import bootstrap_interval  # noqa: E402
 from pen_mobile.phone.active_learning.query_strategy import QueryStrategy  # noqa: E402
 from pen_mobile.phone.active_learning.scores import SCORES  # noqa: E402
@@ -72,7 +72,7 @@ def main(bundle: Path | None, data: str, budgets: tuple[float, ...], seeds: int,
     )
 
 
-def random_people() -> SubjectTable:
+def random_people() -> FeatureTable:
     """Return invented features in which people show affect a little differently."""
     rng = np.random.default_rng(0)
     mixing, names, z, y = rng.normal(size=(2, 8)), ("ann", "ben", "dora", "eve"), [], []
@@ -80,7 +80,7 @@ def random_people() -> SubjectTable:
         affect = 0.7 * np.sin(np.arange(60)[:, None] / rng.uniform(4, 12) + rng.uniform(0, 6, 2))
         z.append(affect @ (mixing + 0.5 * rng.normal(size=mixing.shape)) + 0.3 * rng.normal(size=(60, 8)))
         y.append(affect)
-    return SubjectTable(
+    return FeatureTable(
         np.repeat(names, 60),
         np.repeat(["source", "source", "target", "target"], 60),
         np.tile(np.arange(60.0), 4),
@@ -103,11 +103,10 @@ def days_of(phone: Phone | None, table: SubjectTable) -> dict[str, Moments]:
     for name in table.subjects("target"):
         rows = table.rows_of(name)
         time_s = pace_of(table.time_s[rows], START, HOURS).times(table.time_s[rows])
-        if table.features is not None:
+        if isinstance(table, FeatureTable):
             z = table.features[rows]
         else:
             assert phone is not None
-            assert table.frames is not None
             z = phone.runtime.features(table.frames.read(rows, phone.manifest.frame_size))
         people[name] = Moments(time_s, z, table.affect[rows])
     return people

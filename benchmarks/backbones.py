@@ -73,7 +73,6 @@ class Variant(NamedTuple):
 def network(name: str, size: int, folder: Path) -> Backbone:
     """Return a network whose features are alive; leave it in a folder for peers, with frames and their features."""
     table = synthetic_table(SyntheticConfig(sources=12, targets=4, seconds=8, fps=1, size=size, seed=0))
-    assert table.frames is not None
     seen, judged = (table.frames.read(table.rows_with_role(role)) for role in ("source", "target"))
     torch.manual_seed(0)
     backbone = make_backbone(name, "none", size)

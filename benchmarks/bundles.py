@@ -14,9 +14,9 @@ from pen_mobile.bundle.recipe import Recipe, load_recipe
 from pen_mobile.data.detectors.blazeface import BLAZEFACE
 from pen_mobile.data.detectors.lbp import LBP_FRONTAL
 from pen_mobile.data.detectors.model_file import resolve_model
-from pen_mobile.data.faces import CropRecipe
+from pen_mobile.data.faces import make_crop
 from pen_mobile.data.synthetic import SyntheticConfig, synthetic_table
-from pen_mobile.data.table import SubjectTable
+from pen_mobile.data.table import FeatureTable
 from pen_mobile.errors import BadInput
 from pen_mobile.models.backbone import Backbone, make_backbone
 from pen_mobile.training.config import LearningConfig
@@ -46,8 +46,7 @@ def keep_statistics(backbone: Backbone, frames: np.ndarray) -> None:
 def run_of_backbone(name: str, size: int, folder: Path, experts: int = EXPERTS, seconds: int = 4) -> Run:
     """Return a run of a backbone that saw invented people, a frame a second, and learned next to nothing from them."""
     people = synthetic_table(SyntheticConfig(experts, 0, seconds=seconds, fps=1, size=size, seed=0))
-    people = replace(people, crop=CropRecipe(usual_detector(), size=size))
-    assert people.frames is not None
+    people = replace(people, crop=make_crop(usual_detector(), size=size))
     torch.manual_seed(0)
     backbone = make_backbone(name, "none", size)
     keep_statistics(backbone, people.frames.read(slice(None)))
@@ -62,7 +61,7 @@ def run_of_features(feature_size: int, folder: Path, experts: int = EXPERTS) -> 
     """Return a run on random features of invented people."""
     rng = np.random.default_rng(0)
     names = np.repeat([f"source-{number}" for number in range(experts)], 20)
-    table = SubjectTable(
+    table = FeatureTable(
         names,
         np.full(len(names), "source"),
         np.tile(np.arange(20.0), experts),

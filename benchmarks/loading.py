@@ -64,7 +64,6 @@ class Step:
 def crops(folder: Path, count: int, size: int) -> FileFrames:
     """Write invented faces as ``data prepare`` writes crops: JPEG, quality 95."""
     people = synthetic_table(SyntheticConfig(sources=2, targets=0, seconds=count / 10, fps=5, size=size, seed=SEED))
-    assert people.frames is not None
     paths = [folder / f"{row:05d}.jpg" for row in range(len(people))]
     for path, frame in zip(paths, people.frames.read(slice(None)), strict=True):
         cv2.imwrite(str(path), cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 95])

@@ -17,10 +17,11 @@ import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 from skimage import data  # noqa: E402
 
+from pen_mobile.contract.crop import Crop  # noqa: E402
 from pen_mobile.data.detectors.blazeface import BLAZEFACE, BlazeFace  # noqa: E402
 from pen_mobile.data.detectors.lbp import LBP_FRONTAL, LbpFrontal  # noqa: E402
 from pen_mobile.data.detectors.model_file import resolve_model  # noqa: E402
-from pen_mobile.data.faces import CropRecipe, FaceDetector, crop_face  # noqa: E402
+from pen_mobile.data.faces import FaceDetector, crop_face, make_crop  # noqa: E402
 from pen_mobile.data.preparation import prepare  # noqa: E402
 from pen_mobile.data.readers.ratings import Recording  # noqa: E402
 from pen_mobile.errors import BadInput  # noqa: E402
@@ -47,7 +48,7 @@ def detect_align_encode(detector: FaceDetector, frames: list[np.ndarray]) -> Non
     for pixels in frames:
         face = detector.find(pixels, face)
         assert face is not None
-        cv2.imencode(".jpg", crop_face(pixels, face, CropRecipe()), [cv2.IMWRITE_JPEG_QUALITY, 95])
+        cv2.imencode(".jpg", crop_face(pixels, face, make_crop()), [cv2.IMWRITE_JPEG_QUALITY, 95])
 
 
 def write_video(path: Path, frames: list[np.ndarray]) -> Recording:
@@ -61,7 +62,7 @@ def write_video(path: Path, frames: list[np.ndarray]) -> Recording:
     return Recording("ann", "source", path, None, times, np.zeros((len(frames), 2), np.float32), "ann")
 
 
-def prepared(recording: Recording, recipe: CropRecipe) -> None:
+def prepared(recording: Recording, recipe: Crop) -> None:
     with tempfile.TemporaryDirectory() as folder:
         prepare([recording], Path(folder) / "out", recipe, jobs=1)
 
@@ -74,7 +75,7 @@ def variants(
     cascade = LbpFrontal()
     found: dict[str, tuple[int, Callable[[], None]]] = {}
     if network is not None:
-        recipe = CropRecipe(BLAZEFACE)
+        recipe = make_crop(BLAZEFACE)
         found["BlazeFace, one look"] = len(frames), lambda: look(network, frames)
         found["BlazeFace: detect, align, encode"] = len(frames), lambda: detect_align_encode(network, frames)
         found["BlazeFace: data prepare, H.264 file"] = len(frames), lambda: prepared(recording, recipe)

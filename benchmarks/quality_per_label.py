@@ -7,7 +7,6 @@ labels (at random, or in whole blocks of time) adapts, the other tests.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple, get_args
@@ -19,7 +18,7 @@ from scipy import stats
 
 from pen_mobile.data.images import Frames
 from pen_mobile.data.synthetic import SyntheticConfig, synthetic_table
-from pen_mobile.data.table import SubjectTable
+from pen_mobile.data.table import FeatureTable
 from pen_mobile.paper.cell import CellKey
 from pen_mobile.paper.plan import ProtocolPlan
 from pen_mobile.paper.results import OWN_MEAN, UNADAPTED, Outcome, Sampling
@@ -70,14 +69,15 @@ def shipped_model(scale: Scale, folder: Path) -> Run:
     return learn_source(synthetic_table(people), config, folder)
 
 
-def owners(scale: Scale, run: Run, seed: int) -> SubjectTable:
+def owners(scale: Scale, run: Run, seed: int) -> FeatureTable:
     """Invent target people and see them through the backbone that ships."""
     table = synthetic_table(SyntheticConfig(0, scale.owners, scale.seconds, scale.fps, scale.size, seed=seed))
     backbone = run.backbone()
     assert backbone is not None
-    assert table.frames is not None
     features = np.concatenate([extract_features(backbone, pixels) for pixels in pieces(table.frames)])
-    return replace(table, frames=None, features=features)
+    return FeatureTable(
+        table.subject, table.role, table.time_s, table.affect, features, origin=table.origin, synthetic=table.synthetic
+    )
 
 
 def pieces(frames: Frames, size: int = 64) -> Iterator[np.ndarray]:

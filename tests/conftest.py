@@ -17,7 +17,7 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 import pytest
 
 from pen_mobile.data.synthetic import SyntheticConfig, synthetic_table
-from pen_mobile.data.table import SubjectTable
+from pen_mobile.data.table import FrameTable
 from tests.small_world import make_small_bundle, make_small_run
 
 SIZE = 32
@@ -29,7 +29,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def people() -> SubjectTable:
+def people() -> FrameTable:
     """3 source and 2 target people, 40 s at 2 frames a second: 80 rows each, 32 px."""
     return synthetic_table(SyntheticConfig(sources=3, targets=2, seconds=40, fps=2, size=SIZE, seed=1))
 
@@ -47,7 +47,7 @@ def blazeface_model() -> Path:
 
 
 @pytest.fixture(scope="session")
-def run_folder(people: SubjectTable, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run_folder(people: FrameTable, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A complete run of a small backbone on ``people``; tests must not change it."""
     from pen_mobile.training.config import LearningConfig
     from pen_mobile.training.source_training import learn_source

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pen_mobile.data.table import SubjectTable
+from pen_mobile.data.table import FeatureTable
 
 
 def make_small_run(folder: Path) -> Path:
@@ -16,7 +16,7 @@ def make_small_run(folder: Path) -> Path:
     from pen_mobile.training.source_training import learn_source
 
     rng = np.random.default_rng(0)
-    table = SubjectTable(
+    table = FeatureTable(
         np.repeat(["a", "b", "c"], 40),
         np.full(120, "source"),
         np.tile(np.arange(40.0), 3),

@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,14 +30,13 @@ from pen_mobile.bundle.verify import verify_bundle
 from pen_mobile.contract.bundle_folder import describe_files, open_bundle, seal, sign_bundle
 from pen_mobile.contract.manifest import (
     BackbonePart,
-    Crop,
     GoldenPart,
     Manifest,
     Precision,
     QuantizationPart,
     SourcePart,
 )
-from pen_mobile.data.faces import CropRecipe
+from pen_mobile.data.faces import make_crop
 from pen_mobile.errors import PenMobileError
 from pen_mobile.training.run_folder import Run, TrainedBackbone
 from pen_mobile.utils.progress import Task
@@ -195,7 +194,7 @@ class Exporter:
         backbone = self.backbone
         if backbone is None or self._digest is None:
             return None
-        crop = Crop(**asdict(CropRecipe()) | (self.run.record.data["crop"] or {}) | {"size": backbone.input_size})
+        crop = make_crop(**(self.run.record.data["crop"] or {}) | {"size": backbone.input_size})
         return BackbonePart(
             file=self.backbone_file,
             method=self.backbone_method,

@@ -17,7 +17,7 @@ from torch import Tensor
 from pen_mobile.bundle.golden import NO_FRAMES, RIDGE_LOOSENESS, Golden
 from pen_mobile.bundle.recipe import HeadRecipe
 from pen_mobile.data.synthetic import SyntheticConfig, synthetic_table
-from pen_mobile.data.table import SubjectTable
+from pen_mobile.data.table import FrameTable
 from pen_mobile.models.backbone import Backbone
 from pen_mobile.models.heads import ExpertHead
 from pen_mobile.models.losses import adaptation_loss
@@ -82,12 +82,10 @@ def head_answers(head: ExpertHead, features: Floats, labels: Floats, recipe: Hea
 
 def golden_frames(size: int) -> NDArray[np.uint8]:
     """Return the frames on which every bundle is judged, ``[G, S, S, 3]``."""
-    table = _people()
-    assert table.frames is not None
-    return table.frames.read(slice(None), size)
+    return _people().frames.read(slice(None), size)
 
 
-def _people() -> SubjectTable:
+def _people() -> FrameTable:
     return synthetic_table(SyntheticConfig(sources=2, targets=2, seconds=_SAMPLES / 4, fps=1, seed=_SEED))
 
 

@@ -62,7 +62,7 @@ def prepare(
     The same command goes on after an interruption.
     """
     from pen_mobile.data.detectors.choice import best_detector
-    from pen_mobile.data.faces import CropRecipe
+    from pen_mobile.data.faces import make_crop
     from pen_mobile.data.preparation import prepare as prepare_recordings
     from pen_mobile.data.readers.formats import read_recordings
 
@@ -70,17 +70,14 @@ def prepare(
     recordings = read_recordings(source, kind, lag, seed, output.progress)
     if detector == "auto":
         detector, face_model = best_detector(face_model, output.progress)
-    recipe = CropRecipe(detector, margin, size=size)
+    recipe = make_crop(detector, margin, size=size)
     record = prepare_recordings(recordings, out, recipe, jobs, face_model, output.progress)
-    rows = [
-        (one["name"], one["role"], f"{one['rated']:,}", f"{one['kept']:,}", _reasons(one["dropped"]))
-        for one in record["recordings"]
-    ]
+    rows = [(one.name, one.role, f"{one.rated:,}", f"{one.kept:,}", _reasons(one.dropped)) for one in record.recordings]
     output.finish(
-        {"out": str(out)} | record,
+        {"out": str(out)} | record.model_dump(),
         [
             Table(("recording", "role", "rated", "kept", "left out"), rows),
-            f"{out}: {record['rows']:,} rows of {len(rows)} recordings",
+            f"{out}: {record.rows:,} rows of {len(rows)} recordings",
         ],
     )
 

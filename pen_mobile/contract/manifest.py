@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from pen_mobile.contract.crop import Crop
 from pen_mobile.contract.limits import MAX_BYTES, MAX_FILES
 
 SCHEMA_VERSION = 1
@@ -49,25 +50,6 @@ class CoreMLPart(_Part):
     inputs: Annotated[list[str], Field(min_length=1)]
     outputs: Annotated[list[str], Field(min_length=1)]
     weights: Sha256
-
-
-class Crop(_Part):
-    """How a face becomes a frame; the phone must do the same.
-
-    A similarity transform brings the eyes to ``eye_height``, level, and as far apart as ``1 / margin`` of
-    the side, around the middle of the frame.
-
-    Attributes:
-        detector: what finds the eyes.
-        margin: side of the frame as a multiple of the distance between the eyes.
-        eye_height: where the eyes are, as a share of the side, from the top.
-        size: side of the frame, pixels.
-    """
-
-    detector: Literal["blazeface", "lbp-frontal"]
-    margin: Annotated[float, Field(ge=1, le=16)]
-    eye_height: Annotated[float, Field(gt=0, lt=1)]
-    size: Annotated[int, Field(ge=16, le=2048)]
 
 
 class BackbonePart(_Part):

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pen_mobile.data.splits import generator_for
-from pen_mobile.data.table import SubjectTable
+from pen_mobile.data.table import FeatureTable, SubjectTable
 from pen_mobile.errors import BadInput
 from pen_mobile.types import Rows
 
@@ -68,7 +68,9 @@ def adaptation_split(
     if scheme not in SCHEMES:
         raise BadInput(f"unknown split {scheme!r}; there are {', '.join(SCHEMES)}")
     rows = table.rows_of(subject)
-    person = _Person(table, rows, generator_for(seed, subject), table.features if features is None else features)
+    if features is None and isinstance(table, FeatureTable):
+        features = table.features
+    person = _Person(table, rows, generator_for(seed, subject), features)
     pool, test = SCHEMES[scheme](person)
     if not len(pool) or not len(test):
         raise BadInput(f"{table.origin}: the {len(rows)} rows of {subject!r} are too few for the split {scheme!r}")

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pen_mobile.errors import BadInput
+from pen_mobile.contract.crop import Crop
 from pen_mobile.types import Image
+from pen_mobile.utils.validation import validated
 
 _REACH = 2.0
 _BILINEAR_SEES_ALL = 0.5
@@ -59,35 +59,23 @@ class FaceDetector(Protocol):
         """Let go of what the detector holds; it finds nothing afterwards."""
 
 
-@dataclass(frozen=True)
-class CropRecipe:
-    """How a face becomes a frame; a phone must do the same.
+def make_crop(detector: str = "lbp-frontal", margin: float = 3.0, eye_height: float = 0.4, size: int = 224) -> Crop:
+    """Return a checked crop.
 
-    A similarity transform (shift, turn, one scale) brings the eyes to ``eye_height``, level, and as far
-    apart as ``1 / margin`` of the side, around the middle of the frame.
+    Args:
+        detector: name of the detector that finds the eyes.
+        margin: side of the frame as a multiple of the distance between the eyes, 1 to 16.
+        eye_height: height of the eyes, as a share of the side, from the top, above 0 and below 1.
+        size: side of the frame, 16 to 2048 pixels.
 
-    Attributes:
-        detector: finds the eyes.
-        margin: side of the frame as a multiple of the distance between the eyes.
-        eye_height: where the eyes are, as a share of the side, from the top.
-        size: side of the frame, pixels.
+    Raises:
+        BadInput: a value is out of its range.
     """
-
-    detector: str = "lbp-frontal"
-    margin: float = 3.0
-    eye_height: float = 0.4
-    size: int = 224
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.margin <= 16:
-            raise BadInput(f"the crop margin is {self.margin:g}; give 1 to 16 times the distance between the eyes")
-        if not 0 < self.eye_height < 1:
-            raise BadInput(f"the crop's eye height is {self.eye_height:g}; give a share of its side, such as 0.4")
-        if not 16 <= self.size <= 2048:
-            raise BadInput(f"the crop size is {self.size}; give 16 to 2048 pixels")
+    values = {"detector": detector, "margin": margin, "eye_height": eye_height, "size": size}
+    return validated(Crop, values, "crop")
 
 
-def eyes_to_recipe(face: Face, recipe: CropRecipe) -> NDArray[np.float64]:
+def eyes_to_recipe(face: Face, recipe: Crop) -> NDArray[np.float64]:
     """Return the similarity transform ``[2, 3]`` that takes places in the image to places in the frame."""
     scale = recipe.size / (recipe.margin * face.eye_distance)
     turn = math.atan2(face.left_eye.y - face.right_eye.y, face.left_eye.x - face.right_eye.x)
@@ -97,7 +85,7 @@ def eyes_to_recipe(face: Face, recipe: CropRecipe) -> NDArray[np.float64]:
     return np.column_stack([rotation, middle - rotation @ face.middle])
 
 
-def crop_face(pixels: Image, face: Face, recipe: CropRecipe) -> Image:
+def crop_face(pixels: Image, face: Face, recipe: Crop) -> Image:
     """Return the frame ``[size, size, 3]`` of a face: bilinear, edge pixels repeated outside the image.
 
     An image more than twice as fine as the frame is first brought down to the frame's scale by area

@@ -11,14 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pen_mobile.data.faces import CropRecipe
 from pen_mobile.data.images import FileFrames
-from pen_mobile.data.prepared_folder import PREPARED, TABLE
+from pen_mobile.data.prepared_folder import PREPARED, TABLE, PreparedFolder
 from pen_mobile.data.synthetic import SyntheticConfig, synthetic_table
-from pen_mobile.data.table import SubjectTable
+from pen_mobile.data.table import FeatureTable, FrameTable, SubjectTable
 from pen_mobile.errors import BadInput
-from pen_mobile.utils.files import read_json
 from pen_mobile.utils.progress import SILENT, Progress
+from pen_mobile.utils.validation import read_json_as
 
 SYNTHETIC = "synthetic"
 _FRAME_SIZE = 224
@@ -61,9 +60,9 @@ def _prepared(folder: Path, frame_size: int | None) -> SubjectTable:
     """Read what ``pen-mobile data prepare`` made."""
     if not (folder / PREPARED).is_file():
         raise BadInput(f"{folder} is not a prepared folder: it has no {PREPARED}; 'pen-mobile data prepare' makes one")
-    crop = CropRecipe(**read_json(folder / PREPARED)["crop"])
+    crop = read_json_as(PreparedFolder, folder / PREPARED).crop
     table = _table(_read_parquet(folder / TABLE), folder / TABLE, frame_size or crop.size)
-    return replace(table, crop=crop)
+    return replace(table, crop=crop) if isinstance(table, FrameTable) else table
 
 
 def _synthetic_config(settings: str, frame_size: int) -> SyntheticConfig:
@@ -143,15 +142,11 @@ def _table(columns: dict[str, Any], path: Path, frame_size: int) -> SubjectTable
     affect = np.stack([_numbers(columns[name], name, path) for name in ("valence", "arousal")], axis=1)
     subject = np.asarray(columns["subject"], dtype=str)
     time_s = columns["time_s"] if "time_s" in columns else _order_within(subject)
-    return SubjectTable(
-        subject=subject,
-        role=np.asarray(columns["role"], dtype=str),
-        time_s=_numbers(time_s, "time_s", path),
-        affect=affect.astype(np.float32),
-        frames=_frames(columns["image"], path, frame_size) if "image" in columns else None,
-        features=_features(columns["feature"], rows, path) if "feature" in columns else None,
-        origin=str(path),
-    )
+    role, labels = np.asarray(columns["role"], dtype=str), affect.astype(np.float32)
+    shared = (subject, role, _numbers(time_s, "time_s", path), labels)
+    if "image" in columns:
+        return FrameTable(*shared, _frames(columns["image"], path, frame_size), origin=str(path))
+    return FeatureTable(*shared, _features(columns["feature"], rows, path), origin=str(path))
 
 
 def _frames(names: list[str], path: Path, size: int) -> FileFrames:

@@ -14,25 +14,27 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
+from pen_mobile.contract.crop import Crop
 from pen_mobile.data.detectors.blazeface import BLAZEFACE
 from pen_mobile.data.detectors.choice import open_detector
 from pen_mobile.data.detectors.model_file import resolve_model
-from pen_mobile.data.faces import CropRecipe, Face, FaceDetector, crop_face
+from pen_mobile.data.faces import Face, FaceDetector, crop_face, make_crop
 from pen_mobile.data.images import read_image
-from pen_mobile.data.prepared_folder import PREPARED, TABLE
+from pen_mobile.data.prepared_folder import PREPARED, TABLE, PreparedFolder, PreparedRecording
 from pen_mobile.data.readers.ratings import Recording
 from pen_mobile.errors import BadInput
 from pen_mobile.types import Image
 from pen_mobile.utils import provenance
 from pen_mobile.utils.files import read_json, replacing, sha256_of_file, write_json
 from pen_mobile.utils.progress import SILENT, Progress
+from pen_mobile.utils.validation import read_json_as
 
 NO_FACE = "no face found"
 NO_FRAME = "no frame at this time"
@@ -40,34 +42,24 @@ _FORMAT = 1
 _JPEG_QUALITY = 95
 
 
-@dataclass(frozen=True)
-class Part:
-    """What became of one recording.
+class Part(PreparedRecording):
+    """What became of one recording, as kept until the folder is complete.
 
     Attributes:
-        name: of the recording, unique in the folder.
-        subject, role: whose it is.
-        rated: moments that had a rating.
-        kept: rows of the recording that became crops.
-        dropped: moments left out, by reason; rated = kept + dropped, readers' own drops aside.
+        rows: rows of the recording that became frames.
     """
 
-    name: str
-    subject: str
-    role: str
-    rated: int
-    kept: list[int]
-    dropped: dict[str, int]
+    rows: list[int]
 
 
 def prepare(
     recordings: Sequence[Recording],
     out: Path,
-    recipe: CropRecipe | None = None,
+    recipe: Crop | None = None,
     jobs: int | None = None,
     model: Path | None = None,
     progress: Progress = SILENT,
-) -> dict[str, Any]:
+) -> PreparedFolder:
     """Cut the faces out of recordings, in parallel, into a folder that ``load_table`` reads.
 
     The same input gives the same bytes, whatever the number of jobs.
@@ -84,7 +76,7 @@ def prepare(
         BadInput: ``out`` is finished already or holds something else, or a recording cannot be read. What
             was prepared before stays; the same call goes on.
     """
-    recipe = recipe or CropRecipe()
+    recipe = recipe or make_crop()
     faces = _Faces(recipe, resolve_model(model, progress) if recipe.detector == BLAZEFACE else None)
     try:
         return _prepare(recordings, out, faces, jobs or provenance.core_count(), progress)
@@ -97,17 +89,22 @@ def prepare(
 class _Faces:
     """How faces are found and cut out."""
 
-    recipe: CropRecipe
+    recipe: Crop
     model: Path | None
 
+    @property
+    def digest(self) -> str | None:
+        """SHA-256 of the detector's weights, None where it has none."""
+        return None if self.model is None else sha256_of_file(self.model)
+
     def settings(self) -> dict[str, Any]:
-        """Return what the crops depend on."""
-        return {"crop": asdict(self.recipe), "detector_sha256": self.model and sha256_of_file(self.model)}
+        """Return everything that the frames depend on, besides the recordings."""
+        return {"crop": self.recipe.model_dump(), "detector_sha256": self.digest}
 
 
 def _prepare(
     recordings: Sequence[Recording], out: Path, faces: _Faces, jobs: int, progress: Progress
-) -> dict[str, Any]:
+) -> PreparedFolder:
     settings = {"format": _FORMAT, **faces.settings(), "recordings": [_identity(one) for one in recordings]}
     _begin(out, settings)
     names = _names(recordings)
@@ -179,14 +176,20 @@ def _prepare_one(name: str, recording: Recording, out: Path, faces: _Faces) -> P
     dropped = {NO_FRAME: rated - seen, NO_FACE: seen - len(kept)}
     if not kept:
         raise BadInput(f"{recording.video or recording.origin}: no face found in any of {seen} frames")
-    part = Part(name, recording.subject, recording.role, rated, kept, dropped | dict(recording.dropped))
-    write_json(_part_file(out, name), asdict(part))
+    part = Part(
+        name=name,
+        subject=recording.subject,
+        role=recording.role,
+        rated=rated,
+        kept=len(kept),
+        dropped=dropped | dict(recording.dropped),
+        rows=kept,
+    )
+    write_json(_part_file(out, name), part.model_dump())
     return part
 
 
-def _write_crops(
-    recording: Recording, folder: Path, detector: FaceDetector, recipe: CropRecipe
-) -> tuple[int, list[int]]:
+def _write_crops(recording: Recording, folder: Path, detector: FaceDetector, recipe: Crop) -> tuple[int, list[int]]:
     """Return how many moments had a picture, and the rows whose face became a crop."""
     seen, kept = 0, []
     face: Face | None = None
@@ -223,20 +226,18 @@ def _part_file(out: Path, name: str) -> Path:
     return out / "parts" / f"{name}.json"
 
 
-def _conclude(out: Path, names: list[str], recordings: Sequence[Recording], faces: _Faces) -> dict[str, Any]:
-    parts = [Part(**read_json(_part_file(out, name))) for name in names]
+def _conclude(out: Path, names: list[str], recordings: Sequence[Recording], faces: _Faces) -> PreparedFolder:
+    parts = [read_json_as(Part, _part_file(out, name)) for name in names]
     _write_table(out / TABLE, parts, recordings)
-    record = {
-        "format": _FORMAT,
-        **faces.settings(),
-        "rows": sum(len(part.kept) for part in parts),
-        "recordings": [
-            {key: value for key, value in asdict(part).items() if key != "kept"} | {"kept": len(part.kept)}
-            for part in parts
-        ],
-        "versions": provenance.versions(),
-    }
-    write_json(out / PREPARED, record)
+    record = PreparedFolder(
+        format=_FORMAT,
+        crop=faces.recipe,
+        detector_sha256=faces.digest,
+        rows=sum(part.kept for part in parts),
+        recordings=[PreparedRecording(**part.model_dump(exclude={"rows"})) for part in parts],
+        versions=provenance.versions(),
+    )
+    write_json(out / PREPARED, record.model_dump())
     (out / "unfinished.json").unlink()
     return record
 
@@ -247,12 +248,12 @@ def _write_table(path: Path, parts: Sequence[Part], recordings: Sequence[Recordi
 
     columns: dict[str, list[Any]] = {name: [] for name in ("subject", "role", "time_s", "valence", "arousal", "image")}
     for part, recording in zip(parts, recordings, strict=True):
-        rows = np.array(part.kept, dtype=np.intp)
+        rows = np.array(part.rows, dtype=np.intp)
         columns["subject"] += [part.subject] * len(rows)
         columns["role"] += [part.role] * len(rows)
         columns["time_s"] += recording.time_s[rows].tolist()
         columns["valence"] += recording.affect[rows, 0].tolist()
         columns["arousal"] += recording.affect[rows, 1].tolist()
-        columns["image"] += [f"crops/{part.name}/{row:06d}.jpg" for row in part.kept]
+        columns["image"] += [f"crops/{part.name}/{row:06d}.jpg" for row in part.rows]
     with replacing(path) as temporary:
         parquet.write_table(pyarrow.table(columns), temporary)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import wasserstein_distance
 
-from pen_mobile.data.table import ROLES, Role, SubjectTable
+from pen_mobile.data.table import ROLES, FeatureTable, Role, SubjectTable
 from pen_mobile.types import Doubles, Rows
 from pen_mobile.utils.progress import SILENT, Progress
 
@@ -159,7 +159,7 @@ def table_statistics(table: SubjectTable, progress: Progress = SILENT) -> TableS
         edges=EDGES,
         labels={role: _role_labels(table.affect[table.rows_with_role(role)]) for role in roles},
         distance=_distance(table) if len(roles) == len(ROLES) else None,
-        features=None if table.features is None else _features(table.features),
+        features=_features(table.features) if isinstance(table, FeatureTable) else None,
         warnings=_warnings(people),
     )
 
@@ -178,12 +178,9 @@ def _content_digests(table: SubjectTable, progress: Progress) -> Iterator[NDArra
     with progress.task("Looking at every row", total=len(table)) as task:
         for start in range(0, len(table), _BATCH):
             rows = np.arange(start, min(start + _BATCH, len(table)))
-            if table.frames is not None:
-                batch: NDArray[Any] = table.frames.read(rows)
-            else:
-                assert table.features is not None
-                batch = table.features[rows]
-            yield np.array([hashlib.sha256(np.ascontiguousarray(row).data).digest() for row in batch], dtype=object)
+            yield np.array(
+                [hashlib.sha256(np.ascontiguousarray(row).data).digest() for row in table.content(rows)], dtype=object
+            )
             task.advance(len(rows))
 
 

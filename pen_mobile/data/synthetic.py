@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pen_mobile.data.images import ArrayFrames
 from pen_mobile.data.rendering import ACTIONS, Appearance, Colour, Hair, brow_colour, render_faces
-from pen_mobile.data.table import ROLES, Role, SubjectTable
+from pen_mobile.data.table import ROLES, FrameTable, Role
 from pen_mobile.errors import BadInput
 from pen_mobile.types import Doubles, Image
 from pen_mobile.utils.progress import SILENT, Progress, Task
@@ -213,7 +213,7 @@ def _openness(rng: np.random.Generator, frames: int, fps: float) -> Doubles:
     return left
 
 
-def synthetic_table(config: SyntheticConfig, progress: Progress = SILENT) -> SubjectTable:
+def synthetic_table(config: SyntheticConfig, progress: Progress = SILENT) -> FrameTable:
     """Film everybody the config asks for.
 
     Returns:
@@ -227,7 +227,7 @@ def synthetic_table(config: SyntheticConfig, progress: Progress = SILENT) -> Sub
         for row, person in enumerate(people):
             affect[row] = affect_trajectory(np.random.default_rng([*person.key, 1]), config.seconds, config.fps)
             _film(person, affect[row], config.fps, pixels[row], task)
-    return SubjectTable(
+    return FrameTable(
         subject=np.repeat([person.name for person in people], each),
         role=np.repeat([person.role for person in people], each),
         time_s=np.tile(np.arange(each) / config.fps, len(people)),

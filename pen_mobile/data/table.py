@@ -1,49 +1,47 @@
-"""The canonical table: who, in which role, when, what was seen, what was felt."""
+"""The canonical table: subject, role, time, affect, and either a frame or a feature vector of each row."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from abc import ABC, abstractmethod
+from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pen_mobile.data.faces import CropRecipe
+from pen_mobile.contract.crop import Crop
 from pen_mobile.data.images import Frames
 from pen_mobile.errors import BadInput
-from pen_mobile.types import Rows
+from pen_mobile.types import Doubles, Floats, Rows
 
 Role = Literal["source", "target"]
 ROLES: tuple[Role, Role] = ("source", "target")
 
+Self = TypeVar("Self", bound="BaseTable")
+
 
 @dataclass(frozen=True, eq=False)
-class SubjectTable:
-    """N observations of people, validated when made.
+class BaseTable(ABC):
+    """N observations of subjects, validated when made: what both kinds of table share.
 
     Attributes:
-        subject: person of each row, str ``[N]``.
-        role: ``source`` or ``target`` of each row, str ``[N]``; one role per person.
-        time_s: seconds since the start of that person's recording, float64 ``[N]``.
+        subject: name of each row's subject, str ``[N]``.
+        role: ``source`` or ``target`` of each row, str ``[N]``; one role for each subject.
+        time_s: seconds since the start of that subject's recording, float64 ``[N]``.
         affect: valence and arousal in [-1, 1], float32 ``[N, 2]``, always in this order.
-        frames: aligned face crops, or None for a table of features.
-        features: backbone outputs z, float32 ``[N, D_z]``, or None for a table of frames.
-        origin: the file or generator the rows came from; errors name it.
-        synthetic: True for invented people; results must say so.
-        crop: how the frames were cut out, when known; it travels into bundles, whose phones must do the same.
+        origin: the file or generator of the rows; errors name it.
+        synthetic: True for synthetic subjects; results must say so.
     """
 
     subject: NDArray[np.str_]
     role: NDArray[np.str_]
-    time_s: NDArray[np.float64]
-    affect: NDArray[np.float32]
-    frames: Frames | None = None
-    features: NDArray[np.float32] | None = None
+    time_s: Doubles
+    affect: Floats
+    _: KW_ONLY
     origin: str = "table"
     synthetic: bool = False
-    crop: CropRecipe | None = None
 
     def __post_init__(self) -> None:
         self._check_shapes()
@@ -54,15 +52,15 @@ class SubjectTable:
         return len(self.subject)
 
     def subjects(self, role: Role | None = None) -> list[str]:
-        """Return the people of ``role`` (of both when None), sorted by name."""
+        """Return the subjects of ``role`` (of both when None), sorted by name."""
         names = self.subject if role is None else self.subject[self.role == role]
         return [str(name) for name in np.unique(names)]
 
     def rows_of(self, subject: str) -> Rows:
-        """Return the row numbers of one person, in order of time.
+        """Return the row numbers of one subject, in order of time.
 
         Raises:
-            BadInput: nobody of that name is in the table.
+            BadInput: the table has no subject of that name.
         """
         rows = np.flatnonzero(self.subject == subject)
         if not len(rows):
@@ -71,10 +69,10 @@ class SubjectTable:
         return rows[np.argsort(self.time_s[rows], kind="stable")]
 
     def rows_with_role(self, role: Role) -> Rows:
-        """Return the row numbers of everyone in ``role``."""
+        """Return the row numbers of every subject in ``role``."""
         return np.flatnonzero(self.role == role)
 
-    def take(self, rows: Rows) -> SubjectTable:
+    def take(self: Self, rows: Rows) -> Self:
         """Return the table of these rows only."""
         return replace(
             self,
@@ -82,39 +80,46 @@ class SubjectTable:
             role=self.role[rows],
             time_s=self.time_s[rows],
             affect=self.affect[rows],
-            frames=None if self.frames is None else self.frames.take(rows),
-            features=None if self.features is None else self.features[rows],
+            **self._content_of(rows),
         )
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over every row: the data hash that results carry."""
+        """SHA-256 over every row: the data hash in results."""
         sha = hashlib.sha256()
         for column in (self.subject, self.role):
             sha.update("\n".join(column.tolist()).encode())
         sha.update(np.ascontiguousarray(self.time_s).tobytes())
         sha.update(np.ascontiguousarray(self.affect).tobytes())
-        if self.frames is not None:
-            sha.update(self.frames.digest.encode())
-        if self.features is not None:
-            sha.update(np.ascontiguousarray(self.features).data)
+        sha.update(self._content_bytes())
         return sha.hexdigest()
+
+    @abstractmethod
+    def content(self, rows: Rows) -> NDArray[Any]:
+        """Return frames or features of ``rows``, one array for each row."""
+
+    @abstractmethod
+    def _content_of(self, rows: Rows) -> dict[str, Any]:
+        """Return the fields of the subclass for these rows only."""
+
+    @abstractmethod
+    def _content_bytes(self) -> Any:
+        """Return what the content adds to the digest, bytes or a buffer."""
+
+    @abstractmethod
+    def _content_length(self) -> int:
+        """Return how many frames or feature vectors there are."""
 
     def _check_shapes(self) -> None:
         rows = len(self.subject)
         if not rows:
             raise BadInput(f"{self.origin}: the table has no rows")
-        if (self.frames is None) == (self.features is None):
-            raise BadInput(f"{self.origin}: a table holds either frames or features")
-        if self.features is not None and self.features.ndim != 2:
-            raise BadInput(f"{self.origin}: features must be [N, D_z], not {list(self.features.shape)}")
         if self.affect.shape != (rows, 2):
             raise BadInput(f"{self.origin}: affect must be [{rows}, 2], not {list(self.affect.shape)}")
-        content = self.frames if self.frames is not None else self.features
-        assert content is not None
-        for name, column in (("role", self.role), ("time_s", self.time_s), ("content", content)):
-            if len(column) != rows:
-                raise BadInput(f"{self.origin}: {rows} subjects but {len(column)} values of {name}")
+        counts = {"role": len(self.role), "time_s": len(self.time_s), "content": self._content_length()}
+        for name, count in counts.items():
+            if count != rows:
+                raise BadInput(f"{self.origin}: {rows} subjects but {count} values of {name}")
 
     def _check_roles(self) -> None:
         for row in np.flatnonzero(~np.isin(self.role, ROLES))[:1]:
@@ -133,9 +138,6 @@ class SubjectTable:
                 )
         for row in np.flatnonzero(~np.isfinite(self.time_s))[:1]:
             raise BadInput(f"{self.origin}: row {row + 1}: time_s is {self.time_s[row]:g}; give seconds")
-        if self.features is not None:
-            for row in np.flatnonzero(~np.isfinite(self.features).all(axis=1))[:1]:
-                raise BadInput(f"{self.origin}: row {row + 1}: the feature vector holds NaN or infinity")
         order = np.lexsort((self.time_s, self.subject))
         same = (self.subject[order][1:] == self.subject[order][:-1]) & (np.diff(self.time_s[order]) == 0)
         for place in np.flatnonzero(same)[:1]:
@@ -144,3 +146,66 @@ class SubjectTable:
                 f"{self.origin}: rows {first} and {second} are both subject "
                 f"{str(self.subject[first - 1])!r} at {self.time_s[first - 1]:g} s; keep one"
             )
+
+
+@dataclass(frozen=True, eq=False)
+class FrameTable(BaseTable):
+    """A table with an aligned face crop in each row.
+
+    Attributes:
+        frames: N aligned face crops.
+        crop: how the frames were cut out, when known; it travels into bundles, whose phones must do the same.
+    """
+
+    frames: Frames
+    _: KW_ONLY
+    crop: Crop | None = None
+
+    def content(self, rows: Rows) -> NDArray[Any]:
+        return self.frames.read(rows)
+
+    def _content_of(self, rows: Rows) -> dict[str, Any]:
+        return {"frames": self.frames.take(rows)}
+
+    def _content_bytes(self) -> bytes:
+        return self.frames.digest.encode()
+
+    def _content_length(self) -> int:
+        return len(self.frames)
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureTable(BaseTable):
+    """A table with a feature vector in each row.
+
+    Attributes:
+        features: backbone outputs z, float32 ``[N, D_z]``.
+    """
+
+    features: Floats
+
+    def content(self, rows: Rows) -> NDArray[Any]:
+        return self.features[rows]
+
+    def _content_of(self, rows: Rows) -> dict[str, Any]:
+        return {"features": self.features[rows]}
+
+    def _content_bytes(self) -> Any:
+        return np.ascontiguousarray(self.features).data
+
+    def _content_length(self) -> int:
+        return len(self.features)
+
+    def _check_shapes(self) -> None:
+        if self.features.ndim != 2:
+            raise BadInput(f"{self.origin}: features must be [N, D_z], not {list(self.features.shape)}")
+        super()._check_shapes()
+
+    def _check_values(self) -> None:
+        super()._check_values()
+        for row in np.flatnonzero(~np.isfinite(self.features).all(axis=1))[:1]:
+            raise BadInput(f"{self.origin}: row {row + 1}: the feature vector holds NaN or infinity")
+
+
+SubjectTable = FrameTable | FeatureTable
+"""A table of either kind; ``isinstance`` tells which."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pen_mobile.data.adaptation_splits import adaptation_split
-from pen_mobile.data.table import SubjectTable
+from pen_mobile.data.table import FeatureTable, SubjectTable
 from pen_mobile.metrics import Agreement, agreement
 from pen_mobile.phone.adaptation.adapt import AdaptationResult
 from pen_mobile.phone.phone import Phone
@@ -141,9 +141,8 @@ def adapt_one(
 
 def features_of(phone: Phone, table: SubjectTable, rows: Rows) -> Floats:
     """Return features of a table's rows: its own, or computed by the phone from its frames."""
-    if table.features is not None:
+    if isinstance(table, FeatureTable):
         return table.features[rows]
-    assert table.frames is not None
     return phone.runtime.features(table.frames.read(rows, phone.manifest.frame_size))
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from pen_mobile.data.table import SubjectTable
+from pen_mobile.data.table import FeatureTable
 from pen_mobile.models.heads import ExpertHead, SharedHead
 from pen_mobile.paper.plan import ProtocolPlan
 from pen_mobile.paper.results import Cell, Model, Pooling, Predictions, Sampling, Study
@@ -72,7 +72,7 @@ def _mixture_of_one(shared: SharedHead) -> Tensor:
 
 
 def run_cell(
-    table: SubjectTable,
+    table: FeatureTable,
     plan: ProtocolPlan,
     key: CellKey,
     run: Run,

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 
-from pen_mobile.data.table import SubjectTable
+from pen_mobile.data.table import FeatureTable
 from pen_mobile.metrics import Agreement
 from pen_mobile.paper.cell import CellKey
 from pen_mobile.paper.comparators.gru import GruSettings, fit_gru
@@ -27,7 +27,7 @@ _GRU_ROWS = 500_000
 
 
 def run_comparator_cell(
-    source: SubjectTable, table: SubjectTable, key: CellKey, device: torch.device | str = "cpu"
+    source: FeatureTable, table: FeatureTable, key: CellKey, device: torch.device | str = "cpu"
 ) -> Cell:
     """Learn both designs and test them on the target people's test rows.
 
@@ -70,9 +70,8 @@ def _mean(agreements: Sequence[Agreement]) -> Agreement:
     return Agreement(*(None if None in column else float(np.mean(column)) for column in columns))  # type: ignore[arg-type]
 
 
-def _estimates(comparator: Comparator, table: SubjectTable, target: Target) -> Floats:
+def _estimates(comparator: Comparator, table: FeatureTable, target: Target) -> Floats:
     """Return what a comparator says about all test rows, person after person, ``[N, 2]``."""
-    assert table.features is not None
     parts = []
     for name, split in target.splits.items():
         rows = table.rows_of(name)

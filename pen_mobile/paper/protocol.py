@@ -17,7 +17,7 @@ import torch
 from lightning_fabric import Fabric
 
 from pen_mobile.data.splits import validation_split
-from pen_mobile.data.table import ROLES, SubjectTable
+from pen_mobile.data.table import ROLES, FeatureTable
 from pen_mobile.engine.local_processes import LocalProcesses
 from pen_mobile.engine.task import Task
 from pen_mobile.errors import BadInput
@@ -117,9 +117,8 @@ class Bench:
         return self.folder / "source" / f"seed-{seed}"
 
 
-def _source_gate(run: Run, held_out: SubjectTable) -> dict[str, list[float]]:
+def _source_gate(run: Run, held_out: FeatureTable) -> dict[str, list[float]]:
     """Return the mean gate weights of each source person's held-out rows."""
-    assert held_out.features is not None
     features, head_parameters = torch.from_numpy(held_out.features), run.expert_head().head_parameters.detach()
     return {
         name: predict(head_parameters, features, held_out.rows_of(name))[1].mean(axis=0).tolist()

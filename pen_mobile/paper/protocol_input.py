@@ -10,7 +10,7 @@ from lightning_fabric import Fabric
 from numpy.typing import NDArray
 
 from pen_mobile.data.load import load_table
-from pen_mobile.data.table import ROLES, Role, SubjectTable
+from pen_mobile.data.table import ROLES, FeatureTable, Role, SubjectTable
 from pen_mobile.errors import BadInput
 from pen_mobile.paper.results import DataRecord
 from pen_mobile.training.features import cached_features
@@ -45,7 +45,7 @@ class Population:
     record: DataRecord
     sides: dict[Role, _Side]
 
-    def table(self, role: Role) -> SubjectTable:
+    def table(self, role: Role) -> FeatureTable:
         """Return the people of one role, their features mapped from the file.
 
         The pages belong to the operating system's cache: any number of processes share one copy.
@@ -53,7 +53,7 @@ class Population:
         side = self.sides[role]
         features = np.load(side.features, mmap_mode="c")  # copy on write: torch wants writable memory
         origin, synthetic = self.record.origin, self.record.synthetic
-        return SubjectTable(
+        return FeatureTable(
             side.subject,
             side.role,
             side.time_s,
@@ -95,13 +95,12 @@ class Given:
         return Population(self.record, sides)
 
     def _file(self, role: Role, rows: Rows, cache: Path, fabric: Fabric, progress: Progress) -> Path:
-        if self.table.features is not None:
+        if isinstance(self.table, FeatureTable):
             path = cache / f"features-{role}-{self.record.digest[:16]}.npy"
             if not path.exists():
                 _write_rows(self.table.features, rows, path)
             return path
         assert self.run is not None
-        assert self.table.frames is not None
         backbone = self.run.backbone()
         assert backbone is not None
         frames = self.table.frames.take(rows)
@@ -127,7 +126,7 @@ def read_people(source: str, data: str | None = None, progress: Progress = SILEN
         raise BadInput(f"--data is for a run folder; {source} is none")
     table = load_table(source, progress=progress)
     _check_roles(table)
-    if table.features is None:
+    if not isinstance(table, FeatureTable):
         raise BadInput(
             f"{source}: holds images; the protocol needs features: 'pen-mobile train {source} --out RUN', "
             "then 'pen-mobile protocol RUN'"
@@ -146,7 +145,7 @@ def _from_run(run: Run, data: str | None, progress: Progress) -> Given:
         raise BadInput(
             f"{origin}: the source people differ from those that {run.folder} learned from; give its data with --data"
         )
-    if table.features is not None:
+    if isinstance(table, FeatureTable):
         return Given(_record(table, table.features.shape[1]), table)
     backbone = f"{run.config.backbone} {run.record.backbone_digest}"
     return Given(_record(table, run.record.feature_size, backbone), table, run)

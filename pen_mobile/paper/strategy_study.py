@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pen_mobile.data.table import SubjectTable
+from pen_mobile.data.table import FeatureTable
 from pen_mobile.paper.cell import CellKey, adaptation_settings, source_heads, step_count
 from pen_mobile.paper.plan import ProtocolPlan
 from pen_mobile.paper.results import UNADAPTED, Cell, Model
@@ -24,7 +24,7 @@ _MOST_LABELS = 1000
 
 
 def run_strategy_cell(
-    table: SubjectTable, plan: ProtocolPlan, key: CellKey, run: Run, device: torch.device | str = "cpu"
+    table: FeatureTable, plan: ProtocolPlan, key: CellKey, run: Run, device: torch.device | str = "cpu"
 ) -> Cell:
     """Adapt s-SN and s-PEN to each person with every strategy, every share and every number of labels.
 

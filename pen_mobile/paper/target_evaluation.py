@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pen_mobile.data.adaptation_splits import AdaptationSplit, adaptation_split
-from pen_mobile.data.table import SubjectTable
+from pen_mobile.data.table import FeatureTable
 from pen_mobile.errors import BadInput
 from pen_mobile.metrics import agreement
 from pen_mobile.models.heads import ExpertHead
@@ -74,13 +74,12 @@ class Target:
     left_out: dict[str, str]
 
     @classmethod
-    def split(cls, table: SubjectTable, sampling: Sampling, seed: int, device: torch.device | str = "cpu") -> Target:
+    def split(cls, table: FeatureTable, sampling: Sampling, seed: int, device: torch.device | str = "cpu") -> Target:
         """Split every person's rows once; every share of the cell tests on the same rows.
 
         Raises:
             BadInput: nobody's recording is long enough for the sampling.
         """
-        assert table.features is not None
         splits, left_out = {}, {}
         for subject in table.subjects():
             try:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pen_mobile.contract.bundle_folder import open_bundle
 from pen_mobile.data.detectors.choice import open_detector
-from pen_mobile.data.faces import CropRecipe, Face, FaceDetector, crop_face
+from pen_mobile.data.faces import Face, FaceDetector, crop_face
 from pen_mobile.data.images import read_image, resize
 from pen_mobile.errors import BadInput
 from pen_mobile.phone.adaptation.adapt import AdaptationResult, adapt
@@ -68,7 +68,7 @@ class Phone:
         self.manifest = runtime.bundle.manifest
         self._detector: FaceDetector | None = None
         backbone = self.manifest.backbone
-        self._crop = None if backbone is None else CropRecipe(**backbone.crop.model_dump())
+        self._crop = None if backbone is None else backbone.crop
         self._take_head_in_use()
 
     @classmethod

@@ -10,7 +10,7 @@ import numpy as np
 from markupsafe import Markup
 
 from pen_mobile.data.statistics import SubjectStatistics, TableStatistics, duration
-from pen_mobile.data.table import SubjectTable
+from pen_mobile.data.table import FeatureTable, FrameTable, SubjectTable
 from pen_mobile.reports.data_figures import coverage_figure, joint_figure, label_figure
 from pen_mobile.reports.html import counted, data_uri, environment, sample_faces
 from pen_mobile.utils.files import replacing
@@ -59,7 +59,7 @@ def _page(table: SubjectTable, statistics: TableStatistics) -> dict[str, Any]:
             "labels": Markup(label_figure(statistics)),
             "coverage": Markup(coverage_figure(covered, times)),
         },
-        "faces": [] if table.frames is None else [_sheet(table, person, reach) for person in people[:_FACE_PEOPLE]],
+        "faces": [_sheet(table, person, reach) for person in people[:_FACE_PEOPLE] if isinstance(table, FrameTable)],
         "reach": reach,
         "duration": duration,
     }
@@ -94,8 +94,5 @@ def _recorded(statistics: TableStatistics) -> str:
 
 
 def _content(table: SubjectTable) -> str:
-    if table.features is not None:
-        return f"{table.features.shape[1]} features"
-    assert table.frames is not None
-    size = table.frames.read(np.arange(1)).shape[1]
-    return f"{size} px faces"
+    row = table.content(np.arange(1))[0]
+    return f"{len(row)} features" if isinstance(table, FeatureTable) else f"{len(row)} px faces"

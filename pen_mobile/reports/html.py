@@ -11,7 +11,7 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pen_mobile.data.images import resize
-from pen_mobile.data.table import SubjectTable
+from pen_mobile.data.table import FrameTable, SubjectTable
 from pen_mobile.types import Image
 
 DASH = "\N{EN DASH}"
@@ -32,7 +32,7 @@ def sample_faces(table: SubjectTable, subject: str, count: int = 5) -> list[Samp
     The first is the calmest; each further one is the frame farthest from all picked so far. A table of
     features has no faces and gives an empty list.
     """
-    if table.frames is None:
+    if not isinstance(table, FrameTable):
         return []
     rows = table.rows_of(subject)
     affect = table.affect[rows]

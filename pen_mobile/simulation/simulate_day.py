@@ -12,7 +12,7 @@ import numpy as np
 
 from pen_mobile.contract.bundle_folder import open_bundle
 from pen_mobile.data.load import load_table
-from pen_mobile.data.table import SubjectTable
+from pen_mobile.data.table import FrameTable, SubjectTable
 from pen_mobile.errors import BadInput, BundleError
 from pen_mobile.phone.active_learning.query_strategy import QueryStrategy
 from pen_mobile.phone.executorch_runtime import executorch_runtime
@@ -130,7 +130,7 @@ def _replay_within_limits(
 
 def _compute_features(setup: _Setup, table: SubjectTable, rows: Rows) -> float:
     """Fill in the features of all frames, one by one as a phone would; return the median seconds of a frame."""
-    if table.features is None:
+    if isinstance(table, FrameTable):
         return _features_of_frames(setup, table, rows)
     z = setup.moments.z
     if table.features.shape[1] != z.shape[1]:
@@ -140,8 +140,7 @@ def _compute_features(setup: _Setup, table: SubjectTable, rows: Rows) -> float:
     return 0.0
 
 
-def _features_of_frames(setup: _Setup, table: SubjectTable, rows: Rows) -> float:
-    assert table.frames is not None
+def _features_of_frames(setup: _Setup, table: FrameTable, rows: Rows) -> float:
     seconds = np.empty(len(rows))
     with Phone.open(setup.bundle, threads=setup.settings.profile.threads) as phone:
         for place, row in enumerate(rows):

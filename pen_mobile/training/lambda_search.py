@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pen_mobile.data.table import SubjectTable
+from pen_mobile.data.table import FeatureTable
 from pen_mobile.metrics import Agreement, agreement
 from pen_mobile.models.heads import SharedHead
 from pen_mobile.models.optimizers import make_optimizer
@@ -67,9 +67,8 @@ class SourceSamples:
     held_out: Rows
 
     @classmethod
-    def of(cls, table: SubjectTable, halves: tuple[Rows, Rows]) -> SourceSamples:
+    def of(cls, table: FeatureTable, halves: tuple[Rows, Rows]) -> SourceSamples:
         """Return the samples of a table of source people's features."""
-        assert table.features is not None
         subject = np.searchsorted(table.subjects(), table.subject)
         z, affect, people = (torch.from_numpy(values) for values in (table.features, table.affect, subject))
         return cls(z, affect, people, *halves)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from pen_mobile.data.images import Frames
 from pen_mobile.data.splits import validation_split
-from pen_mobile.data.table import SubjectTable
+from pen_mobile.data.table import FeatureTable, FrameTable, SubjectTable
 from pen_mobile.errors import BadInput
 from pen_mobile.metrics import agreement
 from pen_mobile.models.backbone import Backbone, make_backbone
@@ -73,7 +73,7 @@ def learn_source(
     source = table if len(rows) == len(table) else table.take(rows)  # a copy of features may be a gigabyte
     # Everything that bad input can stop comes before the folder is made.
     halves = validation_split(source, config.validation_fraction, config.seed)
-    network = None if source.frames is None else _new_network(config)
+    network = _new_network(config) if isinstance(source, FrameTable) else None
     with fabric.rank_zero_first():
         run = Run.begin(folder, _record(source, config))
     if not run.record.complete:
@@ -86,7 +86,7 @@ def _record(source: SubjectTable, config: LearningConfig) -> RunRecord:
         "digest": source.digest,
         "origin": source.origin,
         "synthetic": source.synthetic,
-        "crop": None if source.crop is None else asdict(source.crop),
+        "crop": source.crop.model_dump() if isinstance(source, FrameTable) and source.crop else None,
         "rows": len(source),
         "source_subjects": source.subjects("source"),
     }
@@ -139,8 +139,7 @@ class _Learner:
     def learn(self, learnt: _FrameToAffect | None) -> None:
         """Run all stages; ``learnt`` is the new network, or None when the data are features."""
         if learnt is not None:
-            self._decode_once(learnt.backbone.input_size)
-            self._learn_backbone(learnt)
+            self._learn_backbone(learnt, self._decode_once(learnt.backbone.input_size))
         features = self._features(learnt)
         self.feature_size = features.shape[1]
         samples = self._feature_samples(features)
@@ -149,30 +148,29 @@ class _Learner:
         experts = self._learn_experts(samples, shared, gate)
         self._conclude(features, shared, experts, learnt.backbone.digest() if learnt else "")
 
-    def _decode_once(self, size: int) -> None:
-        assert self.source.frames is not None
+    def _decode_once(self, size: int) -> Frames:
+        assert isinstance(self.source, FrameTable)
         limit = self.config.frame_cache_gb
         frames = cached_frames(self.fabric, self.source.frames, size, self.run.frame_folder, limit, self.progress)
         self.source = replace(self.source, frames=frames)
+        return frames
 
-    def _learn_backbone(self, network: _FrameToAffect) -> None:
+    def _learn_backbone(self, network: _FrameToAffect, frames: Frames) -> None:
         """Step 1 of Algorithm 1: backbone and shared head together, on frames."""
-        assert self.source.frames is not None
         self._fit(
             STAGES[0],
             network,
             _shared_loss,
-            self._frame_samples(network.backbone.input_size, self.source.frames),
+            self._frame_samples(network.backbone.input_size, frames),
             self.config.backbone_learning_rate,
             optimizer=self.config.backbone_optimizer,
             epochs=self.config.backbone_epochs,
         )
 
     def _features(self, learnt: _FrameToAffect | None) -> NDArray[np.float32]:
-        if learnt is None:
-            assert self.source.features is not None
+        if isinstance(self.source, FeatureTable):
             return self.source.features
-        assert self.source.frames is not None
+        assert learnt is not None
         folder = self.run.folder / "features"
         return cached_features(self.fabric, learnt.backbone, self.source.frames, folder, self.progress)
 

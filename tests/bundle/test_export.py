@@ -16,7 +16,7 @@ from pen_mobile.bundle.recipe import Recipe, load_recipe, recipe_names
 from pen_mobile.bundle.verify import verify_bundle
 from pen_mobile.contract.bundle_folder import open_bundle, seal
 from pen_mobile.contract.manifest import FilePart
-from pen_mobile.data.table import SubjectTable
+from pen_mobile.data.table import FeatureTable, FrameTable
 from pen_mobile.errors import BadInput, PenMobileError
 from pen_mobile.phone.runtime import BundleRuntime
 from pen_mobile.training.config import LearningConfig
@@ -26,12 +26,11 @@ from pen_mobile.training.source_training import learn_source
 from pen_mobile.utils.files import sha256_of_file
 
 
-def test_exported_equals_eager(bundle_folder: Path, run_folder: Path, people: SubjectTable) -> None:
+def test_exported_equals_eager(bundle_folder: Path, run_folder: Path, people: FrameTable) -> None:
     """Features and affect of frames that are not golden ones, within 1e-4 of eager torch."""
     run, runtime = Run.open(run_folder), BundleRuntime(open_bundle(bundle_folder))
     backbone = run.backbone()
     assert backbone is not None
-    assert people.frames is not None
     frames = people.frames.read(slice(0, 40))
     expected = extract_features(backbone, frames)
     features = runtime.features(frames)
@@ -77,7 +76,7 @@ def test_verify_notices_a_wrong_answer(bundle_folder: Path, tmp_path: Path) -> N
 def feature_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run on features: it exports in seconds, because it has no backbone."""
     rng = np.random.default_rng(0)
-    table = SubjectTable(
+    table = FeatureTable(
         np.repeat(["a", "b", "c"], 40),
         np.full(120, "source"),
         np.tile(np.arange(40.0), 3),

@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from pen_mobile.data.adaptation_splits import BLOCK_S, GAP_S, SCHEMES, adaptation_split
-from pen_mobile.data.table import SubjectTable
+from pen_mobile.data.table import FeatureTable
 from pen_mobile.errors import BadInput
 
 quick = settings(max_examples=40, deadline=None)
@@ -18,14 +18,14 @@ SCHEME = st.sampled_from(sorted(SCHEMES))
 IN_TIME = ["blocks", "first", "halves"]
 
 
-def recording(counts: dict[str, int], step_s: float = 0.5) -> SubjectTable:
+def recording(counts: dict[str, int], step_s: float = 0.5) -> FeatureTable:
     """Rows of several people, one after the other, with labels and features that differ everywhere."""
     subject = np.repeat(list(counts), list(counts.values()))
     time_s = np.concatenate([np.arange(count) * step_s for count in counts.values()])
     rng = np.random.default_rng(len(subject))
     affect = rng.uniform(-1, 1, (len(subject), 2)).astype(np.float32)
     features = np.stack([time_s, np.sin(time_s), affect[:, 0]], axis=1).astype(np.float32)
-    return SubjectTable(subject, np.full(len(subject), "target"), time_s, affect, features=features)
+    return FeatureTable(subject, np.full(len(subject), "target"), time_s, affect, features=features)
 
 
 @quick
@@ -53,8 +53,6 @@ def test_other_people_change_nothing(count: int, others: int, scheme: str, seed:
     # The labels and features of ann must be the same in both tables.
     mine = together.rows_of("ann")
     together.affect[mine] = alone.affect
-    assert together.features is not None
-    assert alone.features is not None
     together.features[mine] = alone.features
     one, two = (adaptation_split(table, "ann", scheme, seed) for table in (alone, together))
     np.testing.assert_array_equal(one.pool + others, two.pool)
@@ -126,7 +124,7 @@ def test_bad_requests_are_named() -> None:
         adaptation_split(table, "ben")
     with pytest.raises(BadInput, match="the 3 rows of 'eve' are too few for the split 'first'"):
         adaptation_split(recording({"eve": 3}), "eve", "first")
-    bare = SubjectTable(table.subject, table.role, table.time_s, table.affect, features=np.zeros((60, 1), np.float32))
+    bare = FeatureTable(table.subject, table.role, table.time_s, table.affect, features=np.zeros((60, 1), np.float32))
     object.__setattr__(bare, "features", None)
     with pytest.raises(BadInput, match="'k-centre' needs features"):
         adaptation_split(bare, "ann", "k-centre")

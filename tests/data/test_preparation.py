@@ -12,14 +12,14 @@ import pytest
 from pyarrow import parquet
 from skimage import data
 
-from pen_mobile.data import prepare as room
-from pen_mobile.data.faces import CropRecipe
+from pen_mobile.data import preparation as room
+from pen_mobile.data.faces import make_crop
 from pen_mobile.data.load import load_table
 from pen_mobile.data.preparation import NO_FACE, NO_FRAME, prepare
 from pen_mobile.data.readers.ratings import Recording
 from pen_mobile.errors import BadInput
 
-SMALL = CropRecipe(size=48)
+SMALL = make_crop(size=48)
 
 
 def face_image() -> np.ndarray:
@@ -57,17 +57,16 @@ def two(tmp_path: Path) -> list[Recording]:
 def test_every_moment_is_a_row_or_accounted_for(two: list[Recording], tmp_path: Path) -> None:
     """ann: 10 ratings, 8 frames, so 2 without a frame. ben: 8 ratings, 2 frames without a face. 8 + 6 = 14 rows."""
     record = prepare(two, tmp_path / "out", SMALL, jobs=1)
-    assert record["rows"] == 14
-    ann, ben = record["recordings"]
-    assert (ann["rated"], ann["kept"], ann["dropped"]) == (10, 8, {NO_FRAME: 2, NO_FACE: 0})
-    assert (ben["rated"], ben["kept"], ben["dropped"]) == (8, 6, {NO_FRAME: 0, NO_FACE: 2})
+    assert record.rows == 14
+    ann, ben = record.recordings
+    assert (ann.rated, ann.kept, ann.dropped) == (10, 8, {NO_FRAME: 2, NO_FACE: 0})
+    assert (ben.rated, ben.kept, ben.dropped) == (8, 6, {NO_FRAME: 0, NO_FACE: 2})
     table = load_table(str(tmp_path / "out"), frame_size=48)
     assert table.crop == SMALL
     assert table.subjects("target") == ["ben"]
     mine = table.rows_of("ben")
     np.testing.assert_allclose(table.time_s[mine], [0, 0.04, 0.08, 0.2, 0.24, 0.28])
     np.testing.assert_array_equal(table.affect[mine], two[1].affect[[0, 1, 2, 5, 6, 7]])
-    assert table.frames is not None
     frames = table.frames.read(slice(None))
     assert frames.shape == (14, 48, 48, 3)
     assert frames.std(axis=(1, 2, 3)).min() > 20  # pictures, not walls
@@ -95,7 +94,7 @@ def test_a_broken_recording_stops_and_the_rest_stays_and_goes_on(two: list[Recor
     done = out / "crops" / "ann" / "000000.jpg"
     written = done.stat().st_mtime_ns
     video.write_bytes(whole)
-    assert prepare(two, out, SMALL, jobs=1)["rows"] == 14
+    assert prepare(two, out, SMALL, jobs=1).rows == 14
     assert done.stat().st_mtime_ns == written
 
 
@@ -119,7 +118,7 @@ def test_a_full_disk_is_said_and_the_run_goes_on(
         with pytest.raises(BadInput, match="cannot be written: No space left on device; mend that and go on"):
             prepare(two, tmp_path / "out", SMALL, jobs=1)
     assert [path.name for path in (tmp_path / "out" / "parts").iterdir()] == ["ann.json"]
-    assert prepare(two, tmp_path / "out", SMALL, jobs=1)["rows"] == 14
+    assert prepare(two, tmp_path / "out", SMALL, jobs=1).rows == 14
 
 
 def test_a_video_without_any_face_is_named(tmp_path: Path) -> None:
@@ -152,8 +151,8 @@ def test_two_recordings_of_one_person_do_not_overwrite_each_other(two: list[Reco
 def test_ratings_shorter_than_the_video_use_what_they_rate(two: list[Recording], tmp_path: Path) -> None:
     """ann has 8 frames; with 5 ratings 5 rows remain, and what follows in the video is not even decoded."""
     record = prepare([recording("ann", tmp_path / "ann.mp4", 5)], tmp_path / "out", SMALL, jobs=1)
-    assert record["rows"] == 5
-    assert record["recordings"][0]["dropped"] == {NO_FRAME: 0, NO_FACE: 0}
+    assert record.rows == 5
+    assert record.recordings[0].dropped == {NO_FRAME: 0, NO_FACE: 0}
 
 
 def test_a_truncated_video_is_named_and_the_rest_stays(two: list[Recording], tmp_path: Path) -> None:
@@ -164,7 +163,7 @@ def test_a_truncated_video_is_named_and_the_rest_stays(two: list[Recording], tmp
         prepare(two, tmp_path / "out", SMALL, jobs=1)
     assert [path.name for path in (tmp_path / "out" / "parts").iterdir()] == ["ann.json"]
     (tmp_path / "ben.mp4").write_bytes(whole)
-    assert prepare(two, tmp_path / "out", SMALL, jobs=1)["rows"] == 14
+    assert prepare(two, tmp_path / "out", SMALL, jobs=1).rows == 14
 
 
 def test_a_picture_that_is_none_is_named(two: list[Recording], tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from pen_mobile.data.splits import validation_split
-from pen_mobile.data.table import SubjectTable
+from pen_mobile.data.table import FeatureTable
 from pen_mobile.errors import BadInput
 
 SIZES = st.dictionaries(st.text("abcdeXYZ-0129", min_size=1, max_size=6), st.integers(1, 40), min_size=1, max_size=6)
@@ -17,7 +17,7 @@ SEEDS = st.integers(0, 2**31)
 quick = settings(deadline=None, max_examples=60)
 
 
-def recording(sizes: dict[str, int], shuffle: int | None = None) -> SubjectTable:
+def recording(sizes: dict[str, int], shuffle: int | None = None) -> FeatureTable:
     """People with so many rows each, a second apart, one after the other or in a random order of rows."""
     subject = np.repeat(list(sizes), list(sizes.values()))
     time_s = np.concatenate([np.arange(count, dtype=np.float64) for count in sizes.values()])
@@ -25,13 +25,13 @@ def recording(sizes: dict[str, int], shuffle: int | None = None) -> SubjectTable
     return at(subject[order], time_s[order])
 
 
-def at(subject: np.ndarray, time_s: np.ndarray) -> SubjectTable:
+def at(subject: np.ndarray, time_s: np.ndarray) -> FeatureTable:
     rows = len(subject)
     zeros = np.zeros((rows, 2), np.float32)
-    return SubjectTable(subject, np.full(rows, "source"), time_s, affect=zeros, features=zeros)
+    return FeatureTable(subject, np.full(rows, "source"), time_s, affect=zeros, features=zeros)
 
 
-def times_of(table: SubjectTable, rows: np.ndarray, subject: str) -> list[float]:
+def times_of(table: FeatureTable, rows: np.ndarray, subject: str) -> list[float]:
     return sorted(table.time_s[rows[table.subject[rows] == subject]])
 
 

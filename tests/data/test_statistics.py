@@ -18,7 +18,7 @@ from pen_mobile.data.statistics import (
     duration,
     table_statistics,
 )
-from pen_mobile.data.table import SubjectTable
+from pen_mobile.data.table import FeatureTable, FrameTable, SubjectTable
 from pen_mobile.types import Image
 from pen_mobile.utils.files import to_json
 
@@ -42,7 +42,7 @@ def table(features: NDArray[np.float32] | None = None, **people: tuple[Any, ...]
     counts = [len(affect) for _, affect, _ in people.values()]
     if features is None:
         features = np.random.default_rng(0).standard_normal((sum(counts), 3), np.float32)
-    return SubjectTable(
+    return FeatureTable(
         subject=np.repeat(list(people), counts),
         role=np.repeat([role for role, _, _ in people.values()], counts),
         time_s=np.concatenate([time_s for _, _, time_s in people.values()]),
@@ -145,14 +145,14 @@ def test_frames_are_compared_a_few_at_a_time() -> None:
     pixels[:, 1, 2, 0], pixels[:, 3, 0, 1] = np.arange(rows) % 256, np.arange(rows) // 256
     pixels[599] = pixels[0]
     steps = np.arange(rows) * STEP
-    subjects = SubjectTable(np.full(rows, "a"), np.full(rows, "source"), steps, varied(rows), CountedFrames(pixels))
+    subjects = FrameTable(np.full(rows, "a"), np.full(rows, "source"), steps, varied(rows), CountedFrames(pixels))
     found = table_statistics(subjects)
     assert found.people[0].duplicates == 1
     assert found.features is None
     assert 0 < CountedFrames.most <= 256
 
 
-def test_json_holds_everything(people: SubjectTable) -> None:
+def test_json_holds_everything(people: FrameTable) -> None:
     """3 source and 2 target people of 80 rows each."""
     document = json.loads(to_json(table_statistics(people).as_json()))
     assert (document["rows"], document["people_per_role"]) == (400, {"source": 3, "target": 2})

@@ -21,15 +21,14 @@ from pen_mobile.data.synthetic import (
     synthetic_people,
     synthetic_table,
 )
-from pen_mobile.data.table import SubjectTable
+from pen_mobile.data.table import FrameTable
 from pen_mobile.errors import BadInput
 from pen_mobile.types import Image
 
 SMALL = SyntheticConfig(sources=2, targets=1, seconds=2, fps=10, size=48, seed=7)
 
 
-def pixels(table: SubjectTable) -> Image:
-    assert table.frames is not None
+def pixels(table: FrameTable) -> Image:
     return table.frames.read(slice(None))
 
 

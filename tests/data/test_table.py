@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pen_mobile.data.images import ArrayFrames
-from pen_mobile.data.table import SubjectTable
+from pen_mobile.data.table import FeatureTable, FrameTable, SubjectTable
 from pen_mobile.errors import BadInput
 
 COLUMNS: dict[str, Any] = {
@@ -22,15 +22,15 @@ KINDS = {"subject": str, "role": str, "time_s": np.float64, "affect": np.float32
 
 
 def table(origin: str = "people.npz", **changed: Any) -> SubjectTable:
-    """A small valid table, but for the columns given; None leaves a column of content out."""
+    """A small valid table, of frames when they are given, but for the columns given."""
     columns = {
         name: np.array(values, KINDS[name])
         for name, values in (COLUMNS | changed).items()
-        if name in KINDS and values is not None
+        if name in KINDS and not (name == "features" and "frames" in changed)
     }
     if "frames" in changed:
-        columns["frames"] = changed["frames"]
-    return SubjectTable(origin=origin, **columns)
+        return FrameTable(origin=origin, **columns, frames=changed["frames"])
+    return FeatureTable(origin=origin, **columns)
 
 
 def frames(count: int = 5) -> ArrayFrames:
@@ -66,15 +66,13 @@ def test_take_keeps_every_column_together() -> None:
     assert part.role.tolist() == ["source", "target"]
     assert part.time_s.tolist() == [1.0, 0.0]
     np.testing.assert_array_equal(part.affect, np.array([[0.5, -0.5], [0.1, 0.2]], np.float32))
-    assert part.features is not None
     assert part.features.tolist() == [[6, 7], [0, 1]]
     assert part.origin == "people.npz"
 
 
 def test_take_chooses_among_frames_too() -> None:
-    whole = table(features=None, frames=frames())
+    whole = table(frames=frames())
     part = whole.take(np.array([4, 1]))
-    assert part.frames is not None
     np.testing.assert_array_equal(part.frames.read(slice(None)), frames().pixels[[4, 1]])
 
 
@@ -90,7 +88,7 @@ def test_digest_is_of_the_content_not_of_the_object() -> None:
         {"time_s": [0.0, 0.25, 2.0, 1.0, 0.0]},
         {"affect": [[0.1, 0.2], [-1, 1], [0, 0], [0.5, -0.5], [0.3, 0.4]]},
         {"features": [[0, 1], [2, 3], [4, 5], [6, 7], [8, 8]]},
-        {"features": None, "frames": frames()},
+        {"frames": frames()},
     ],
     ids=lambda changed: "+".join(changed),
 )
@@ -101,8 +99,8 @@ def test_digest_changes_with_every_column(changed: dict[str, Any]) -> None:
 def test_digest_changes_with_one_pixel() -> None:
     pixels = frames().pixels.copy()
     pixels[2, 1, 1, 0] ^= 1
-    changed = table(features=None, frames=ArrayFrames(pixels))
-    assert changed.digest != table(features=None, frames=frames()).digest
+    changed = table(frames=ArrayFrames(pixels))
+    assert changed.digest != table(frames=frames()).digest
 
 
 def test_two_people_may_be_seen_at_the_same_time() -> None:
@@ -117,12 +115,10 @@ def test_two_people_may_be_seen_at_the_same_time() -> None:
             {"subject": [], "role": [], "time_s": [], "affect": np.zeros((0, 2)), "features": np.zeros((0, 1))},
             "no rows",
         ),
-        ({"features": None}, "either frames or features"),
-        ({"frames": frames()}, "either frames or features"),
         ({"features": [0, 1, 2, 3, 4]}, r"features must be \[N, D_z\], not \[5\]"),
         ({"affect": [[0.1], [0.1], [0.1], [0.1], [0.1]]}, r"affect must be \[5, 2\], not \[5, 1\]"),
         ({"features": [[0, 1]]}, "5 subjects but 1 values of content"),
-        ({"features": None, "frames": frames(4)}, "5 subjects but 4 values of content"),
+        ({"frames": frames(4)}, "5 subjects but 4 values of content"),
         ({"time_s": [0.0, 0.5]}, "5 subjects but 2 values of time_s"),
         ({"role": ["target"]}, "5 subjects but 1 values of role"),
         ({"role": ["target", "target", "source", "sauce", "source"]}, "row 4: role 'sauce' is not source or target"),

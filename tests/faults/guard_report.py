@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from pen_mobile.bundle.export import export_bundle
 from pen_mobile.bundle.recipe import load_recipe
 from pen_mobile.contract.bundle_folder import open_bundle
-from pen_mobile.data.table import SubjectTable
+from pen_mobile.data.table import FeatureTable
 from pen_mobile.errors import BadInput
 from pen_mobile.phone.phone import Phone
 from pen_mobile.phone.runtime import BundleRuntime
@@ -81,7 +81,7 @@ def person(seed: int) -> Recording:
 def make_bundle(folder: Path) -> Path:
     """Learn a head from source people and export it for android-fp32."""
     sources = [person(10_000 + n) for n in range(SOURCES)]
-    table = SubjectTable(
+    table = FeatureTable(
         np.repeat([f"source-{n}" for n in range(SOURCES)], SECONDS),
         np.full(SOURCES * SECONDS, "source"),
         np.tile(np.arange(float(SECONDS)), SOURCES),

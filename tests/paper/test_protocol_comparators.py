@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from pen_mobile.cli.main import cli
 from pen_mobile.data.load import load_table
-from pen_mobile.data.table import SubjectTable
+from pen_mobile.data.table import FeatureTable
 from pen_mobile.paper import comparator_study
 from pen_mobile.paper.cell import CellKey
 from pen_mobile.paper.comparator_study import comparison_rows, run_comparator_cell
@@ -29,15 +29,14 @@ class Echo:
         return z[:, :2]
 
 
-def echoing(table: SubjectTable) -> SubjectTable:
+def echoing(table: FeatureTable) -> FeatureTable:
     """The same people, rows in no order, whose first two features are their labels."""
     order = np.random.default_rng(3).permutation(len(table))
-    assert table.features is not None
     table.features[:, :2] = table.affect
     return table.take(order)
 
 
-def roles(table: SubjectTable) -> tuple[SubjectTable, SubjectTable]:
+def roles(table: FeatureTable) -> tuple[FeatureTable, FeatureTable]:
     source, target = (table.take(table.rows_with_role(role)) for role in ("source", "target"))
     return source, target
 

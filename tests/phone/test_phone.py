@@ -11,7 +11,7 @@ import pytest
 from skimage import data
 
 import pen_mobile
-from pen_mobile.data.table import SubjectTable
+from pen_mobile.data.table import FrameTable
 from pen_mobile.errors import BadInput
 from pen_mobile.phone.image_inference import predict_images
 from pen_mobile.phone.phone import Phone
@@ -26,9 +26,8 @@ def photo(tmp_path: Path) -> Path:
     return path
 
 
-def _frames(people: SubjectTable, subject: str) -> tuple[list[np.ndarray], np.ndarray]:
+def _frames(people: FrameTable, subject: str) -> tuple[list[np.ndarray], np.ndarray]:
     rows = people.rows_of(subject)
-    assert people.frames is not None
     return list(people.frames.read(rows)), people.affect[rows]
 
 
@@ -69,7 +68,7 @@ def test_gallery_reports_what_it_could_not_read(bundle_folder: Path, photo: Path
     assert "not an image" in predictions.refused["broken.jpg"]
 
 
-def test_adapting_moves_the_head_and_nothing_else(bundle_folder: Path, people: SubjectTable, tmp_path: Path) -> None:
+def test_adapting_moves_the_head_and_nothing_else(bundle_folder: Path, people: FrameTable, tmp_path: Path) -> None:
     """Accepted: the head moved, a reopened phone has it, the bundle has not changed by a byte."""
     before = {path.name: sha256_of_file(path) for path in bundle_folder.iterdir()}
     frames, affect = _frames(people, "target-01")
@@ -89,7 +88,7 @@ def test_adapting_moves_the_head_and_nothing_else(bundle_folder: Path, people: S
     assert {path.name: sha256_of_file(path) for path in bundle_folder.iterdir()} == before
 
 
-def test_going_back_and_starting_over(bundle_folder: Path, people: SubjectTable, tmp_path: Path) -> None:
+def test_going_back_and_starting_over(bundle_folder: Path, people: FrameTable, tmp_path: Path) -> None:
     """Adapt twice, roll back once: the first head again; reset: the bundle's; a reopened phone agrees each time."""
     frames, affect = _frames(people, "target-01")
     store, options = tmp_path / "me.sqlite", {"key": bytes(32)}
@@ -111,7 +110,7 @@ def test_going_back_and_starting_over(bundle_folder: Path, people: SubjectTable,
         Phone.open(bundle_folder, store)
 
 
-def test_too_few_labels_are_declined_and_the_history_says_so(bundle_folder: Path, people: SubjectTable) -> None:
+def test_too_few_labels_are_declined_and_the_history_says_so(bundle_folder: Path, people: FrameTable) -> None:
     frames, affect = _frames(people, "target-01")
     with Phone.open(bundle_folder) as phone:
         shipped = phone.parameters.copy()
@@ -122,7 +121,7 @@ def test_too_few_labels_are_declined_and_the_history_says_so(bundle_folder: Path
         assert [entry["status"] for entry in phone.store.history()] == ["rejected"]
 
 
-def test_images_and_labels_must_match(bundle_folder: Path, people: SubjectTable) -> None:
+def test_images_and_labels_must_match(bundle_folder: Path, people: FrameTable) -> None:
     frames, affect = _frames(people, "target-01")
     with Phone.open(bundle_folder) as phone, pytest.raises(BadInput, match="2 images but 3 labels"):
         phone.adapt(frames[:2], affect[:3].tolist(), aligned=True)
@@ -130,7 +129,7 @@ def test_images_and_labels_must_match(bundle_folder: Path, people: SubjectTable)
 
 @pytest.mark.parametrize("label", [[1.5, 0], [float("nan"), 0]])
 def test_labels_out_of_range_are_refused_and_nothing_is_kept(
-    bundle_folder: Path, people: SubjectTable, label: list[float]
+    bundle_folder: Path, people: FrameTable, label: list[float]
 ) -> None:
     frames, affect = _frames(people, "target-01")
     with Phone.open(bundle_folder) as phone:

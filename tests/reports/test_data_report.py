@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from pen_mobile.cli.main import cli
 from pen_mobile.data.statistics import table_statistics
-from pen_mobile.data.table import SubjectTable
+from pen_mobile.data.table import FeatureTable, FrameTable, SubjectTable
 from pen_mobile.reports.data_report import headline, write_data_page
 from pen_mobile.utils import files
 
@@ -59,7 +59,7 @@ def features(names: dict[str, str], rows: int = 60) -> SubjectTable:
     """Make a real (not synthetic) table of people whose names are given, with their roles."""
     rng = np.random.default_rng(0)
     count = rows * len(names)
-    return SubjectTable(
+    return FeatureTable(
         subject=np.repeat(list(names), rows),
         role=np.repeat(list(names.values()), rows),
         time_s=np.tile(np.arange(rows) / 5, len(names)),
@@ -80,7 +80,7 @@ def invoke(*arguments: object) -> Any:
     return result
 
 
-def test_page_of_frames_is_self_contained(people: SubjectTable, tmp_path: Path) -> None:
+def test_page_of_frames_is_self_contained(people: FrameTable, tmp_path: Path) -> None:
     """5 people with 5 faces each, 3 figures, nothing to load, tags that close, ids that are unique."""
     text = written(people, tmp_path)
     page = Page(text)
@@ -98,7 +98,7 @@ def test_page_of_frames_is_self_contained(people: SubjectTable, tmp_path: Path) 
         assert subject in text
 
 
-def test_faces_stand_where_they_were_felt(people: SubjectTable, tmp_path: Path) -> None:
+def test_faces_stand_where_they_were_felt(people: FrameTable, tmp_path: Path) -> None:
     """Places are percentages of the plane; all lie on it."""
     places = re.findall(
         r'style="left:(-?[\d.]+)%;top:(-?[\d.]+)%" alt="[^"]*valence (\S+), arousal', written(people, tmp_path)
@@ -111,7 +111,7 @@ def test_faces_stand_where_they_were_felt(people: SubjectTable, tmp_path: Path) 
         assert abs(felt) < 0.02 or (float(left) > 50) == (felt > 0)
 
 
-def test_real_people_are_not_called_synthetic(people: SubjectTable, tmp_path: Path) -> None:
+def test_real_people_are_not_called_synthetic(people: FrameTable, tmp_path: Path) -> None:
     text = written(replace(people, synthetic=False), tmp_path)
     assert BANNER not in text
     assert REAL in text

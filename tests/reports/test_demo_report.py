@@ -15,7 +15,7 @@ import pytest
 from pen_mobile.bundle.verification import Check, Verification
 from pen_mobile.contract.manifest import Manifest
 from pen_mobile.data.images import ArrayFrames
-from pen_mobile.data.table import SubjectTable
+from pen_mobile.data.table import FeatureTable, FrameTable
 from pen_mobile.evaluation.personalization import Personalization, PersonResult, Trace
 from pen_mobile.metrics import Agreement
 from pen_mobile.phone.adaptation.adapt import AdaptationResult
@@ -306,12 +306,12 @@ def test_a_page_that_cannot_be_made_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def table_of(affect: np.ndarray, size: int = 128) -> SubjectTable:
+def table_of(affect: np.ndarray, size: int = 128) -> FrameTable:
     count = len(affect)
     pixels = np.zeros((count, size, size, 3), np.uint8)
     pixels[:] = np.arange(count, dtype=np.uint8)[:, None, None, None]
     names, roles = np.repeat("me", count), np.repeat("target", count)
-    return SubjectTable(names, roles, np.arange(count, dtype=float), affect.astype(np.float32), ArrayFrames(pixels))
+    return FrameTable(names, roles, np.arange(count, dtype=float), affect.astype(np.float32), ArrayFrames(pixels))
 
 
 def test_sample_faces_are_spread_over_the_plane() -> None:
@@ -327,4 +327,7 @@ def test_sample_faces_are_spread_over_the_plane() -> None:
 def test_sample_faces_of_few_frames_and_of_none() -> None:
     few = table_of(np.zeros((2, 2)), size=40)
     assert [face.image.shape for face in sample_faces(few, "me")] == [(40, 40, 3)] * 2
-    assert sample_faces(replace(few, frames=None, features=np.zeros((2, 4), np.float32)), "me") == []
+    assert (
+        sample_faces(FeatureTable(few.subject, few.role, few.time_s, few.affect, np.zeros((2, 4), np.float32)), "me")
+        == []
+    )

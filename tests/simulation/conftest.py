@@ -7,15 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pen_mobile.data.table import SubjectTable
+from pen_mobile.data.table import FrameTable
 from pen_mobile.phone.phone import Phone
 from pen_mobile.simulation.day_trace import Moments
 
 
 @pytest.fixture(scope="session")
-def moments(bundle_folder: Path, people: SubjectTable) -> Moments:
+def moments(bundle_folder: Path, people: FrameTable) -> Moments:
     rows = people.rows_of("target-01")
-    assert people.frames is not None
     with Phone.open(bundle_folder) as phone:
         z = phone.runtime.features(people.frames.read(rows))
         predictions, _ = phone.predict_features(z)

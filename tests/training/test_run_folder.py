@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from pen_mobile.data.splits import validation_split
-from pen_mobile.data.table import SubjectTable
+from pen_mobile.data.table import FrameTable
 from pen_mobile.errors import BadInput
 from pen_mobile.metrics import agreement
 from pen_mobile.training.config import LearningConfig
@@ -135,7 +135,7 @@ def test_a_run_on_features_has_no_backbone(tmp_path: Path) -> None:
     assert Run.begin(tmp_path, record()).backbone() is None
 
 
-def test_a_complete_run_says_what_it_was(run_folder: Path, people: SubjectTable) -> None:
+def test_a_complete_run_says_what_it_was(run_folder: Path, people: FrameTable) -> None:
     run = Run.open(run_folder)
     source = people.take(people.rows_with_role("source"))
     assert list(run.record.stages) == list(STAGES)
@@ -148,7 +148,7 @@ def test_a_complete_run_says_what_it_was(run_folder: Path, people: SubjectTable)
     assert json.loads((run_folder / "run.json").read_text())["config"] == asdict(run.config)
 
 
-def test_a_complete_run_gives_its_models_back(run_folder: Path, people: SubjectTable) -> None:
+def test_a_complete_run_gives_its_models_back(run_folder: Path, people: FrameTable) -> None:
     """The CCC and RMSE in the record are those of the loaded models on the held-out rows."""
     from pen_mobile.training.features import extract_features
 
@@ -160,7 +160,6 @@ def test_a_complete_run_gives_its_models_back(run_folder: Path, people: SubjectT
     assert backbone.digest() == run.record.backbone_digest
     source = people.take(people.rows_with_role("source"))
     _, held_out = validation_split(source, run.config.validation_fraction, run.config.seed)
-    assert source.frames is not None
     z = torch.from_numpy(extract_features(backbone, source.frames.read(held_out)))
     with torch.no_grad():
         estimates = {"s-SN": run.shared_head()(z), "s-PEN": run.expert_head()(z).affect}

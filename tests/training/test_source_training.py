@@ -20,7 +20,7 @@ import torch
 from pen_mobile.data.images import FileFrames
 from pen_mobile.data.load import load_table
 from pen_mobile.data.splits import validation_split
-from pen_mobile.data.table import SubjectTable
+from pen_mobile.data.table import FeatureTable, FrameTable
 from pen_mobile.errors import BadInput
 from pen_mobile.models.heads import ExpertHead
 from pen_mobile.models.losses import source_loss
@@ -38,7 +38,7 @@ CONFIG = LearningConfig(
 SHORT = replace(CONFIG, head_epochs=3, joint_epochs=4)
 
 
-def feature_table(rows: int = 48, seed: int = 0, target_seed: int = 0) -> SubjectTable:
+def feature_table(rows: int = 48, seed: int = 0, target_seed: int = 0) -> FeatureTable:
     """People who stand apart in the first four features and feel ``sign * 0.8 * (z_5, z_6)``; one more is a target."""
     rng = np.random.default_rng(seed)
     who = np.repeat(np.arange(4), rows)
@@ -46,7 +46,7 @@ def feature_table(rows: int = 48, seed: int = 0, target_seed: int = 0) -> Subjec
     action = rng.uniform(-1, 1, (4 * rows, 2))
     sign = np.array(list(SIGNS.values()))[who]
     target = np.random.default_rng(target_seed).uniform(-1, 1, (5, 6))
-    return SubjectTable(
+    return FeatureTable(
         subject=np.array([*np.array(list(SIGNS))[who], *["eve"] * 5]),
         role=np.array(["source"] * 4 * rows + ["target"] * 5),
         time_s=np.array([*np.tile(np.arange(rows), 4), *range(5)], dtype=np.float64),
@@ -62,11 +62,10 @@ def learnt(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return learn_source(feature_table(), CONFIG, tmp_path_factory.mktemp("learnt") / "run")
 
 
-def held_out_rows(table: SubjectTable) -> tuple[torch.Tensor, torch.Tensor, list[str]]:
+def held_out_rows(table: FeatureTable) -> tuple[torch.Tensor, torch.Tensor, list[str]]:
     """Features, labels and names of the source rows that validate a run on ``table``."""
     source = table.take(table.rows_with_role("source"))
     rows = validation_split(source, CONFIG.validation_fraction, CONFIG.seed)[1]
-    assert source.features is not None
     return torch.from_numpy(source.features[rows]), torch.from_numpy(source.affect[rows]), source.subject[rows].tolist()
 
 
@@ -283,7 +282,7 @@ def test_too_few_rows_to_validate_are_refused(tmp_path: Path) -> None:
         learn_source(feature_table(rows=2), SHORT, tmp_path / "run")
 
 
-def test_frames_run_through_every_stage(people: SubjectTable, tmp_path: Path) -> None:
+def test_frames_run_through_every_stage(people: FrameTable, tmp_path: Path) -> None:
     """Three steps a stage, on pixels: all four stages, one cache of features between the first two."""
     config = LearningConfig(
         backbone="squeezenet1_1", weights="none", input_size=32, backbone_optimizer="adam", max_steps=3
@@ -306,11 +305,10 @@ ON_FRAMES = LearningConfig(
 
 
 @pytest.fixture(scope="module")
-def files(people: SubjectTable, tmp_path_factory: pytest.TempPathFactory) -> SubjectTable:
+def files(people: FrameTable, tmp_path_factory: pytest.TempPathFactory) -> FrameTable:
     """The invented people as a table of image files."""
     folder = tmp_path_factory.mktemp("files")
     paths = [folder / f"{row}.png" for row in range(len(people))]
-    assert people.frames is not None
     pixels = people.frames.read(slice(None))
     for path, frame in zip(paths, pixels, strict=True):
         cv2.imwrite(str(path), cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
@@ -318,7 +316,7 @@ def files(people: SubjectTable, tmp_path_factory: pytest.TempPathFactory) -> Sub
 
 
 @pytest.fixture(scope="module")
-def learnt_from_files(files: SubjectTable, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def learnt_from_files(files: FrameTable, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A complete run on ``files``, augmented; tests must not change it."""
     listener = Listener()
     run = learn_source(files, ON_FRAMES, tmp_path_factory.mktemp("files-run") / "run", progress=listener)
@@ -334,7 +332,7 @@ def losses_of_backbone(run: Run) -> list[tuple[float, float]]:
 
 
 def test_frames_decoded_every_time_teach_the_same(
-    files: SubjectTable, learnt_from_files: Run, people: SubjectTable, tmp_path: Path
+    files: FrameTable, learnt_from_files: Run, people: FrameTable, tmp_path: Path
 ) -> None:
     listener = Listener()
     again = learn_source(files, replace(ON_FRAMES, frame_cache_gb=0), tmp_path / "run", progress=listener)
@@ -350,13 +348,13 @@ def test_decoded_frames_do_not_outlive_the_training(learnt_from_files: Run) -> N
     assert not learnt_from_files.frame_folder.exists()
 
 
-def test_augmentation_teaches_something_else(files: SubjectTable, learnt_from_files: Run, tmp_path: Path) -> None:
+def test_augmentation_teaches_something_else(files: FrameTable, learnt_from_files: Run, tmp_path: Path) -> None:
     plain = learn_source(files, replace(ON_FRAMES, augment=False), tmp_path / "run")
     pairs = zip(losses_of_backbone(plain), losses_of_backbone(learnt_from_files), strict=True)
     assert all(one != other for one, other in pairs)
 
 
-def test_a_resumed_run_finds_its_frames_decoded(files: SubjectTable, learnt_from_files: Run, tmp_path: Path) -> None:
+def test_a_resumed_run_finds_its_frames_decoded(files: FrameTable, learnt_from_files: Run, tmp_path: Path) -> None:
     """192 rows learn in 6 steps an epoch: the interruption after 7 comes in epoch 2; the end is the same."""
     with pytest.raises(KeyboardInterrupt):
         learn_source(files, ON_FRAMES, tmp_path / "run", progress=Listener("1-backbone", after=7))

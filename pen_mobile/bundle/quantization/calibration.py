@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pen_mobile.data.load import load_table
 from pen_mobile.data.splits import generator_for, validation_split
-from pen_mobile.data.table import SubjectTable
+from pen_mobile.data.table import FrameTable, SubjectTable
 from pen_mobile.errors import BadInput
 from pen_mobile.training.run_folder import Run
 from pen_mobile.types import Rows
@@ -26,14 +26,13 @@ class SourceFrames:
         judged: validation rows, which neither training nor calibration has seen.
     """
 
-    table: SubjectTable
+    table: FrameTable
     training: Rows
     calibration: Rows
     judged: Rows
 
     def pixels(self, rows: Rows, size: int) -> NDArray[np.uint8]:
         """Return frames as uint8 ``[N, S, S, 3]``."""
-        assert self.table.frames is not None
         return self.table.frames.read(rows, size)
 
 
@@ -80,14 +79,14 @@ def covering_rows(table: SubjectTable, rows: Rows, side: int, count: int, seed: 
     return np.sort(np.array(chosen, int))
 
 
-def _source_table(run: Run, data: str | None) -> SubjectTable:
+def _source_table(run: Run, data: str | None) -> FrameTable:
     origin = data or str(run.record.data["origin"])
     try:
         table = load_table(origin, run.config.input_size)
     except BadInput as error:
         raise BadInput(f"{error} (int8 is calibrated on the data of {run.folder}; give them with --data)") from None
     table = table.take(table.rows_with_role("source"))
-    if table.frames is None or table.digest != run.record.data["digest"]:
+    if not isinstance(table, FrameTable) or table.digest != run.record.data["digest"]:
         raise BadInput(
             f"{origin}: not the source people that {run.folder} learned from; give the run's data with --data"
         )

@@ -154,7 +154,6 @@ class Int8Builder:
     def _float_features(self) -> Floats:
         """Return the float model's features of the judged frames, from the run when it still has them."""
         frames, digest = self.frames.table.frames, self.run.record.backbone_digest
-        assert frames is not None
         known = known_features(digest, frames, self.run.folder / "features")
         return _features(self.backbone, self.pixels) if known is None else np.array(known[self.frames.judged])
 

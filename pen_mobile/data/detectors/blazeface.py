@@ -15,14 +15,14 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pen_mobile.data.faces import CropRecipe, Face, Point, crop_face, eyes_to_recipe, follow, moved
+from pen_mobile.data.faces import Face, Point, crop_face, eyes_to_recipe, follow, make_crop, moved
 from pen_mobile.errors import BadInput
 from pen_mobile.types import Image
 
 BLAZEFACE = "blazeface"
 
 _SEEN = 0.5
-_WINDOW = CropRecipe(BLAZEFACE, margin=4.5, eye_height=0.4, size=128)
+_WINDOW = make_crop(BLAZEFACE, margin=4.5, eye_height=0.4, size=128)
 _LOOKS = 4
 _MOST_SQUARES = 8
 _SETTLED = 0.04

@@ -7,7 +7,7 @@ from pathlib import Path
 from pen_mobile.data.images import FileFrames
 from pen_mobile.data.load import load_table
 from pen_mobile.data.readers.ratings import Recording
-from pen_mobile.data.table import Role
+from pen_mobile.data.table import FrameTable, Role
 from pen_mobile.errors import BadInput
 
 
@@ -24,7 +24,7 @@ def read_table_file(path: Path) -> list[Recording]:
     if path.suffix not in (".csv", ".parquet"):
         raise BadInput(f"{path}: give a .csv or .parquet file")
     table = load_table(str(path))
-    if not isinstance(table.frames, FileFrames):
+    if not (isinstance(table, FrameTable) and isinstance(table.frames, FileFrames)):
         raise BadInput(f"{path}: column 'image' is missing; features hold no faces to prepare, train takes them as is")
     recordings = []
     for subject in table.subjects():

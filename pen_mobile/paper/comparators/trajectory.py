@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from pen_mobile.data.table import Role, SubjectTable
+from pen_mobile.data.table import FeatureTable, Role, SubjectTable
 from pen_mobile.errors import BadInput
 from pen_mobile.types import Doubles, Floats
 
@@ -89,7 +89,7 @@ def trajectories_of(table: SubjectTable, role: Role) -> list[Trajectory]:
     Raises:
         BadInput: the table holds frames, not features.
     """
-    if table.features is None:
+    if not isinstance(table, FeatureTable):
         raise BadInput(f"{table.origin}: comparators learn from features; this table holds frames")
     rows = {subject: table.rows_of(subject) for subject in table.subjects(role)}
     return [

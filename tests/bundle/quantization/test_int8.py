@@ -14,7 +14,7 @@ from pen_mobile.bundle.export_result import ExportResult
 from pen_mobile.bundle.recipe import Recipe, load_recipe
 from pen_mobile.bundle.verify import verify_bundle
 from pen_mobile.contract.bundle_folder import open_bundle
-from pen_mobile.data.table import SubjectTable
+from pen_mobile.data.table import FeatureTable, FrameTable
 from pen_mobile.errors import BadInput, PenMobileError
 from pen_mobile.phone.runtime import BundleRuntime
 from pen_mobile.training.config import LearningConfig
@@ -72,10 +72,9 @@ def test_int8_is_smaller_verified_and_says_what_it_cost(
 
 
 def test_the_runtime_gives_features_near_the_float_models(
-    exported: tuple[ExportResult, Path], bundle_folder: Path, people: SubjectTable
+    exported: tuple[ExportResult, Path], bundle_folder: Path, people: FrameTable
 ) -> None:
     """On frames that were not golden; equal they must not be, or nothing was rounded."""
-    assert people.frames is not None
     frames = people.frames.read(slice(0, 20))
     int8, exact = (BundleRuntime(open_bundle(path)).features(frames) for path in (exported[1], bundle_folder))
     cosines = np.sum(int8 * exact, axis=1) / np.linalg.norm(int8, axis=1) / np.linalg.norm(exact, axis=1)
@@ -112,7 +111,7 @@ def test_a_budget_that_nothing_keeps_fails_and_says_what_was_tried(run: Run, rec
 
 def test_a_run_on_features_is_refused(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
-    table = SubjectTable(
+    table = FeatureTable(
         np.repeat(["a", "b"], 20),
         np.full(40, "source"),
         np.tile(np.arange(20.0), 2),

@@ -17,7 +17,7 @@ from pen_mobile.bundle.quantization.calibration import covering_rows, source_fra
 from pen_mobile.bundle.quantization.quantizer import Quantizer, features_of, relative_error
 from pen_mobile.bundle.quantization.sensitivity import Loss, SensitivitySearch, cosine
 from pen_mobile.data.synthetic import SyntheticConfig, synthetic_table
-from pen_mobile.data.table import SubjectTable
+from pen_mobile.data.table import FrameTable
 from pen_mobile.errors import BadInput
 from pen_mobile.models.backbone import Backbone
 from pen_mobile.training.run_folder import Run
@@ -31,8 +31,7 @@ def backbone(run_folder: Path) -> Backbone:
 
 
 @pytest.fixture(scope="module")
-def pixels(people: SubjectTable) -> np.ndarray:
-    assert people.frames is not None
+def pixels(people: FrameTable) -> np.ndarray:
     return people.frames.read(slice(0, 240, 12))
 
 
@@ -197,7 +196,7 @@ def test_cosine_of_nothing_is_zero() -> None:
     assert cosine(left, right) == pytest.approx(1 / 3)
 
 
-def test_calibration_covers_people_and_cells_evenly(people: SubjectTable) -> None:
+def test_calibration_covers_people_and_cells_evenly(people: FrameTable) -> None:
     """Three people take turns, so 12 frames are 4 of each; each goes everywhere, so each of four cells gets 12 / 4."""
     source = people.take(people.rows_with_role("source"))
     rows = np.arange(len(source))
@@ -211,7 +210,7 @@ def test_calibration_covers_people_and_cells_evenly(people: SubjectTable) -> Non
     assert not np.array_equal(chosen, covering_rows(source, rows, side=2, count=12, seed=1))
 
 
-def test_calibration_takes_everything_when_there_is_too_little(people: SubjectTable) -> None:
+def test_calibration_takes_everything_when_there_is_too_little(people: FrameTable) -> None:
     """One person has two rows among those to choose from, another one; the third has none and is passed over."""
     source = people.take(people.rows_with_role("source"))
     first, second, _ = source.subjects()
@@ -240,7 +239,6 @@ def test_mobilenets_gates_stay_in_float() -> None:
     """Hard sigmoids are spelled out before tracing; their sums and products are not rounded."""
     torch.manual_seed(0)
     table = synthetic_table(SyntheticConfig(sources=1, targets=0, seconds=4, fps=1, size=32, seed=0))
-    assert table.frames is not None
     quantizer = Quantizer(simplify(Backbone("mobilenet_v3_small", 32).eval()), table.frames.read(slice(None)))
     assert "features.12" in quantizer.blocks
     text = quantizer.quantize().code

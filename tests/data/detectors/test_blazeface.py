@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from pen_mobile.data.detectors.blazeface import BlazeFace
-from pen_mobile.data.faces import CropRecipe, Face, Point, crop_face, eyes_to_recipe, moved
+from pen_mobile.data.faces import Face, Point, crop_face, eyes_to_recipe, make_crop, moved
 from pen_mobile.errors import BadInput
 from pen_mobile.types import Image
 from tests.data.detectors.photographs import EYES, darkened, mirrored, photograph, scaled, turned
@@ -44,7 +44,7 @@ def test_the_eyes_come_to_where_the_recipe_says(detector: BlazeFace, position: s
     image, eyes = POSITIONS[position]
     face = detector.find(image)
     assert face is not None
-    recipe = CropRecipe("blazeface", margin=3, eye_height=0.4, size=100)
+    recipe = make_crop("blazeface", margin=3, eye_height=0.4, size=100)
     right, left = moved(eyes, eyes_to_recipe(face, recipe))
     assert abs(math.degrees(math.atan2(left.y - right.y, left.x - right.x))) < 2
     places = np.array([right, left]) + 0.5
@@ -58,7 +58,7 @@ def test_frames_of_the_same_face_look_alike(detector: BlazeFace) -> None:
         image = POSITIONS[position][0]
         face = detector.find(image)
         assert face is not None
-        frames.append(crop_face(image, face, CropRecipe(size=64)).ravel().astype(float))
+        frames.append(crop_face(image, face, make_crop(size=64)).ravel().astype(float))
     assert np.corrcoef(frames).min() > 0.9
 
 

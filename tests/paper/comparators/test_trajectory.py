@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pen_mobile.data.table import SubjectTable
+from pen_mobile.data.table import FeatureTable
 from pen_mobile.errors import BadInput
 from pen_mobile.paper.comparators.trajectory import (
     Standardisation,
@@ -74,7 +74,7 @@ def test_a_share_that_is_none(fraction: float) -> None:
         split_in_time([recording(10)], fraction)
 
 
-def table(**changed: np.ndarray | None) -> SubjectTable:
+def table(**changed: np.ndarray | None) -> FeatureTable:
     columns = {
         "subject": np.array(["bob", "ann", "ann", "tom"]),
         "role": np.array(["source", "source", "source", "target"]),
@@ -82,7 +82,7 @@ def table(**changed: np.ndarray | None) -> SubjectTable:
         "affect": np.array([[0, 0], [0.1, 0], [0.2, 0], [0.3, 0]], np.float32),
         "features": np.array([[1], [2], [3], [4]], np.float32),
     }
-    return SubjectTable(**{**columns, **changed})
+    return FeatureTable(**{**columns, **changed})
 
 
 def test_a_table_becomes_recordings_in_order_of_time() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pen_mobile.data.table import SubjectTable
+from pen_mobile.data.table import FrameTable
 from pen_mobile.phone import phone as phone_module
 from pen_mobile.phone.phone import Phone
 from pen_mobile.phone.store.vault import Vault
@@ -139,11 +139,10 @@ def test_add_and_delete(store: Path, pair: tuple[Process, Process]) -> None:
 
 
 def test_a_phone_that_was_overtaken_goes_on_with_the_head_in_use(
-    bundle_folder: Path, people: SubjectTable, store: Path, monkeypatch: pytest.MonkeyPatch
+    bundle_folder: Path, people: FrameTable, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Real training; before it ends, another phone of the same owner has taken a head into use."""
     rows = people.rows_of("target-01")
-    assert people.frames is not None
     train: Callable[..., object] = phone_module.adapt
     with Phone.open(bundle_folder, store) as slow, Phone.open(bundle_folder, store) as quick:
         z = slow.features(list(people.frames.read(rows)), aligned=True)

@@ -1,0 +1,47 @@
+"""Values that come from outside, checked by pydantic and refused in one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from pen_mobile.errors import BadInput
+from pen_mobile.utils.files import read_json
+
+Checked = TypeVar("Checked")
+
+
+def validated(kind: type[Checked], value: Any, where: str) -> Checked:
+    """Return ``value`` as an instance of ``kind``.
+
+    Args:
+        kind: a pydantic model, a dataclass or any other type that pydantic checks.
+        value: plain Python values, such as those of a JSON or TOML file.
+        where: what messages name first, such as the file.
+
+    Raises:
+        BadInput: a value does not fit; the message names the first one by its key.
+    """
+    try:
+        return TypeAdapter(kind).validate_python(value)
+    except ValidationError as error:
+        raise BadInput(f"{where}: {first_problem(error)}") from None
+
+
+def read_json_as(kind: type[Checked], path: Path) -> Checked:
+    """Return the contents of a JSON file as an instance of ``kind``.
+
+    Raises:
+        BadInput: the file is missing, is not JSON, or a value does not fit.
+    """
+    return validated(kind, read_json(path), str(path))
+
+
+def first_problem(error: ValidationError) -> str:
+    """Return the first problem as ``key.key: reason``."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(str(key) for key in first["loc"])
+    reason = first["msg"].removeprefix("Value error, ")
+    return f"{place}: {reason}" if place else reason
