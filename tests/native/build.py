@@ -1,0 +1,77 @@
+"""Build the C interface to the ExecuTorch runtime and its two checks from the headers and libraries of the wheel.
+
+    python -m tests.native.build FOLDER [--sanitize]
+
+Needs g++ and the wheel ``executorch`` (1.5.0 or newer), neither torch nor CMake. Kotlin and Swift tests load
+``libpen_runtime.so``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import shutil
+import subprocess
+from pathlib import Path
+
+SOURCES = Path(__file__).parent
+LIBRARY = "libpen_runtime.so"
+CHECKS = ("golden_check", "refusals")
+_DEFINITIONS = ("C10_USING_CUSTOM_GENERATED_MACROS", "ET_EVENT_TRACER_ENABLED", "ET_USE_THREADPOOL")
+_LIBRARIES = ("executorch", "executorch_kernels_optimized", "executorch_backend_xnnpack", "executorch_threadpool")
+_SANITIZE = ("-fsanitize=address,undefined", "-fno-omit-frame-pointer", "-g")
+
+
+def compiler() -> str | None:
+    """Return the C++ compiler's path, or None where there is none."""
+    return shutil.which("g++")
+
+
+def executorch_folder() -> Path:
+    """Return the folder of the installed wheel, without importing it."""
+    spec = importlib.util.find_spec("executorch")
+    assert spec is not None
+    assert spec.submodule_search_locations
+    return Path(spec.submodule_search_locations[0])
+
+
+def build(folder: Path, *, sanitize: bool = False) -> Path:
+    """Build the library and the checks.
+
+    Args:
+        folder: where they go; made when it is not there.
+        sanitize: build with the address and undefined-behaviour sanitizers.
+
+    Returns:
+        ``folder``, which holds ``libpen_runtime.so`` and one program for each check.
+
+    Raises:
+        subprocess.CalledProcessError: the compiler refused.
+    """
+    wheel = executorch_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    common = ["-std=c++17", "-O1" if sanitize else "-O2", "-Wall", "-Wextra", *(_SANITIZE if sanitize else ())]
+    headers = wheel / "include"
+    includes = [f"-isystem{headers}", f"-isystem{headers}/executorch/runtime/core/portable_type/c10"]
+    libraries = [f"-L{wheel}/lib", "-Wl,--no-as-needed", *(f"-l{name}" for name in _LIBRARIES), "-Wl,--as-needed"]
+    _compile(
+        [*common, "-fPIC", "-shared", *(f"-D{name}" for name in _DEFINITIONS), *includes, SOURCES / "pen_runtime.cpp"],
+        folder / LIBRARY,
+        [*libraries, f"-Wl,-rpath,{wheel}/lib"],
+    )
+    linked = [f"-L{folder}", "-lpen_runtime", "-Wl,-rpath,$ORIGIN", f"-Wl,-rpath-link,{wheel}/lib", "-pthread"]
+    for check in CHECKS:
+        _compile([*common, SOURCES / f"{check}.cpp"], folder / check, linked)
+    return folder
+
+
+def _compile(arguments: list[str | Path], out: Path, libraries: list[str]) -> None:
+    subprocess.run([str(compiler()), *map(str, arguments), "-o", str(out), *libraries], check=True)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--sanitize", action="store_true")
+    options = parser.parse_args()
+    print(build(options.folder, sanitize=options.sanitize))
