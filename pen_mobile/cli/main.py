@@ -263,7 +263,7 @@ def adapt(
         result = adapt_one(phone, table, subject, labels, seed, strategy)
     rows = [(name, *_agreement_cells(getattr(result, name)._asdict())) for name in ("before", "after", "own_mean")]
     output.finish(
-        {"subject": subject, "store": str(store), "synthetic": table.synthetic} | result.as_json(),
+        {"subject": subject, "store": str(store), "synthetic": table.synthetic} | result.to_dict(),
         [
             f"{'accepted' if result.adaptation.accepted else 'refused'}: {result.adaptation.reason}",
             *_adaptation_lines(result.adaptation),
@@ -316,7 +316,7 @@ def _int8_lines(part: Any) -> list[Any]:
 
 
 def _adaptation_lines(adaptation: AdaptationResult) -> list[str]:
-    done = f"{adaptation.way or 'nothing'}: {adaptation.steps} steps in {adaptation.seconds * 1e3:.0f} ms"
+    done = f"{adaptation.method or 'nothing'}: {adaptation.steps} steps in {adaptation.seconds * 1e3:.0f} ms"
     if adaptation.judged_by is not None:
         blocks = "blocks of time" if adaptation.by_time else "single labels"
         done += f"; judged by {adaptation.judged_by} on {adaptation.judged_on} labels, {blocks}"

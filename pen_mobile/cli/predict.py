@@ -70,15 +70,15 @@ def _predict_images(phone: Phone, path: Path, aligned: bool, output: Output) -> 
     from pen_mobile.phone.image_inference import predict_images
 
     predictions = predict_images(phone, path, aligned, output.progress)
-    stages = next(iter(predictions.affects.values())).milliseconds
+    stages = next(iter(predictions.images.values())).milliseconds
     rows = [
         (name, f"{found.valence:.3f}", f"{found.arousal:.3f}", *(f"{ms:.1f}" for ms in found.milliseconds.values()))
-        for name, found in predictions.affects.items()
+        for name, found in predictions.images.items()
     ]
-    gates = [f"{name}: gate weights {_weights(found.gate)}" for name, found in predictions.affects.items()]
+    gates = [f"{name}: gate weights {_weights(found.gate)}" for name, found in predictions.images.items()]
     refusals = [f"no prediction: {reason}" for reason in predictions.refused.values()]
     head = ("image", "valence", "arousal", *(f"{stage} ms" for stage in stages))
-    output.finish(predictions.as_json(), [Table(head, rows), *gates, *refusals])
+    output.finish(predictions.to_dict(), [Table(head, rows), *gates, *refusals])
 
 
 def _predict_video(phone: Phone, path: Path, out: Path | None, output: Output, **options: Any) -> None:
@@ -97,7 +97,7 @@ def _predict_video(phone: Phone, path: Path, out: Path | None, output: Output, *
         found, parts = {"out": str(out)}, [f"{out}: one line for each moment"]
     without = [f"{count:,} without a prediction: {reason}" for reason, count in summary.refused.items()]
     output.finish(
-        {"video": str(path)} | summary.as_json() | found,
+        {"video": str(path)} | summary.to_dict() | found,
         [*parts, f"{path}: {summary.predicted:,} moments predicted{''.join(f'; {line}' for line in without)}"],
     )
 

@@ -1,34 +1,35 @@
-"""Before and after: every target person gets a phone, gives a few labels, and is tested on time not yet seen."""
+"""Before and after: every target subject gets a phone, gives a few labels, and is tested on the rest."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pen_mobile.contract.bundle_folder import BundleFolder, open_bundle
 from pen_mobile.data.adaptation_splits import adaptation_split
 from pen_mobile.data.table import FeatureTable, SubjectTable
 from pen_mobile.metrics import Agreement, agreement
 from pen_mobile.phone.adaptation.adapt import AdaptationResult
 from pen_mobile.phone.phone import Phone
 from pen_mobile.types import Floats, Rows
+from pen_mobile.utils.plain import Result, to_plain
 from pen_mobile.utils.progress import SILENT, Progress
 
 
 @dataclass(frozen=True)
 class Trace:
-    """The test time of one person.
+    """The test part of one recording.
 
     Attributes:
         time_s: seconds, ``[T]``.
-        affect: what the person felt, ``[T, 2]``.
-        before, after: what the phone said with the shipped and with the adapted head, ``[T, 2]``.
-        own_mean: the mean of the labels this person gave, repeated, ``[T, 2]``: what knowing only
-            *who* it is achieves.
+        affect: labels ``[T, 2]``.
+        before, after: estimates with the shipped and with the adapted head, ``[T, 2]``.
+        own_mean: the mean of the labels that this subject gave, repeated, ``[T, 2]``: a baseline without a model.
     """
 
     time_s: NDArray[np.float64]
@@ -39,15 +40,15 @@ class Trace:
 
 
 @dataclass(frozen=True)
-class PersonResult:
-    """One person before and after adaptation.
+class PersonResult(Result):
+    """One subject before and after adaptation.
 
     Attributes:
-        subject: who.
-        adaptation: what the phone did with the labels, and whether it accepted.
-        before, after, own_mean: agreement with the labels of the test time.
-        gate_before, gate_after: mean weight of every expert over the test time, ``[n_s]``.
-        trace: the test time itself.
+        subject: the name.
+        adaptation: the result on the phone.
+        before, after, own_mean: agreement with the labels of the test part.
+        gate_before, gate_after: mean weight of every expert over the test part, ``[n_s]``.
+        trace: the test part itself; not in :meth:`to_dict`.
     """
 
     subject: str
@@ -57,16 +58,18 @@ class PersonResult:
     own_mean: Agreement
     gate_before: Floats
     gate_after: Floats
-    trace: Trace
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the numbers (without the trace) for a JSON document."""
-        return {"subject": self.subject, **_agreements(self), "adaptation": self.adaptation.as_json()}
+    trace: Trace = field(repr=False)
 
 
 @dataclass(frozen=True)
 class Personalization:
-    """Everybody's results, one by one and pooled over the concatenated test times."""
+    """The results of all subjects, one by one and pooled over the concatenated test parts.
+
+    Attributes:
+        people: one result a subject.
+        before, after, own_mean: agreement over the concatenated test parts.
+        synthetic: whether the people are invented.
+    """
 
     people: list[PersonResult]
     before: Agreement
@@ -74,32 +77,34 @@ class Personalization:
     own_mean: Agreement
     synthetic: bool
 
-    def as_json(self) -> dict[str, Any]:
-        """Return the numbers (without traces) for a JSON document."""
+    def to_dict(self) -> dict[str, Any]:
+        """Return the numbers (without traces) as plain values."""
+        pooled = {"before": self.before, "after": self.after, "own_mean": self.own_mean}
         return {
             "synthetic": self.synthetic,
-            "pooled": _agreements(self),
-            "people": [person.as_json() for person in self.people],
+            "pooled": to_plain(pooled),
+            "people": [person.to_dict() for person in self.people],
         }
 
 
 def personalize(
-    bundle: Path, table: SubjectTable, labels: int, seed: int = 0, progress: Progress = SILENT
+    bundle: Path | BundleFolder, table: SubjectTable, labels: int, seed: int = 0, progress: Progress = SILENT
 ) -> Personalization:
-    """Give every target person a phone with this bundle and an empty store, and see what a few labels change.
+    """Adapt a phone with an empty store to every target subject, and compare estimates before and after.
 
     Args:
-        bundle: folder of the bundle.
-        table: the target people's frames or features.
-        labels: how many labelled moments each person gives, drawn from the first half of the recording.
+        bundle: folder or archive of the bundle, or one that is open already.
+        table: frames or features of the target subjects.
+        labels: how many labelled moments each subject gives, drawn from the first half of the recording.
         seed: decides which moments, what is held out, and the batches.
-        progress: who is told how far it is.
+        progress: shows how many subjects are done.
     """
+    opened = bundle if isinstance(bundle, BundleFolder) else open_bundle(bundle)
     people = []
     subjects = table.subjects("target")
     with progress.task("adapting on the phone", len(subjects)) as task:
         for subject in subjects:
-            with Phone.open(bundle) as phone:
+            with Phone.open(opened) as phone:
                 people.append(adapt_one(phone, table, subject, labels, seed))
             task.advance(1, subject)
     before, after, own_mean = (_pooled(people, which) for which in ("before", "after", "own_mean"))
@@ -109,13 +114,18 @@ def personalize(
 def adapt_one(
     phone: Phone, table: SubjectTable, subject: str, labels: int, seed: int = 0, strategy: str | None = None
 ) -> PersonResult:
-    """Adapt one phone to one person with labels from the first half in time, and test on the second half.
+    """Adapt one phone to one subject with labels from the first half in time, and test on the second half.
 
     Args:
+        phone: with an empty store.
+        table: frames or features of the subject.
+        subject: the name.
+        labels: how many labelled moments the subject gives.
+        seed: decides which moments, what is held out, and the batches.
         strategy: one that the phone's bundle carries, or ``auto``; None is the bundle's own choice.
 
     Raises:
-        BadInput: nobody of that name, or a recording too short to have two halves.
+        BadInput: no such subject, or a recording too short to have two halves.
     """
     split = adaptation_split(table, subject, "halves", seed)
     taught, test = split.pool[:labels], split.test
@@ -140,7 +150,13 @@ def adapt_one(
 
 
 def features_of(phone: Phone, table: SubjectTable, rows: Rows) -> Floats:
-    """Return features of a table's rows: its own, or computed by the phone from its frames."""
+    """Return features ``[N, D_z]`` of a table's rows: its own, or computed by the phone from its frames.
+
+    Args:
+        phone: with a backbone, where the table holds frames.
+        table: of frames or features.
+        rows: row numbers ``[N]``.
+    """
     if isinstance(table, FeatureTable):
         return table.features[rows]
     return phone.runtime.features(table.frames.read(rows, phone.manifest.frame_size))
@@ -149,7 +165,3 @@ def features_of(phone: Phone, table: SubjectTable, rows: Rows) -> Floats:
 def _pooled(people: list[PersonResult], which: str) -> Agreement:
     estimate = np.concatenate([getattr(person.trace, which) for person in people])
     return agreement(estimate, np.concatenate([person.trace.affect for person in people]))
-
-
-def _agreements(result: Personalization | PersonResult) -> dict[str, Any]:
-    return {which: getattr(result, which)._asdict() for which in ("before", "after", "own_mean")}

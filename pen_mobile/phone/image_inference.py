@@ -4,34 +4,36 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pen_mobile.errors import BadInput
 from pen_mobile.phone.phone import Affect, Phone
+from pen_mobile.utils.plain import Result
 from pen_mobile.utils.progress import SILENT, Progress
 
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
 
 
 @dataclass(frozen=True)
-class ImagePredictions:
-    """What the phone said about each image.
+class ImagePredictions(Result):
+    """The predictions for several images.
 
     Attributes:
-        affects: by file name, for images in which a face was found.
+        images: by file name, for images in which a face was found.
         refused: by file name, why there is no prediction.
     """
 
-    affects: dict[str, Affect]
+    images: dict[str, Affect]
     refused: dict[str, str]
-
-    def as_json(self) -> dict[str, Any]:
-        """Return plain values for a JSON document."""
-        return {"images": {name: affect.as_json() for name, affect in self.affects.items()}, "refused": self.refused}
 
 
 def predict_images(phone: Phone, path: Path, aligned: bool = False, progress: Progress = SILENT) -> ImagePredictions:
     """Predict for an image file, or for every image in a folder, in order of name.
+
+    Args:
+        phone: an open phone.
+        path: an image file, or a folder of them.
+        aligned: the images are square face crops already; nothing is detected.
+        progress: shows how many are done.
 
     Raises:
         BadInput: no image, or no face in any.
@@ -45,11 +47,11 @@ def predict_images(phone: Phone, path: Path, aligned: bool = False, progress: Pr
     with progress.task("predicting", len(files)) as task:
         for file in files:
             try:
-                predictions.affects[file.name] = phone.predict(file, aligned)
+                predictions.images[file.name] = phone.predict(file, aligned)
             except BadInput as error:
                 predictions.refused[file.name] = str(error)
             task.advance(1)
-    if not predictions.affects:
+    if not predictions.images:
         first = next(iter(predictions.refused.values()))
         raise BadInput(f"{path}: no prediction for any of {len(files)} images; the first: {first}")
     return predictions

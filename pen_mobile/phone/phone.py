@@ -3,34 +3,36 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pen_mobile.contract.bundle_folder import open_bundle
+from pen_mobile.contract.bundle_folder import BundleFolder, open_bundle
 from pen_mobile.data.detectors.choice import open_detector
 from pen_mobile.data.faces import Face, FaceDetector, crop_face
-from pen_mobile.data.images import read_image, resize
+from pen_mobile.data.images import resize
 from pen_mobile.errors import BadInput
 from pen_mobile.phone.adaptation.adapt import AdaptationResult, adapt
+from pen_mobile.phone.adaptation.context import AdaptationContext
 from pen_mobile.phone.adaptation.strategies import check_strategy
+from pen_mobile.phone.array_input import to_image, to_images, to_matrix, to_times
 from pen_mobile.phone.runtime import BundleRuntime
 from pen_mobile.phone.store.personal_store import IN_MEMORY, ActiveHead, ConcurrentUpdateError, PersonalStore
 from pen_mobile.phone.store.retention import Retention
 from pen_mobile.phone.store.vault import OnOtherBackbone, StoreStatus
 from pen_mobile.types import Floats, Image
+from pen_mobile.utils.plain import Result
 
 
 @dataclass(frozen=True)
-class Affect:
-    """What the phone says about one face.
+class Affect(Result):
+    """The estimates for one face.
 
     Attributes:
-        valence, arousal: the estimate; labels lie in [-1, 1], estimates may leave it slightly.
+        valence, arousal: the estimates; labels lie in [-1, 1], estimates may leave it slightly.
         gate: weight of each expert, sums to 1.
         face: where the eyes were found, pixels, or None for an aligned frame.
         milliseconds: wall time of every stage.
@@ -42,20 +44,9 @@ class Affect:
     face: Face | None
     milliseconds: dict[str, float]
 
-    def as_json(self) -> dict[str, Any]:
-        """Return plain values for a JSON document."""
-        face = None if self.face is None else self.face._asdict()
-        return {
-            "valence": self.valence,
-            "arousal": self.arousal,
-            "gate": self.gate,
-            "face": face,
-            "milliseconds": self.milliseconds,
-        }
-
 
 class NoFace(BadInput):
-    """Nobody can be seen in a picture."""
+    """No face was found in an image."""
 
 
 class Phone:
@@ -64,17 +55,24 @@ class Phone:
     _parameters: Floats
 
     def __init__(self, runtime: BundleRuntime, store: PersonalStore) -> None:
-        self.runtime, self.store = runtime, store
+        """Take the head in use from the store; :meth:`open` is the usual way.
+
+        Args:
+            runtime: the bundle's programs.
+            store: the owner's store, made for this bundle.
+        """
+        self._runtime, self._store = runtime, store
+        self._closed = False
         self.manifest = runtime.bundle.manifest
         self._detector: FaceDetector | None = None
         backbone = self.manifest.backbone
         self._crop = None if backbone is None else backbone.crop
-        self._take_head_in_use()
+        self._load_active_head()
 
     @classmethod
     def open(
         cls,
-        bundle: str | Path,
+        bundle: str | Path | BundleFolder,
         store: str | Path | None = None,
         threads: int = 1,
         *,
@@ -88,7 +86,10 @@ class Phone:
         """Check and load a bundle, and open or make the owner's store (None keeps it in memory).
 
         Args:
-            bundle: folder, or archive that ``pen-mobile export`` packed.
+            bundle: folder, or archive that ``pen-mobile export`` packed; or one that was opened before, which is not
+                read and hashed again.
+            store: path of the owner's store.
+            threads: of the runtime; all programs of the process share them.
             public_key: PEM file with the key of the bundle's maker; a bundle not signed with it is refused.
             key: 32 bytes from the host's keystore, to encrypt what the store holds; None keeps it in the clear.
             retention: how much the store keeps, and for how long.
@@ -100,7 +101,7 @@ class Phone:
             BundleError: the bundle is damaged.
             BadInput: the store belongs to another backbone or key, or is damaged.
         """
-        folder = open_bundle(Path(bundle), None if public_key is None else Path(public_key))
+        folder = _opened(bundle, public_key)
         path = IN_MEMORY if store is None else Path(store)
         opened = PersonalStore(
             path,
@@ -120,29 +121,46 @@ class Phone:
         self.close()
 
     def close(self) -> None:
-        """Close the store and the face detector."""
+        """Close the store and the face detector; every other method then says that the phone is closed."""
+        if self._closed:
+            return
+        self._closed = True
         if self._detector is not None:
             self._detector.close()
-        self.store.close()
+        self._store.close()
+
+    @property
+    def runtime(self) -> BundleRuntime:
+        """The bundle's programs."""
+        self._check_open()
+        return self._runtime
+
+    @property
+    def store(self) -> PersonalStore:
+        """The owner's store."""
+        self._check_open()
+        return self._store
 
     @property
     def parameters(self) -> Floats:
         """The head in use, ``[1, 3 n_s, D_z + 1]``."""
+        self._check_open()
         return self._parameters
 
-    def predict(self, image: str | Path | Image, aligned: bool = False, previous: Face | None = None) -> Affect:
+    def predict(self, image: Any, aligned: bool = False, previous: Face | None = None) -> Affect:
         """Estimate the affect of a face in an image: the one followed, or the largest.
 
         Args:
-            image: path, or uint8 RGB ``[H, W, 3]``.
+            image: path, PIL image, or array or tensor ``[H, W, 3]``: RGB, uint8 or float in 0..1.
             aligned: the image is a square face crop already; nothing is detected.
-            previous: the face in the picture before, to be followed.
+            previous: the face in the image before, to be followed.
 
         Raises:
             BadInput: not an image, or no face in it (:class:`NoFace`).
         """
+        self._check_open()
         clock = _Clock()
-        pixels = read_image(Path(image)) if isinstance(image, (str, Path)) else image
+        pixels = to_image(image)
         clock.lap("decode")
         name = str(image) if isinstance(image, (str, Path)) else "image"
         face, frame = self._frame(pixels, aligned, name, clock, previous)
@@ -152,28 +170,52 @@ class Phone:
         clock.lap("head")
         return Affect(float(affect[0, 0]), float(affect[0, 1]), gate[0].tolist(), face, clock.milliseconds)
 
-    def features(self, images: Sequence[str | Path | Image], aligned: bool = False) -> Floats:
-        """Return features ``[N, D_z]`` of the largest face in each image."""
+    def features(self, images: Any, aligned: bool = False) -> Floats:
+        """Return features ``[N, D_z]`` of the largest face in each image.
+
+        Args:
+            images: a list of images as :meth:`predict` takes them, or an array ``[N, H, W, 3]``.
+            aligned: the images are square face crops already; nothing is detected.
+
+        Raises:
+            BadInput: not images, no face in one of them, or the bundle has no backbone.
+        """
+        self._check_open()
         frames = []
-        for image in images:
-            pixels = read_image(Path(image)) if isinstance(image, (str, Path)) else image
-            frames.append(self._frame(pixels, aligned, str(image)[:80], _Clock())[1])
+        for number, image in enumerate(to_images(images), 1):
+            name = str(image) if isinstance(image, (str, Path)) else f"image {number}"
+            frames.append(self._frame(to_image(image, name), aligned, name, _Clock())[1])
         if not frames:
             raise BadInput("no images were given")
         return self.runtime.features(np.stack(frames))
 
-    def predict_features(self, z: Floats) -> tuple[Floats, Floats]:
-        """Return affect ``[N, 2]`` and gate weights ``[N, n_s]`` of features ``[N, D_z]``."""
-        return self.runtime.predict(self._parameters, z)
-
-    def add_labels(self, z: Floats, affect: Floats, captured_at: float | NDArray[np.float64] | None = None) -> None:
-        """Keep labelled features ``[N, D_z]``, ``[N, 2]`` in the store.
+    def predict_features(self, z: Any) -> tuple[Floats, Floats]:
+        """Return affect ``[N, 2]`` and gate weights ``[N, n_s]``.
 
         Args:
-            captured_at: when, Unix seconds, of each or of all; None is now. The guard holds out blocks of time, and
-                cannot know that neighbouring moments are alike when nobody says which they are.
+            z: features ``[N, D_z]``.
+
+        Raises:
+            BadInput: not numbers, or of another shape.
         """
-        self.store.add(z, affect, captured_at=captured_at)
+        return self.runtime.predict(self._parameters, to_matrix(z, self.manifest.head.feature_size, "features"))
+
+    def add_labels(self, z: Any, affect: Any, captured_at: Any = None) -> None:
+        """Add labelled features to the store.
+
+        Args:
+            z: features ``[N, D_z]``.
+            affect: labels ``[N, 2]``, valence and arousal, each in [-1, 1].
+            captured_at: when, Unix seconds, of each or of all; None is now. Labels that are close in time count as few
+                labels, which the phone can know only when their times are given.
+
+        Raises:
+            BadInput: not numbers, of another shape, or a label that cannot be kept.
+        """
+        features = to_matrix(z, self.manifest.head.feature_size, "features")
+        labels = to_matrix(affect, 2, "labels")
+        times = None if captured_at is None else to_times(captured_at, len(labels))
+        self.store.add(features, labels, captured_at=times)
 
     def check_strategy(self, strategy: str | None) -> None:
         """Refuse a strategy that the bundle does not carry; None is the bundle's own choice.
@@ -186,45 +228,40 @@ class Phone:
 
     def adapt(
         self,
-        images: Sequence[str | Path | Image] = (),
-        labels: Sequence[Sequence[float]] = (),
+        images: Any = (),
+        labels: Any = (),
         aligned: bool = False,
         seed: int = 0,
         *,
+        captured_at: Any = None,
         strategy: str | None = None,
-        stop: Callable[[], bool] | None = None,
+        should_stop: Callable[[], bool] | None = None,
     ) -> AdaptationResult:
-        """Remember labelled images, then adapt to everything in the store; accepted or refused, and why.
+        """Add labelled images to the store, then adapt to everything in it; accepted or refused, and why.
 
         Args:
-            labels: (valence, arousal) of every image, each in [-1, 1].
+            images: a list of images as :meth:`predict` takes them, or an array ``[N, H, W, 3]``.
+            labels: valence and arousal of every image, ``[N, 2]``, each in [-1, 1].
+            aligned: the images are square face crops already; nothing is detected.
             seed: decides what is held out, and the order of batches.
+            captured_at: when the images were taken, as in :meth:`add_labels`.
             strategy: one that the bundle carries, or ``auto``; None is the bundle's own choice.
-            stop: asked before every step; the adaptation ends when it says True, and the next one goes on from there
-                when the bundle says so.
+            should_stop: asked before every step; the adaptation ends when it returns True, and the next one goes on
+                from there when the bundle says so.
 
         Raises:
             BadInput: a label cannot be kept, or the bundle does not carry the strategy.
         """
         self.check_strategy(strategy)
         plan = self.manifest.adaptation.model_copy(update={} if strategy is None else {"strategy": strategy})
-        if len(images) != len(labels):
-            raise BadInput(f"{len(images)} images but {len(labels)} labels; give one label for each")
-        if len(images):
-            self.add_labels(self.features(images, aligned), np.asarray(labels, np.float32).reshape(-1, 2))
-        started_from = self._take_head_in_use()  # another process may have adapted since
-        samples, desk = self.store.samples(), self.store.desk(started_from)
-        result, parameters = adapt(self.runtime, self._parameters, samples, plan, seed, stop=stop, desk=desk)
+        self._add_labelled_images(images, labels, aligned, captured_at)
+        started_from = self._load_active_head()  # another process may have adapted since
+        context = AdaptationContext(self.runtime, self._parameters, self.store.samples(), plan, seed)
+        result, parameters = adapt(context, should_stop=should_stop, checkpoints=self.store.desk(started_from))
         try:
-            if result.interrupted:
-                self.store.vault.note("interrupted", {"steps": result.steps, "reason": result.reason})
-            elif parameters is None:
-                self.store.reject(result.as_json(), plan.strategy, started_from)
-            else:
-                self.store.accept(parameters, result.as_json(), plan.strategy, started_from)
-                self._parameters = parameters
+            self._record(result, parameters, started_from)
         except ConcurrentUpdateError as overtaken:
-            self._take_head_in_use()
+            self._load_active_head()
             return replace(result, accepted=False, reason=str(overtaken))
         return result
 
@@ -235,23 +272,44 @@ class Phone:
             BadInput: the bundle's initial head is in use already, or the one before is damaged or no longer kept.
         """
         version = self.store.rollback()
-        self._take_head_in_use()
+        self._load_active_head()
         return version
 
     def reset(self) -> None:
         """Take the bundle's initial head back into use; samples and history stay."""
         self.store.reset()
-        self._take_head_in_use()
+        self._load_active_head()
 
     def status(self) -> StoreStatus:
-        """Say what the store holds and which head is in use."""
+        """Return what the store holds and which head is in use."""
         return self.store.status()
 
     def history(self) -> list[dict[str, Any]]:
         """Return every adaptation, accepted or not, and why."""
         return self.store.history()
 
-    def _take_head_in_use(self) -> ActiveHead:
+    def _check_open(self) -> None:
+        if self._closed:
+            raise BadInput("this phone is closed; open it again with Phone.open")
+
+    def _add_labelled_images(self, images: Any, labels: Any, aligned: bool, captured_at: Any) -> None:
+        images, labels = to_images(images), to_matrix(labels, 2, "labels")
+        if len(images) != len(labels):
+            raise BadInput(f"{len(images)} images but {len(labels)} labels; give one label for each")
+        if len(images):
+            self.add_labels(self.features(images, aligned), labels, captured_at)
+
+    def _record(self, result: AdaptationResult, parameters: Floats | None, started_from: ActiveHead) -> None:
+        """Write the result into the store, and take an accepted head into use."""
+        if result.interrupted:
+            self.store.vault.note("interrupted", {"steps": result.steps, "reason": result.reason})
+        elif parameters is None:
+            self.store.reject(result.to_dict(), result.strategy, started_from)
+        else:
+            self.store.accept(parameters, result.to_dict(), result.strategy, started_from)
+            self._parameters = parameters
+
+    def _load_active_head(self) -> ActiveHead:
         head, parameters = self.store.active_head()
         self._parameters = self.runtime.head_parameters() if parameters is None else parameters
         return head
@@ -284,6 +342,15 @@ class Phone:
         if face is None:
             raise NoFace(f"{name}: no face found; use a frontal, well-lit face, or --aligned for a face crop")
         return face
+
+
+def _opened(bundle: str | Path | BundleFolder, public_key: str | Path | None) -> BundleFolder:
+    """Return an open bundle; one that is open already is checked for its key by whoever opened it."""
+    if isinstance(bundle, BundleFolder):
+        if public_key is not None:
+            raise BadInput(f"{bundle.origin} is open already; give its public key where it is opened")
+        return bundle
+    return open_bundle(Path(bundle), None if public_key is None else Path(public_key))
 
 
 class _Clock:

@@ -90,8 +90,9 @@ class BundleRuntime:
         if program is None or backbone is None:
             raise BadInput(f"{self.bundle.origin} has no backbone: it was trained on features; give features")
         size = backbone.crop.size
-        if frames.shape[1:] != (size, size, 3):
-            raise BadInput(f"frames are {list(frames.shape[1:])}, the backbone takes [{size}, {size}, 3]")
+        if frames.dtype != np.uint8 or frames.shape[1:] != (size, size, 3):
+            given = f"{frames.dtype} {list(frames.shape)}"
+            raise BadInput(f"frames are {given}, the backbone takes uint8 [N, {size}, {size}, 3]")
         found = []
         for frame in frames:
             cv2.split(np.ascontiguousarray(frame), self._each_channel)  # takes apart faster than numpy

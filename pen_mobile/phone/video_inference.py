@@ -35,7 +35,7 @@ _SLACK_S = 1e-6
 
 
 class MomentPrediction(NamedTuple):
-    """What the phone said about one moment of a video.
+    """The prediction for one moment of a video.
 
     Attributes:
         time_s: seconds since the start.
@@ -48,7 +48,7 @@ class MomentPrediction(NamedTuple):
     refused: str = ""
 
     def cells(self) -> tuple[Any, ...]:
-        """Return a value for each of ``COLUMNS``; None where there is nothing to say."""
+        """Return a value for each of ``COLUMNS``; None where there is none."""
         if self.affect is None:
             return (round(self.time_s, 4), *[None] * 6, self.refused)
         face = self.affect.face
@@ -58,7 +58,7 @@ class MomentPrediction(NamedTuple):
 
 @dataclass
 class VideoSummary:
-    """What became of all moments of a video.
+    """Counts over all moments of a video.
 
     Attributes:
         predicted: moments with a prediction.
@@ -71,7 +71,11 @@ class VideoSummary:
     milliseconds: Counter[str] = field(default_factory=Counter)
 
     def count(self, moments: Iterable[MomentPrediction]) -> Iterator[MomentPrediction]:
-        """Pass moments on and count them."""
+        """Yield every moment and count it.
+
+        Args:
+            moments: of one video.
+        """
         for moment in moments:
             if moment.affect is None:
                 self.refused[moment.refused] += 1
@@ -80,8 +84,8 @@ class VideoSummary:
                 self.milliseconds.update(moment.affect.milliseconds)
             yield moment
 
-    def as_json(self) -> dict[str, Any]:
-        """Return plain values for a JSON document; milliseconds are means."""
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as plain values; milliseconds are means."""
         means = {stage: round(total / self.predicted, 3) for stage, total in self.milliseconds.items()}
         return {"predicted": self.predicted, "refused": dict(self.refused), "milliseconds": means}
 
@@ -98,9 +102,12 @@ def predict_video(
     """Predict for the person in a video, whose face is followed from moment to moment.
 
     Args:
+        phone: an open phone.
+        path: the video.
         fps: moments a second; None, or more than the video has, takes every frame.
         aligned: the frames are square face crops already; nothing is detected.
         smooth: pass valence and arousal through a One-Euro filter.
+        progress: shows how many moments are done.
 
     Yields:
         One moment after the other, with a prediction or why there is none.
@@ -123,6 +130,10 @@ def predict_video(
 def write_csv(moments: Iterable[MomentPrediction], path: Path) -> None:
     """Write one line for each moment to a new file, whole or not at all.
 
+    Args:
+        moments: of one video.
+        path: the file to make.
+
     Raises:
         BadInput: the file exists already.
     """
@@ -134,7 +145,7 @@ def write_csv(moments: Iterable[MomentPrediction], path: Path) -> None:
 
 
 class _FaceTracker:
-    """A phone that follows one face."""
+    """Predicts for one face, from moment to moment."""
 
     def __init__(self, phone: Phone, aligned: bool, smooth: OneEuroFilter | None) -> None:
         self._phone, self._aligned, self._smooth = phone, aligned, smooth

@@ -83,7 +83,7 @@ class DemoResult:
             "verification": self.verification.as_json(),
             "command": provenance.command(),
             "versions": provenance.versions(),
-            **self.result.as_json(),
+            **self.result.to_dict(),
         }
 
     def as_parts(self) -> list[Part]:

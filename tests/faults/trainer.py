@@ -42,7 +42,7 @@ def main() -> None:
 
     with open_phone(bundle, store) as phone:
         print("ready", flush=True)
-        phone.adapt(stop=slowly)
+        phone.adapt(should_stop=slowly)
         print("done", flush=True)
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import torch
+from PIL import Image as PilImage
 from skimage import data
 
 import pen_mobile
+from pen_mobile.contract.bundle_folder import open_bundle
 from pen_mobile.data.table import FrameTable
 from pen_mobile.errors import BadInput
 from pen_mobile.phone.image_inference import predict_images
@@ -63,7 +68,7 @@ def test_gallery_reports_what_it_could_not_read(bundle_folder: Path, photo: Path
     (photo.parent / "broken.jpg").write_bytes(b"not a picture")
     with Phone.open(bundle_folder) as phone:
         predictions = predict_images(phone, photo.parent)
-    assert list(predictions.affects) == ["photo.png"]
+    assert list(predictions.images) == ["photo.png"]
     assert "no face" in predictions.refused["blank.png"]
     assert "not an image" in predictions.refused["broken.jpg"]
 
@@ -136,3 +141,66 @@ def test_labels_out_of_range_are_refused_and_nothing_is_kept(
         with pytest.raises(BadInput, match="label 3"):
             phone.adapt(frames[:3], [*affect[:2].tolist(), label], aligned=True)
         assert len(phone.store.samples().labels) == 0
+
+
+def test_a_float_picture_is_the_same_as_its_pixels(bundle_folder: Path, people: FrameTable) -> None:
+    frames, _ = _frames(people, "target-01")
+    with Phone.open(bundle_folder) as phone:
+        for aligned, pixels in ((True, frames[0]), (False, data.astronaut())):
+            wanted = phone.predict(pixels, aligned)
+            for same in ((pixels / 255).astype(np.float32), PilImage.fromarray(pixels), torch.from_numpy(pixels)):
+                found = phone.predict(same, aligned)
+                assert (found.valence, found.arousal, found.gate) == (wanted.valence, wanted.arousal, wanted.gate)
+            np.testing.assert_array_equal(
+                phone.features([pixels], aligned), phone.features(np.stack([pixels]) / 255, aligned)
+            )
+        with pytest.raises(BadInput, match=r"frames are float32 \[1, \d+, \d+, 3\], the backbone takes uint8"):
+            phone.runtime.features(np.stack(frames[:1]).astype(np.float32))
+
+
+def test_a_bundle_that_is_open_is_not_read_again(bundle_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = open_bundle(bundle_folder)
+    monkeypatch.setattr("pen_mobile.phone.phone.open_bundle", lambda *_: pytest.fail("it was read again"))
+    with Phone.open(opened) as phone:
+        assert phone.manifest is opened.manifest
+    with pytest.raises(BadInput, match="open already"):
+        Phone.open(opened, public_key="key.pem")
+
+
+CALLS: dict[str, Callable[[Phone], object]] = {
+    "predict": lambda phone: phone.predict(np.zeros((9, 9, 3), np.uint8)),
+    "features": lambda phone: phone.features([np.zeros((9, 9, 3), np.uint8)]),
+    "predict_features": lambda phone: phone.predict_features(np.zeros((1, phone.manifest.head.feature_size))),
+    "add_labels": lambda phone: phone.add_labels(np.zeros((1, phone.manifest.head.feature_size)), np.zeros((1, 2))),
+    "adapt": lambda phone: phone.adapt(),
+    "rollback": lambda phone: phone.rollback(),
+    "reset": lambda phone: phone.reset(),
+    "status": lambda phone: phone.status(),
+    "history": lambda phone: phone.history(),
+    "parameters": lambda phone: phone.parameters,
+}
+
+
+def test_a_closed_phone_says_so(bundle_folder: Path) -> None:
+    phone = Phone.open(bundle_folder)
+    phone.close()
+    phone.close()
+    for call in CALLS.values():
+        with pytest.raises(BadInput, match="this phone is closed; open it again"):
+            call(phone)
+
+
+def test_results_are_plain_values(bundle_folder: Path, photo: Path) -> None:
+    with Phone.open(bundle_folder) as phone:
+        affect = phone.predict(photo)
+    document = json.loads(json.dumps(affect.to_dict(), allow_nan=False))
+    assert (document["valence"], document["gate"]) == (affect.valence, affect.gate)
+    assert document["face"]["right_eye"] == {"x": affect.face.right_eye.x, "y": affect.face.right_eye.y}
+    assert repr(affect).startswith("Affect(valence=")
+
+
+def test_the_times_of_images_are_kept(bundle_folder: Path, people: FrameTable) -> None:
+    frames, affect = _frames(people, "target-01")
+    with Phone.open(bundle_folder, clock=lambda: 1.7e9) as phone:
+        phone.adapt(frames[:3], affect[:3], aligned=True, captured_at=[1.7e9 - 30, 1.7e9 - 20, 1.7e9 - 10])
+        assert phone.store.samples().captured_at.tolist() == [1.7e9 - 30, 1.7e9 - 20, 1.7e9 - 10]

@@ -1,4 +1,4 @@
-"""The judge: compares the head in use with a new one on labels that did not train what they judge."""
+"""Acceptance: compares the head in use with a new one on labels that the new one was not trained on."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import numpy as np
 
 from pen_mobile.types import Doubles, Floats, Rows
 
-CAUTION = 0.5
-"""Standard errors by which a change must clear the margin: enough to be rarely wrong, little enough to learn at all."""
+CONFIDENCE_MARGIN = 0.5
+"""Standard errors that are added to the change of the error before it is compared with the plan's margin."""
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What held-out labels say about a new head.
+class AcceptanceDecision:
+    """The comparison of two heads on held-out labels.
 
     Attributes:
-        before, after: RMSE over both dimensions of the head in use and of the new one.
+        before, after: RMSE over both targets of the head in use and of the new one.
         spread: standard error of ``after - before``, by leaving out each block of labels in turn.
         refusal: why the new head must not replace the one in use; None when it may.
     """
@@ -29,38 +29,54 @@ class Verdict:
 
 
 def rmse_of(estimate: Floats, affect: Floats, weight: Floats) -> float:
-    """Return the weighted RMSE over both dimensions of estimates ``[N, 2]``; NaN or infinity when a head blew up."""
+    """Return the weighted RMSE over all targets; NaN or infinity when an estimate is not finite.
+
+    Args:
+        estimate: ``[N, K]``.
+        affect: labels ``[N, K]``.
+        weight: ``[N]``.
+    """
     return _rmse(_squares(estimate, affect), weight.astype(np.float64))
 
 
-def judge(
-    before: Floats, after: Floats, affect: Floats, weight: Floats, blocks: Rows, margin: float, caution: float = CAUTION
-) -> Verdict:
-    """Compare what two heads say with labels, all ``[N, 2]``.
+def decide(
+    before: Floats,
+    after: Floats,
+    affect: Floats,
+    weight: Floats,
+    blocks: Rows,
+    margin: float,
+    confidence: float = CONFIDENCE_MARGIN,
+) -> AcceptanceDecision:
+    """Decide whether a new head may replace the one in use.
 
-    The error may grow by the margin at most, and that must be clear of chance. The mean distance in the affect plane,
-    to which no label counts for more than the two heads differ, may not grow by more either: one extreme label can
-    keep a head out but not push it through.
+    The RMSE may grow by the margin at most, after ``confidence`` standard errors were added to the change. The mean
+    distance to the labels, to which no label adds more than the distance of the two estimates, may not grow by more
+    than the margin either: one extreme label can keep a head out, but it cannot push one through.
 
     Args:
+        before: estimates of the head in use, ``[N, K]``.
+        after: estimates of the new head, ``[N, K]``.
+        affect: labels ``[N, K]``.
         weight: of each label ``[N]``.
         blocks: the block of time of each label ``[N]``.
-        caution: standard errors that count as chance.
+        margin: in units of the labels.
+        confidence: standard errors that are added.
     """
     old, new, weights = _squares(before, affect), _squares(after, affect), weight.astype(np.float64)
     first, second = _rmse(old, weights), _rmse(new, weights)
     if not np.isfinite(new).all():
-        return Verdict(first, second, 0.0, "the new head's held-out error is not a number")
+        return AcceptanceDecision(first, second, 0.0, "the new head's held-out error is not a number")
     spread = _spread(old, new, weights, blocks)
     farther = float(np.average(np.sqrt(new) - np.sqrt(old), weights=weights))
     change = f"held-out error would go from {first:.4f} to {second:.4f}"
     if second - first > margin:
-        return Verdict(first, second, spread, change)
-    if second - first + caution * spread > margin:
-        return Verdict(first, second, spread, f"{change}, give or take {spread:.4f}: not clear of chance")
+        return AcceptanceDecision(first, second, spread, change)
+    if second - first + confidence * spread > margin:
+        return AcceptanceDecision(first, second, spread, f"{change}, give or take {spread:.4f}: not clear of chance")
     if farther > margin:
-        return Verdict(first, second, spread, f"{change}, but most labels would be missed by more")
-    return Verdict(first, second, spread, None)
+        return AcceptanceDecision(first, second, spread, f"{change}, but most labels would be missed by more")
+    return AcceptanceDecision(first, second, spread, None)
 
 
 def _squares(estimate: Floats, affect: Floats) -> Doubles:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from pen_mobile.phone.adaptation.blocks import Blocks, spread
-from pen_mobile.phone.adaptation.holdout import cross_validation
-from pen_mobile.phone.runtime import BundleRuntime
-from pen_mobile.phone.store.samples import Samples
+from pen_mobile.contract.manifest import RidgePart
+from pen_mobile.phone.adaptation.blocks import Blocks, evenly_spaced
+from pen_mobile.phone.adaptation.context import AdaptationContext
+from pen_mobile.phone.adaptation.folds import cross_validation
 from pen_mobile.types import Doubles, Floats, Rows
 
 OFFSET = 0.0
-"""The looseness that moves everybody's offset alone."""
+"""The inverse regularization that moves the offset of all experts alone."""
 
 _FOLDS = 4
 _WORSE_IN_A_ROW = 2
@@ -21,54 +21,54 @@ _WORTH = 0.01  # of the mean square error; less is not worth a richer head
 class ClosedForm:
     """The ridge method of a bundle on the samples of one owner."""
 
-    def __init__(self, runtime: BundleRuntime, parameters: Floats, samples: Samples, blocks: Blocks) -> None:
-        part = runtime.bundle.manifest.head.ridge
-        assert part is not None
-        self._runtime, self._parameters, self._samples, self._blocks = runtime, parameters, samples, blocks
-        self.looseness = part.looseness
-        self._z = np.zeros((1, part.labels, samples.features.shape[1]), np.float32)
+    def __init__(self, context: AdaptationContext, part: RidgePart) -> None:
+        self._context, self._candidates = context, part.looseness
+        size = context.samples.features.shape[1]
+        self._z = np.zeros((1, part.labels, size), np.float32)
         self._y, self._weight = np.zeros((1, part.labels, 2), np.float32), np.zeros((1, part.labels), np.float32)
 
-    def fit(self, rows: Rows, looseness: float) -> Floats:
-        """Return parameters fitted to some rows; to as many as the method takes, spread over time, when more."""
-        few = spread(rows, self._z.shape[1])
-        self._z[0, : len(few)] = self._samples.features[few]
-        self._y[0, : len(few)] = self._samples.labels[few]
+    def fit(self, rows: Rows, inverse_regularization: float) -> Floats:
+        """Return parameters fitted to some rows; to as many as the method takes, evenly spaced in time, when more."""
+        samples, few = self._context.samples, evenly_spaced(rows, self._z.shape[1])
+        self._z[0, : len(few)] = samples.features[few]
+        self._y[0, : len(few)] = samples.labels[few]
         self._weight[0] = 0
-        self._weight[0, : len(few)] = self._samples.weight[few]
-        return self._runtime.ridge(self._parameters, self._z, self._y, self._weight, looseness)
+        self._weight[0, : len(few)] = samples.weight[few]
+        parameters = self._context.parameters
+        return self._context.runtime.ridge(parameters, self._z, self._y, self._weight, inverse_regularization)
 
-    def left_out_squares(self, rows: Rows, looseness: float, seed: int) -> Doubles:
-        """Return squared errors ``[M]`` of these rows, each from a fit without its block and those near it in time."""
-        squared = np.full(len(rows), np.inf)
-        for split in cross_validation(self._blocks.of(rows), seed, _FOLDS):
-            squared[split.held] = self._squares(self.fit(rows[split.learn], looseness), rows[split.held])
+    def cross_validated_squares(self, rows: Rows, inverse_regularization: float) -> Doubles:
+        """Return squared errors ``[M]`` of these rows, each from a fit without its fold and its neighbours in time."""
+        squared, blocks = np.full(len(rows), np.inf), self._context.blocks.of(rows)
+        for split in cross_validation(blocks, self._context.seed, _FOLDS):
+            parameters = self.fit(rows[split.train], inverse_regularization)
+            squared[split.held_out] = self._squares(parameters, rows[split.held_out])
         return squared
 
-    def best_looseness(self, rows: Rows, seed: int) -> tuple[float | None, float]:
-        """Return the looseness that errs least on what is left out, and its RMSE; None leaves the head as it is.
+    def choose_regularization(self, rows: Rows) -> tuple[float | None, float]:
+        """Return the inverse regularization with the least cross-validated RMSE, and that; None keeps the head.
 
         Candidates ascend. Experts move only when that is better by more than one standard error over blocks, because
-        few labels flatter what is rich; two in a row that are not better end the search.
+        few labels favour a richer head; two in a row that are not better end the search.
         """
-        blocks, weight = self._blocks.of(rows), self._samples.weight[rows]
-        best, least, worse = None, self._squares(self._parameters, rows), 0
+        blocks, weight = self._context.blocks.of(rows), self._context.samples.weight[rows]
+        best, least, worse = None, self._squares(self._context.parameters, rows), 0
         worth = _WORTH * float(np.average(least, weights=weight))
-        for looseness in self.looseness:
-            squared = self.left_out_squares(rows, looseness, seed)
+        for candidate in self._candidates:
+            squared = self.cross_validated_squares(rows, candidate)
             gain, error = _gain(least, squared, blocks, weight)
-            if gain > (0 if looseness == OFFSET else max(error, worth)):
-                best, least, worse = looseness, squared, 0
+            if gain > (0 if candidate == OFFSET else max(error, worth)):
+                best, least, worse = candidate, squared, 0
             else:
-                worse += looseness != OFFSET
+                worse += candidate != OFFSET
             if worse == _WORSE_IN_A_ROW:
                 break
         return best, float(np.sqrt(np.average(least, weights=weight)))
 
     def _squares(self, parameters: Floats, rows: Rows) -> Doubles:
-        estimate, _ = self._runtime.predict(parameters, self._samples.features[rows])
+        estimate = self._context.predict(parameters, rows)
         with np.errstate(over="ignore", invalid="ignore"):
-            squared: Doubles = ((estimate.astype(np.float64) - self._samples.labels[rows]) ** 2).mean(axis=1)
+            squared: Doubles = ((estimate.astype(np.float64) - self._context.samples.labels[rows]) ** 2).mean(axis=1)
         squared[np.isnan(squared)] = np.inf
         return squared
 

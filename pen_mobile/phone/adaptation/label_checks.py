@@ -1,4 +1,4 @@
-"""What is wrong with a set of labels, as far as a phone can tell without knowing the truth."""
+"""Checks of a set of labels that need no true labels."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import numpy as np
 from pen_mobile.phone.adaptation.blocks import BLOCK_S, ENOUGH_BLOCKS, Blocks
 from pen_mobile.types import Doubles, Floats, Rows
 
-_ALIKE = 0.01  # standard deviation of labels that say nothing
+_ALIKE = 0.01  # standard deviation of labels that are all the same
 _FAR = 8.0  # times the median norm of the owner's features
 _CLEAR = 0.3  # correlation that is enough, however slowly labels change
 _BY_CHANCE = 0.05
 
 
-def usable(features: Floats) -> Rows:
-    """Return rows ``[M]`` whose features are like the others in size; what a broken camera gives is not.
+def usable_rows(features: Floats) -> Rows:
+    """Return rows ``[M]`` whose features have a norm like the others; a broken camera gives another.
 
     Args:
         features: ``[N, D_z]``.
@@ -23,48 +23,49 @@ def usable(features: Floats) -> Rows:
     return np.flatnonzero(norms <= _FAR * np.median(norms))
 
 
-def agreements_of(estimate: Floats, affect: Floats) -> Doubles:
-    """Return how labels agree with what a head says, as they are and as if each belonged to a later moment, ``[N]``.
+def correlations(estimate: Floats, affect: Floats) -> Doubles:
+    """Return the correlation of labels with estimates ``[N]``, with the labels shifted by 0 to N - 1 samples.
 
-    Agreement is the correlation over both dimensions, each around its mean, so that somebody's own offset does not
-    change it; 0 where either is constant. Element k is that of labels shifted by k moments, the last ones to the
-    first: this keeps how alike neighbours are, and so says what chance gives. One Fourier transform gives all shifts.
+    The correlation is over all targets, each around its mean, so that a person's own offset does not change it; 0
+    where either is constant. Element k is that of labels shifted by k samples, the last ones to the first: neighbours
+    stay as alike as they are, so the shifted ones say what chance gives. One Fourier transform gives all.
 
     Args:
-        estimate, affect: ``[N, 2]``.
+        estimate: ``[N, K]``.
+        affect: labels ``[N, K]``.
     """
-    said, felt = (values.astype(np.float64) - values.mean(axis=0) for values in (estimate, affect))
-    size = np.sqrt((said**2).sum() * (felt**2).sum())
-    products = (np.fft.rfft(said, axis=0) * np.conj(np.fft.rfft(felt, axis=0))).sum(axis=1)
-    shifted: Doubles = np.fft.irfft(products, len(said))
-    return shifted / size if size > 0 else np.zeros(len(said))
+    first, second = (values.astype(np.float64) - values.mean(axis=0) for values in (estimate, affect))
+    size = np.sqrt((first**2).sum() * (second**2).sum())
+    products = (np.fft.rfft(first, axis=0) * np.conj(np.fft.rfft(second, axis=0))).sum(axis=1)
+    shifted: Doubles = np.fft.irfft(products, len(first))
+    return shifted / size if size > 0 else np.zeros(len(first))
 
 
-def why_doubt(affect: Floats, estimate: Floats) -> str | None:
-    """Return why labels must not be learned from; None when nothing speaks against them.
+def find_label_problem(affect: Floats, estimate: Floats) -> str | None:
+    """Return a reason not to train on labels; None when there is none.
 
     Args:
-        affect: labels ``[N, 2]``.
-        estimate: what the head in use says about them, ``[N, 2]``.
+        affect: labels ``[N, K]``.
+        estimate: estimates of the head in use for them, ``[N, K]``.
     """
     if not np.isfinite(estimate).all():
-        return "what the head in use says about these faces is not a number"
+        return "the head in use gives estimates that are not numbers for these faces"
     if affect.std(axis=0).max() < _ALIKE:
         return "all labels are the same; they say nothing about what changes a face"
-    found, *elsewhere = agreements_of(estimate, affect)
+    found, *elsewhere = correlations(estimate, affect)
     shifted = np.array(elsewhere)
     if found >= _CLEAR or (found > 0 and (shifted >= found).sum() < max(1.0, _BY_CHANCE * len(shifted))):
         return None
     if found < -np.quantile(shifted, 1 - _BY_CHANCE):
         return f"the labels contradict the head in use (correlation {found:.2f}); they may be inverted"
     return (
-        f"the labels fit what the head in use says no better than labels of other moments would (correlation "
+        f"the labels fit the estimates of the head in use no better than labels of other moments would (correlation "
         f"{found:.2f}); they may belong to other moments or another person"
     )
 
 
-def why_one_sided(blocks: Blocks) -> str | None:
-    """Return why labels come from too little time to say anything about another; None when they do not."""
+def find_coverage_problem(blocks: Blocks) -> str | None:
+    """Return why the labels cover too little time to say anything about another; None when they do not."""
     if not blocks.by_time or blocks.count >= ENOUGH_BLOCKS:
         return None
     return (

@@ -1,15 +1,16 @@
-"""How one adaptation went, for the owner's history."""
+"""The result of one adaptation, for its caller and for the owner's history."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+
+from pen_mobile.utils.plain import Result
 
 
 @dataclass(frozen=True)
-class AdaptationResult:
-    """How an adaptation went.
+class AdaptationResult(Result):
+    """The result of one adaptation.
 
     Attributes:
         accepted: whether the new head replaces the old one.
@@ -21,17 +22,17 @@ class AdaptationResult:
         error_spread: standard error of their difference.
         steps: optimizer steps, of all fits together.
         seconds: wall time.
-        strategy: what was asked for.
-        way: what was done: the strategy that ``auto`` chose, the looseness of a ridge regression.
+        strategy: the strategy of the plan.
+        method: what was done: the strategy that ``auto`` chose, the inverse regularization of a ridge regression.
         seed: of the draw of held-out labels and the order of batches.
         judged_by: ``held-out`` or ``cross-validation``; None when nothing was tried.
         judged_on: how many labels judged.
-        by_time: whether whole blocks of time were held out; otherwise chance decided.
+        by_time: whether whole blocks of time were held out; otherwise folds were random.
         stopped_by: what ended the steps of the last fit.
         left_out: samples that were not used, because their features are unlike all others.
         interrupted: whether it was stopped before its end.
         resumed_from: optimizer steps that an interrupted adaptation had done already.
-        discarded: why an interrupted adaptation was not gone on with.
+        discarded: why an interrupted adaptation was not continued.
     """
 
     accepted: bool
@@ -44,7 +45,7 @@ class AdaptationResult:
     seconds: float = 0.0
     error_spread: float | None = None
     strategy: str = ""
-    way: str | None = None
+    method: str | None = None
     seed: int = 0
     judged_by: str | None = None
     judged_on: int = 0
@@ -54,10 +55,6 @@ class AdaptationResult:
     interrupted: bool = False
     resumed_from: int | None = None
     discarded: str | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        """Return plain values for a JSON document."""
-        return asdict(self)
 
 
 def finite(error: float) -> float | None:

@@ -1,4 +1,4 @@
-"""One trial: learn without some labels, judge on them, and learn from all where every label judged in its turn."""
+"""Runs one adaptation: fits that judge, each without the labels that it is judged by, then a fit of all labels."""
 
 from __future__ import annotations
 
@@ -7,154 +7,143 @@ from dataclasses import replace
 
 import numpy as np
 
-from pen_mobile.contract.manifest import AdaptationPart
-from pen_mobile.phone.adaptation.acceptance import Verdict, judge
-from pen_mobile.phone.adaptation.blocks import blocks_of
-from pen_mobile.phone.adaptation.checkpointing import Work
-from pen_mobile.phone.adaptation.gradient import Place, Watcher
-from pen_mobile.phone.adaptation.holdout import cross_validation, hold_out
+from pen_mobile.phone.adaptation.acceptance import AcceptanceDecision, decide
+from pen_mobile.phone.adaptation.checkpoint import AdaptationCheckpoint
+from pen_mobile.phone.adaptation.checkpointer import Checkpointer
+from pen_mobile.phone.adaptation.context import AdaptationContext
+from pen_mobile.phone.adaptation.folds import cross_validation, hold_out
+from pen_mobile.phone.adaptation.gradient import TrainerCallbacks, TrainerState
 from pen_mobile.phone.adaptation.result import AdaptationResult, finite
-from pen_mobile.phone.adaptation.strategies import AUTO, NOTHING, Fitted, Ways
-from pen_mobile.phone.adaptation.trainer_state import Course
-from pen_mobile.phone.runtime import BundleRuntime
-from pen_mobile.phone.store.samples import Samples
+from pen_mobile.phone.adaptation.strategies import AUTO, NOTHING, Fit, Fitter
 from pen_mobile.types import Floats, Rows
 
 
-class Trial:
-    """Rounds that judge, each with labels that it does not learn from; several rounds end in a fit of all labels."""
+class AdaptationRunner:
+    """One adaptation, fold by fold, with a checkpoint."""
 
     def __init__(
-        self,
-        runtime: BundleRuntime,
-        parameters: Floats,
-        samples: Samples,
-        plan: AdaptationPart,
-        seed: int,
-        estimate: Floats,
-        work: Work,
-        stop: Callable[[], bool] | None,
+        self, context: AdaptationContext, checkpointer: Checkpointer, should_stop: Callable[[], bool] | None
     ) -> None:
-        """Draw what is held out.
+        """Assign samples to folds.
 
         Args:
-            estimate: what the head in use says about the samples, ``[N, 2]``.
-            work: keeps what an interruption must not lose.
-            stop: asked before every step whether to end.
+            context: the inputs.
+            checkpointer: saves what an interruption must not lose.
+            should_stop: asked before every step whether to stop.
         """
-        self._runtime, self._parameters, self._samples, self._plan = runtime, parameters, samples, plan
-        self._before, self._work, self._stop = estimate, work, stop
-        self._blocks = blocks_of(samples)
-        self._ways = Ways(runtime, parameters, samples, self._blocks, plan, seed)
-        self._in_turn = len(samples.labels) < plan.hold_out_from
-        folds = cross_validation(self._blocks, seed) if self._in_turn else []
-        self._rounds = folds or [hold_out(self._blocks, plan.held_out / 2, seed)]
-        self._course = Course(estimate.copy())
+        self._context, self._checkpointer, self._should_stop = context, checkpointer, should_stop
+        self._fitter = Fitter(context)
+        plan, blocks = context.plan, context.blocks
+        self._is_cross_validated = len(context.all_rows) < plan.hold_out_from
+        folds = cross_validation(blocks, context.seed) if self._is_cross_validated else []
+        self._folds = folds or [hold_out(blocks, plan.held_out / 2, context.seed)]
+        self._checkpoint = AdaptationCheckpoint(context.estimates.copy())
 
     def run(self, result: AdaptationResult) -> tuple[AdaptationResult, Floats | None]:
-        """Go on from an interrupted trial or begin; returns the result completed, and the new head when accepted."""
-        course, discarded = self._work.take_up()
-        self._course = course or self._course
+        """Go on from a checkpoint or start; returns the result completed, and the new head when it is accepted."""
+        checkpoint, discarded = self._checkpointer.load()
+        self._checkpoint = checkpoint or self._checkpoint
         result = replace(
             result,
-            judged_by="cross-validation" if self._in_turn else "held-out labels",
-            judged_on=sum(len(split.held) for split in self._rounds),
-            by_time=self._blocks.by_time,
-            resumed_from=None if course is None else course.steps_so_far,
+            judged_by="cross-validation" if self._is_cross_validated else "held-out labels",
+            judged_on=sum(len(split.held_out) for split in self._folds),
+            by_time=self._context.blocks.by_time,
+            resumed_from=None if checkpoint is None else checkpoint.steps_so_far,
             discarded=discarded,
         )
         try:
             return self._judged(result)
         except _Interrupted:
-            self._work.save(self._course)
-            steps = self._course.steps_so_far
-            goes_on = "the next one goes on from there" if self._work.is_kept else "nothing of it is kept"
-            reason = f"interrupted after {steps} steps: {goes_on}; the old head stays"
+            self._checkpointer.save(self._checkpoint)
+            steps = self._checkpoint.steps_so_far
+            kept = "the next one goes on from there" if self._checkpointer.is_kept else "nothing of it is kept"
+            reason = f"interrupted after {steps} steps: {kept}; the old head stays"
             return replace(result, reason=reason, interrupted=True, steps=steps), None
         except KeyboardInterrupt:
-            self._work.save(self._course)
+            self._checkpointer.save(self._checkpoint)
             raise
 
     def _judged(self, result: AdaptationResult) -> tuple[AdaptationResult, Floats | None]:
-        fitted = self._go_round()
-        steps = self._course.steps + (0 if self._in_turn else fitted.steps)
-        held = np.concatenate([split.held for split in self._rounds])
-        verdict = self._verdict(self._course.after, held)
-        refusal, learned = verdict.refusal, self._rounds[0].learn
-        if self._in_turn and refusal is None:
-            learned = np.arange(len(self._before))
-            fitted = self._fit(learned)
-            steps += fitted.steps
-            refusal = self._why_refuse_last(fitted)
-        if refusal is None and fitted.parameters is None:
+        fit = self._fit_folds()
+        steps = self._checkpoint.steps + (0 if self._is_cross_validated else fit.steps)
+        held_out = np.concatenate([split.held_out for split in self._folds])
+        decision = self._decide(self._checkpoint.estimates[held_out], held_out)
+        refusal, trained = decision.refusal, self._folds[0].train
+        if self._is_cross_validated and refusal is None:
+            trained = self._context.all_rows
+            fit = self._fit(trained)
+            steps += fit.steps
+            refusal = self._find_problem_of_last(fit)
+        if refusal is None and fit.parameters is None:
             refusal = "nothing was better than the head in use on labels kept apart"
         result = replace(
             result,
             accepted=refusal is None,
-            reason=f"{refusal}; the old head stays" if refusal else _improvement(verdict),
-            trained_on=len(learned),
-            error_before=finite(verdict.before),
-            error_after=finite(verdict.after),
-            error_spread=finite(verdict.spread),
+            reason=f"{refusal}; the old head stays" if refusal else _improvement(decision),
+            trained_on=len(trained),
+            error_before=finite(decision.before),
+            error_after=finite(decision.after),
+            error_spread=finite(decision.spread),
             steps=steps,
-            way=fitted.way,
-            stopped_by=fitted.stopped_by,
+            method=fit.method,
+            stopped_by=fit.stopped_by,
         )
-        return result, fitted.parameters if refusal is None else None
+        return result, fit.parameters if refusal is None else None
 
-    def _go_round(self) -> Fitted:
-        """Let every round that is not done yet learn, and say what it makes of its held-out labels."""
-        fitted = Fitted(None, NOTHING)
-        for split in self._rounds[self._course.finished :]:
-            fitted = self._fit(split.learn)
-            if fitted.parameters is not None:
-                z = self._samples.features[split.held]
-                self._course.after[split.held] = self._runtime.predict(fitted.parameters, z)[0]
-            if self._in_turn:
-                self._course.finish_round(fitted.steps)
-        return fitted
+    def _fit_folds(self) -> Fit:
+        """Train on every fold that is not done, and estimate its held-out samples."""
+        fit = Fit(None, NOTHING)
+        for split in self._folds[self._checkpoint.finished :]:
+            fit = self._fit(split.train)
+            if fit.parameters is not None:
+                held_out = split.held_out
+                self._checkpoint.estimates[held_out] = self._context.predict(fit.parameters, held_out)
+            if self._is_cross_validated:
+                self._checkpoint.finish_fold(fit.steps)
+        return fit
 
-    def _fit(self, rows: Rows) -> Fitted:
-        """Learn from rows, or go on where an interruption ended it."""
-        self._insist_on_time()
-        seconds = None if self._plan.seconds is None else self._plan.seconds / (len(self._rounds) + self._in_turn)
-        return self._ways.fit(rows, seconds, self._course.place, self._watcher())
+    def _fit(self, rows: Rows) -> Fit:
+        """Train on rows, or go on where an interruption ended it."""
+        self._check_stop()
+        plan = self._context.plan
+        seconds = None if plan.seconds is None else plan.seconds / (len(self._folds) + self._is_cross_validated)
+        return self._fitter.fit(rows, seconds, self._checkpoint.trainer, self._callbacks())
 
-    def _watcher(self) -> Watcher:
-        """A choice among ways is made anew after an interruption: only a training of its own is followed."""
-        if self._plan.strategy == AUTO:
-            return Watcher(lambda place: self._insist_on_time(), lambda place: None)
-        return Watcher(self._before_step, self._after_look)
+    def _callbacks(self) -> TrainerCallbacks:
+        """A choice among strategies is made anew after an interruption: only a single training has checkpoints."""
+        if self._context.plan.strategy == AUTO:
+            return TrainerCallbacks(lambda state: self._check_stop(), lambda state: None)
+        return TrainerCallbacks(self._before_step, self._after_evaluation)
 
-    def _before_step(self, place: Place) -> None:
-        self._course.place = place
-        self._insist_on_time()
+    def _before_step(self, state: TrainerState) -> None:
+        self._checkpoint.trainer = state
+        self._check_stop()
 
-    def _after_look(self, place: Place) -> None:
-        self._course.place = place
-        self._work.save_now_and_then(self._course)
+    def _after_evaluation(self, state: TrainerState) -> None:
+        self._checkpoint.trainer = state
+        self._checkpointer.save_periodically(self._checkpoint)
 
-    def _insist_on_time(self) -> None:
-        if self._stop is not None and self._stop():
+    def _check_stop(self) -> None:
+        if self._should_stop is not None and self._should_stop():
             raise _Interrupted
 
-    def _why_refuse_last(self, fitted: Fitted) -> str | None:
-        """The rounds judged heads made in the same way, not this one: it must at least fit what it learned from."""
-        if fitted.parameters is None:
+    def _find_problem_of_last(self, fit: Fit) -> str | None:
+        """Return why the head of all labels is refused: no fold has judged it, so it must at least fit its labels."""
+        if fit.parameters is None:
             return None
-        estimate, _ = self._runtime.predict(fitted.parameters, self._samples.features)
-        verdict = self._verdict(estimate, np.arange(len(estimate)))
-        return None if verdict.refusal is None else "the head made of all labels does not fit them clearly better"
+        rows = self._context.all_rows
+        decision = self._decide(self._context.predict(fit.parameters, rows), rows)
+        return None if decision.refusal is None else "the head made of all labels does not fit them clearly better"
 
-    def _verdict(self, estimate: Floats, rows: Rows) -> Verdict:
-        samples, margin = self._samples, self._plan.margin
-        told = (samples.labels[rows], samples.weight[rows], self._blocks.number[rows])
-        return judge(self._before[rows], estimate[rows], *told, margin)
+    def _decide(self, estimate: Floats, rows: Rows) -> AcceptanceDecision:
+        context, samples = self._context, self._context.samples
+        labels = (samples.labels[rows], samples.weight[rows], context.blocks.number[rows])
+        return decide(context.estimates[rows], estimate, *labels, context.plan.margin)
 
 
 class _Interrupted(Exception):
-    """Somebody asked the trial to end."""
+    """``should_stop`` returned True."""
 
 
-def _improvement(verdict: Verdict) -> str:
-    return f"held-out error went from {verdict.before:.4f} to {verdict.after:.4f}"
+def _improvement(decision: AcceptanceDecision) -> str:
+    return f"held-out error went from {decision.before:.4f} to {decision.after:.4f}"

@@ -1,13 +1,18 @@
-"""The judge and the doubts, on numbers that can be reckoned by hand."""
+"""Acceptance and label checks, on numbers that can be computed by hand."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from pen_mobile.phone.adaptation.acceptance import Verdict, judge, rmse_of
+from pen_mobile.phone.adaptation.acceptance import AcceptanceDecision, decide, rmse_of
 from pen_mobile.phone.adaptation.blocks import blocks_of
-from pen_mobile.phone.adaptation.label_checks import agreements_of, usable, why_doubt, why_one_sided
+from pen_mobile.phone.adaptation.label_checks import (
+    correlations,
+    find_coverage_problem,
+    find_label_problem,
+    usable_rows,
+)
 from tests.phone.adaptation.test_blocks import samples_at
 
 
@@ -16,9 +21,9 @@ def points(*valences: float) -> np.ndarray:
     return np.array([(valence, 0) for valence in valences], np.float32)
 
 
-def verdict(before: np.ndarray, after: np.ndarray, margin: float = 0.0) -> Verdict:
+def verdict(before: np.ndarray, after: np.ndarray, margin: float = 0.0) -> AcceptanceDecision:
     count = len(before)
-    return judge(before, after, np.zeros((count, 2), np.float32), np.ones(count, np.float32), np.arange(count), margin)
+    return decide(before, after, np.zeros((count, 2), np.float32), np.ones(count, np.float32), np.arange(count), margin)
 
 
 def test_rmse_over_both_dimensions_with_weights() -> None:
@@ -66,30 +71,30 @@ def test_inverted_shuffled_and_constant_labels_are_doubted() -> None:
     rng = np.random.default_rng(0)
     felt = rng.uniform(-0.6, 0.6, (40, 2)).astype(np.float32)
     said = felt * 0.5 + 0.3
-    agreements = agreements_of(said, felt)
+    agreements = correlations(said, felt)
     assert agreements[0] == pytest.approx(1)
     later = np.corrcoef((said - said.mean(axis=0)).ravel(), (np.roll(felt, 7, axis=0) - felt.mean(axis=0)).ravel())
     assert agreements[7] == pytest.approx(later[0, 1])
-    assert why_doubt(felt, said) is None
-    assert "contradict the head in use (correlation -1.00)" in str(why_doubt(-felt, said))
-    assert "fit what the head in use says no better" in str(why_doubt(rng.permutation(felt), said))
-    assert "all labels are the same" in str(why_doubt(np.full_like(felt, 0.5), said))
+    assert find_label_problem(felt, said) is None
+    assert "contradict the head in use (correlation -1.00)" in str(find_label_problem(-felt, said))
+    assert "fit the estimates of the head in use no better" in str(find_label_problem(rng.permutation(felt), said))
+    assert "all labels are the same" in str(find_label_problem(np.full_like(felt, 0.5), said))
 
 
 def test_slow_labels_of_another_time_are_doubted() -> None:
     """A wave and the same wave a quarter later are alike at neighbouring moments, and not at the same ones."""
     phase = 2 * np.pi * np.arange(60)[:, None] / 40 + np.array([0, 1])
     felt, elsewhere = (0.5 * np.sin(phase + shift).astype(np.float32) for shift in (0, np.pi / 2))
-    assert why_doubt(felt, felt) is None
-    assert why_doubt(elsewhere, felt) is not None
+    assert find_label_problem(felt, felt) is None
+    assert find_label_problem(elsewhere, felt) is not None
 
 
 def test_a_feature_unlike_all_others_is_not_used() -> None:
     """Norms 1, 1, 1, 9: more than eight times the median."""
-    assert usable(np.array([[1, 0], [0, 1], [1, 0], [9, 0]], np.float32)).tolist() == [0, 1, 2]
+    assert usable_rows(np.array([[1, 0], [0, 1], [1, 0], [9, 0]], np.float32)).tolist() == [0, 1, 2]
 
 
 def test_three_stretches_of_time_are_too_few() -> None:
-    assert "from 3 stretches of 10 s" in str(why_one_sided(blocks_of(samples_at(np.arange(30.0)))))
-    assert why_one_sided(blocks_of(samples_at(np.arange(31.0)))) is None
-    assert why_one_sided(blocks_of(samples_at(np.zeros(31)))) is None
+    assert "from 3 stretches of 10 s" in str(find_coverage_problem(blocks_of(samples_at(np.arange(30.0)))))
+    assert find_coverage_problem(blocks_of(samples_at(np.arange(31.0)))) is None
+    assert find_coverage_problem(blocks_of(samples_at(np.zeros(31)))) is None

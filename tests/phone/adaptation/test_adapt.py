@@ -12,7 +12,9 @@ import pytest
 from pen_mobile.contract.bundle_folder import open_bundle
 from pen_mobile.contract.manifest import AdaptationPart
 from pen_mobile.errors import BadInput
-from pen_mobile.phone.adaptation.adapt import adapt
+from pen_mobile.phone.adaptation.adapt import AdaptationResult
+from pen_mobile.phone.adaptation.adapt import adapt as adapt_context
+from pen_mobile.phone.adaptation.context import AdaptationContext
 from pen_mobile.phone.runtime import BundleRuntime
 from pen_mobile.phone.store.samples import Samples
 
@@ -44,6 +46,12 @@ def plan_of(runtime: BundleRuntime, **changes: Any) -> AdaptationPart:
     return runtime.bundle.manifest.adaptation.model_copy(update={"strategy": "adadelta", "margin": 0.0} | changes)
 
 
+def adapt(
+    runtime: BundleRuntime, parameters: np.ndarray, samples: Samples, plan: AdaptationPart, seed: int = 0
+) -> tuple[AdaptationResult, np.ndarray | None]:
+    return adapt_context(AdaptationContext(runtime, parameters, samples, plan, seed))
+
+
 @pytest.mark.parametrize("strategy", ["adadelta", "sgd", "adam", "offset", "ridge", "auto"])
 def test_every_way_is_accepted_when_it_helps_and_is_repeatable(
     runtime: BundleRuntime, start: np.ndarray, samples: Samples, strategy: str
@@ -59,13 +67,13 @@ def test_every_way_is_accepted_when_it_helps_and_is_repeatable(
     assert parameters is not None
     again, same = adapt(runtime, start, samples, plan, seed=3)
     np.testing.assert_array_equal(parameters, same)
-    assert (again.error_after, again.steps, again.way) == (result.error_after, result.steps, result.way)
+    assert (again.error_after, again.steps, again.method) == (result.error_after, result.steps, result.method)
 
 
 def test_a_shift_is_an_offset(runtime: BundleRuntime, start: np.ndarray, samples: Samples) -> None:
     """Everybody's bias moves by the shift, nothing else moves, and nothing is left of the error."""
     result, parameters = adapt(runtime, start, samples, plan_of(runtime, strategy="ridge"))
-    assert (result.way, result.steps, result.stopped_by) == ("offset", 0, None)
+    assert (result.method, result.steps, result.stopped_by) == ("offset", 0, None)
     assert result.error_after == pytest.approx(0, abs=1e-5)
     assert parameters is not None
     experts = runtime.bundle.manifest.head.expert_count
@@ -82,7 +90,7 @@ def test_ridge_moves_experts_when_labels_ask_for_it(runtime: BundleRuntime, star
     owner = Samples(z, wanted, np.ones(100, np.float32), 3.0 * np.arange(100))
     result, _ = adapt(runtime, start, owner, plan_of(runtime, strategy="ridge"))
     assert result.accepted
-    assert str(result.way).startswith("ridge, looseness")
+    assert str(result.method).startswith("ridge, inverse regularization")
     assert result.error_before is not None
     assert result.error_after is not None
     assert result.error_after < 0.5 * result.error_before
@@ -118,7 +126,7 @@ def test_a_head_that_blows_up_is_refused(runtime: BundleRuntime, start: np.ndarr
     for strategy in ("adadelta", "offset", "auto"):
         result, parameters = adapt(runtime, start, wild, plan_of(runtime, strategy=strategy, steps=20))
         assert (result.accepted, parameters) == (False, None)
-        json.dumps(result.as_json(), allow_nan=False)
+        json.dumps(result.to_dict(), allow_nan=False)
 
 
 def test_doubling_every_weight_changes_nothing(runtime: BundleRuntime, start: np.ndarray, samples: Samples) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pen_mobile.phone.adaptation.blocks import GAP_S, blocks_of
-from pen_mobile.phone.adaptation.holdout import cross_validation, hold_out
+from pen_mobile.phone.adaptation.folds import cross_validation, hold_out
 from pen_mobile.phone.store.samples import Samples
 
 
@@ -40,20 +40,20 @@ def test_cross_validation_holds_out_everything_once_and_keeps_the_gap() -> None:
     blocks = blocks_of(samples_at(times))
     splits = cross_validation(blocks, seed=3)
     assert len(splits) == 5
-    assert sorted(np.concatenate([split.held for split in splits]).tolist()) == list(range(240))
-    for learn, held in splits:
-        assert np.abs(times[learn][:, None] - times[held]).min() >= GAP_S
-        whole = np.isin(blocks.number, blocks.number[held])
-        assert set(np.flatnonzero(whole)) == set(held.tolist())
+    assert sorted(np.concatenate([split.held_out for split in splits]).tolist()) == list(range(240))
+    for train, held_out in splits:
+        assert np.abs(times[train][:, None] - times[held_out]).min() >= GAP_S
+        whole = np.isin(blocks.number, blocks.number[held_out])
+        assert set(np.flatnonzero(whole)) == set(held_out.tolist())
 
 
 def test_by_chance_the_share_is_exact() -> None:
     """80 labels without times, a fifth: 16 held out, 64 learned from; a quarter of those: 16 and 48."""
     blocks = blocks_of(samples_at(np.zeros(80)))
-    learn, held = hold_out(blocks, 0.2, seed=0)
-    assert (len(learn), len(held)) == (64, 16)
-    inner = hold_out(blocks.of(learn), 0.25, seed=0)
-    assert (len(inner.learn), len(inner.held)) == (48, 16)
+    train, held_out = hold_out(blocks, 0.2, seed=0)
+    assert (len(train), len(held_out)) == (64, 16)
+    inner = hold_out(blocks.of(train), 0.25, seed=0)
+    assert (len(inner.train), len(inner.held_out)) == (48, 16)
 
 
 def test_every_fold_covers_the_affect_plane() -> None:
@@ -62,11 +62,11 @@ def test_every_fold_covers_the_affect_plane() -> None:
     blocks = blocks_of(samples_at(np.arange(100.0), np.stack([side, side], axis=1)))
     for seed in range(5):
         for split in cross_validation(blocks, seed):
-            assert abs(side[split.held].sum()) < 1e-9
+            assert abs(side[split.held_out].sum()) < 1e-9
 
 
 def test_the_seed_decides() -> None:
     blocks = blocks_of(samples_at(np.arange(200.0)))
-    first, again, other = (cross_validation(blocks, seed)[0].held.tolist() for seed in (1, 1, 2))
+    first, again, other = (cross_validation(blocks, seed)[0].held_out.tolist() for seed in (1, 1, 2))
     assert first == again
     assert first != other

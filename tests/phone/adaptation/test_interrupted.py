@@ -26,14 +26,14 @@ def stop_after(calls: int, error: type[BaseException] | None = None) -> Callable
     """Return what says False so many times, and then True, or raises."""
     left = iter(range(calls))
 
-    def stop() -> bool:
+    def should_stop() -> bool:
         if next(left, None) is not None:
             return False
         if error is not None:
             raise error
         return True
 
-    return stop
+    return should_stop
 
 
 def open_phone(bundle: Path, store: Path | None, key: bytes | None = None, **changes: Any) -> Phone:
@@ -76,7 +76,7 @@ def test_it_goes_on_from_any_step_and_ends_the_same(
     assert expected.accepted
     assert expected.steps == 240
     with open_phone(small_bundle, store) as phone:
-        stopped = phone.adapt(stop=stop_after(calls))
+        stopped = phone.adapt(should_stop=stop_after(calls))
         assert (stopped.accepted, stopped.interrupted) == (False, True)
         assert f"interrupted after {stopped.steps} steps: the next one goes on from there" in stopped.reason
         assert phone.store.vault.events()[-1]["kind"] == "interrupted"
@@ -98,7 +98,7 @@ def test_a_kill_loses_the_steps_since_the_last_look(
     Ctrl-C leaves time to note the last step.
     """
     with open_phone(small_bundle, store) as phone, pytest.raises(error):
-        phone.adapt(stop=stop_after(58, error))
+        phone.adapt(should_stop=stop_after(58, error))
     with open_phone(small_bundle, store) as phone:
         result = phone.adapt()
         assert result.resumed_from == (50 if error is Killed else 56)
@@ -107,8 +107,8 @@ def test_a_kill_loses_the_steps_since_the_last_look(
 
 def test_other_labels_or_another_plan_discard_it_and_say_so(small_bundle: Path, store: Path) -> None:
     with open_phone(small_bundle, store) as phone:
-        assert phone.adapt(stop=stop_after(50)).interrupted
-        result = phone.adapt(seed=1, stop=stop_after(50))
+        assert phone.adapt(should_stop=stop_after(50)).interrupted
+        result = phone.adapt(seed=1, should_stop=stop_after(50))
         assert result.resumed_from is None
         assert result.discarded == "an interrupted adaptation was discarded: labels, head or plan are others now"
         give_labels(phone, seed=1)
@@ -119,7 +119,7 @@ def test_other_labels_or_another_plan_discard_it_and_say_so(small_bundle: Path, 
 
 def test_the_recipe_may_say_that_nothing_is_kept(small_bundle: Path, store: Path) -> None:
     with open_phone(small_bundle, store, on_interrupt="discard") as phone:
-        assert "nothing of it is kept" in phone.adapt(stop=stop_after(50)).reason
+        assert "nothing of it is kept" in phone.adapt(should_stop=stop_after(50)).reason
         assert phone.store.vault.unfinished("") is None
         result = phone.adapt()
         assert (result.accepted, result.resumed_from, result.discarded) == (True, None, None)
@@ -127,7 +127,7 @@ def test_the_recipe_may_say_that_nothing_is_kept(small_bundle: Path, store: Path
 
 def test_closed_forms_go_on_between_rounds(small_bundle: Path, store: Path) -> None:
     with open_phone(small_bundle, store, strategy="ridge") as phone:
-        assert phone.adapt(stop=stop_after(3)).interrupted
+        assert phone.adapt(should_stop=stop_after(3)).interrupted
         result = phone.adapt()
         assert (result.accepted, result.resumed_from) == (True, 0)
 
@@ -140,7 +140,7 @@ def test_what_is_unfinished_is_sealed_in_an_encrypted_store(small_bundle: Path, 
         store = path if key else tmp_path / "clear.sqlite"
         with open_phone(small_bundle, store, key) as phone:
             give_labels(phone)
-            assert phone.adapt(stop=stop_after(50)).interrupted
+            assert phone.adapt(should_stop=stop_after(50)).interrupted
         with sqlite3.connect(store) as db:
             blobs[key] = db.execute("SELECT inputs, blob FROM unfinished").fetchone()
         db.close()
@@ -151,7 +151,7 @@ def test_what_is_unfinished_is_sealed_in_an_encrypted_store(small_bundle: Path, 
 
 def test_deleting_all_data_deletes_it_and_what_trains_on_is_not_kept(small_bundle: Path, store: Path) -> None:
     with open_phone(small_bundle, store) as phone:
-        assert phone.adapt(stop=stop_after(50)).interrupted
+        assert phone.adapt(should_stop=stop_after(50)).interrupted
         phone.store.vault.erase()
         assert phone.store.vault.unfinished("") is None
         give_labels(phone)
@@ -163,6 +163,6 @@ def test_deleting_all_data_deletes_it_and_what_trains_on_is_not_kept(small_bundl
             return False
 
         with pytest.raises(ConcurrentUpdateError):
-            phone.adapt(stop=erase_in_between)
+            phone.adapt(should_stop=erase_in_between)
         assert phone.store.vault.unfinished("") is None
         assert phone.history() == []
