@@ -6,23 +6,19 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from matplotlib import rc_context
-from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
-from matplotlib.ticker import NullLocator
-
+from pen_mobile.reports.mpl import Axes, Line2D, NullLocator
 from pen_mobile.reports.plot_style import (
     AFTER,
     BEFORE,
     INK,
     MUTED,
     OWN_MEAN,
-    STYLE,
     TRUTH,
     WIDE,
     add_axes,
     add_legend,
     add_title,
+    figure_style,
     new_figure,
     save_figure,
 )
@@ -73,7 +69,7 @@ def measured(rows: Iterable[Result], column: str) -> list[Result]:
     return [row for row in rows if isinstance(row.get(column), dict)]
 
 
-@rc_context(STYLE)
+@figure_style()
 def draw_train_step(result: Result, path: Path) -> None:
     """Bars of one step at the largest feature size, with the least time that this machine allows as a line."""
     rows = measured(result["rows"], "ms a step")
@@ -92,7 +88,7 @@ def draw_train_step(result: Result, path: Path) -> None:
     save_figure(figure, path)
 
 
-@rc_context(STYLE)
+@figure_style()
 def draw_backbones(result: Result, path: Path) -> None:
     """Bars of latency: a column for each precision, a row of bars for each network."""
     rows = measured(result["rows"], "ms")
@@ -124,7 +120,7 @@ def bar_name(row: Result) -> str:
     return row["runtime"] + row["precision"].removeprefix("fp32").removeprefix("int8")
 
 
-@rc_context(STYLE)
+@figure_style()
 def draw_quality(result: Result, path: Path) -> None:
     """Quality against the number of labels: a column for each sampling, a row for each measure."""
     rows = result["rows"]

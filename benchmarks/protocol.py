@@ -100,7 +100,7 @@ def children(process: int) -> list[int]:
 
 def draw(rows: list[dict[str, Any]], path: Path) -> None:
     """Plot seconds and memory against each size, on the same scales."""
-    from matplotlib.figure import Figure
+    from pen_mobile.reports.mpl import Figure
 
     shown = {GROWTH_NAME.format(*size) for sizes in GROWTH.values() for size in sizes}
     plotted = [row for row in rows if row["people x frames x features"] in shown]

@@ -7,10 +7,6 @@ from collections.abc import Collection, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from matplotlib import rc_context
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from pen_mobile.data.statistics import DIMENSIONS, covered_spans
@@ -19,6 +15,7 @@ from pen_mobile.paper.per_subject import COMPARED, PersonScore
 from pen_mobile.paper.results import MODELS, GateMeans, Model, Pooling, Predictions, Sampling
 from pen_mobile.paper.summary import Spread, Summary
 from pen_mobile.reports.adaptation_figures import draw_weights
+from pen_mobile.reports.mpl import Axes, Figure, Line2D
 from pen_mobile.reports.plot_style import (
     AFTER,
     AFTER_LIGHT,
@@ -27,7 +24,6 @@ from pen_mobile.reports.plot_style import (
     INK,
     MUTED,
     OWN_MEAN,
-    STYLE,
     TRUTH,
     WIDE,
     WIDTH,
@@ -37,6 +33,7 @@ from pen_mobile.reports.plot_style import (
     add_title,
     affect_axis,
     dot_handle,
+    figure_style,
     line_handle,
     new_figure,
     short_name,
@@ -74,7 +71,7 @@ _MOMENTS = 500  # drawn of one line over time
 _EDGE = 1.06  # affect beyond this is drawn here
 
 
-@rc_context(STYLE)
+@figure_style()
 def learning_curve_figure(
     summary: Summary, sampling: Sampling, poolings: Sequence[Pooling], shares: Sequence[float], measure: str, over: Over
 ) -> Figure:
@@ -162,7 +159,7 @@ def look_handle(label: str, colour: str, look: Look) -> Line2D:
     return Line2D([], [], color=colour, label=label, **(_LINE | look))
 
 
-@rc_context(STYLE)
+@figure_style()
 def person_figure(scores: Sequence[PersonScore]) -> Figure:
     """Draw every person's CCC of s-SN and s-PEN as bars, valence and arousal side by side (the paper's Fig. 3)."""
     each = _row_height(len(scores))
@@ -186,7 +183,7 @@ def person_figure(scores: Sequence[PersonScore]) -> Figure:
     return figure
 
 
-@rc_context(STYLE)
+@figure_style()
 def gate_maps_figure(source: GateMeans, before: GateMeans, after: GateMeans) -> Figure:
     """Draw mean gate weights, people as rows and experts as columns (the paper's Fig. 4), all from 0 to 1.
 
@@ -245,7 +242,7 @@ class TracePanel(NamedTuple):
     keys: dict[Model, str]
 
 
-@rc_context(STYLE)
+@figure_style()
 def person_trace_figure(predictions: Predictions, subject: str, panels: Sequence[TracePanel]) -> Figure:
     """Draw one person's labels and estimates over time; where test rows are missing, lines are broken."""
     rows = np.flatnonzero(predictions.subject == subject)

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from markupsafe import Markup
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from pen_mobile.data.statistics import EDGES
@@ -48,6 +47,7 @@ from pen_mobile.paper.summary import Check, Summary
 from pen_mobile.paper.terminal_tables import strategy_table
 from pen_mobile.reports.data_figures import JOINT, draw_joint
 from pen_mobile.reports.html import environment, number
+from pen_mobile.reports.mpl import Figure
 from pen_mobile.reports.plot_style import INK, inline_svg, save_figure
 from pen_mobile.utils.files import replacing
 

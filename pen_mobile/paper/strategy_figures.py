@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from matplotlib import rc_context
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.ticker import NullLocator
-
 from pen_mobile.paper.protocol_figures import COLOURS, LOOKS, Look, draw_spreads, look_handle, range_of
 from pen_mobile.paper.results import MODELS, OWN_MEAN
 from pen_mobile.paper.summary import Line, Spread
-from pen_mobile.reports.plot_style import INK, MUTED, STYLE, WIDE, add_axes, add_legend, add_title, new_figure
+from pen_mobile.reports.mpl import Axes, Figure, Line2D, NullLocator
+from pen_mobile.reports.plot_style import INK, MUTED, WIDE, add_axes, add_legend, add_title, figure_style, new_figure
 
 # Not the models' colours; readable on white and on black, and told apart by markers too.
 _COLOURS = (INK, "#2a9d8f", "#cc5f74", "#8a8f1f", "#7a6be0", "#b0713a")
@@ -31,7 +26,7 @@ _TICKS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)
 _LEFT, _TOP, _EACH, _BETWEEN = 60, 52, 140, 20  # CSS pixels
 
 
-@rc_context(STYLE)
+@figure_style()
 def strategy_figure(lines: Sequence[Line], people: int) -> Figure:
     """Draw CCC and RMSE against the number of labels that a person gave, a column for each model.
 

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from matplotlib import rc_context
-from matplotlib.axes import Axes
-from matplotlib.patches import Ellipse
 from numpy.typing import NDArray
 
 from pen_mobile.evaluation.personalization import Personalization, PersonResult, Trace
+from pen_mobile.reports.mpl import Axes, Ellipse
 from pen_mobile.reports.plot_style import (
     AFTER,
     BEFORE,
@@ -21,7 +19,6 @@ from pen_mobile.reports.plot_style import (
     MUTED,
     OWN_MEAN,
     PAPER,
-    STYLE,
     TRUTH,
     WIDTH,
     Cell,
@@ -31,6 +28,7 @@ from pen_mobile.reports.plot_style import (
     add_title,
     affect_axis,
     dot_handle,
+    figure_style,
     inline_svg,
     line_handle,
     new_figure,
@@ -58,7 +56,7 @@ def before_after_figure(result: Personalization, measure: Measure = "ccc") -> st
     """
     rows = _moves(result, measure)
     height = 72 + 26 * len(rows)
-    with rc_context(STYLE):
+    with figure_style():
         figure = new_figure(height)
         axes = add_axes(figure, 112, 30, WIDTH - 112 - 62, height - 72)
         for place, row in enumerate(rows):
@@ -86,7 +84,7 @@ def affect_plane_figure(person: PersonResult) -> str:
     trace = person.trace
     height, side = 262, 180
     panels = (("before", trace.before, BEFORE, 46), ("after", trace.after, AFTER, WIDTH - side - 4))
-    with rc_context(STYLE):
+    with figure_style():
         figure = new_figure(height)
         for title, estimate, colour, left in panels:
             axes = add_axes(figure, left, 42, side, side)
@@ -107,7 +105,7 @@ def trace_figure(person: PersonResult) -> str:
     """Draw valence and arousal over the test time: what was felt, and the estimates before and after."""
     trace = _thinned(person.trace, _MOMENTS)
     height, each = 262, 90
-    with rc_context(STYLE):
+    with figure_style():
         figure = new_figure(height)
         for column, name in enumerate(("valence", "arousal")):
             axes = add_axes(figure, 46, 28 + column * (each + 14), WIDTH - 46 - 8, each)
@@ -138,7 +136,7 @@ def gate_figure(result: Personalization) -> str:
     side, strongest = max(142.0, 13.0 * experts), max(float(before.max()), float(after.max()), 1e-9)
     left, height = 112, 88 + 22 * people
     width = max(WIDTH, math.ceil(left + 2 * side + 18 + 6))
-    with rc_context(STYLE):
+    with figure_style():
         figure = new_figure(height, width)
         panels = (("before", before, BEFORE, left), ("after", after, AFTER, left + side + 18))
         for title, weights, colour, start in panels:

@@ -5,20 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib import rc_context
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from pen_mobile.data.statistics import DIMENSIONS, EDGES, SubjectStatistics, TableStatistics, covered_spans
 from pen_mobile.data.table import ROLES, Role
+from pen_mobile.reports.mpl import Axes, Figure, Rectangle
 from pen_mobile.reports.plot_style import (
     AFTER,
     BEFORE,
     INK,
     MUTED,
-    STYLE,
     WIDE,
     WIDTH,
     Cell,
@@ -27,6 +23,7 @@ from pen_mobile.reports.plot_style import (
     add_title,
     affect_axis,
     dot_handle,
+    figure_style,
     inline_svg,
     new_figure,
     shade_cells,
@@ -48,7 +45,7 @@ def joint_figure(statistics: TableStatistics) -> str:
     return inline_svg(draw_joint({role: labels.joint for role, labels in statistics.labels.items()}), JOINT)
 
 
-@rc_context(STYLE)
+@figure_style()
 def draw_joint(counts: Mapping[Role, Sequence[Sequence[int]]], colours: Mapping[Role, str] = COLOURS) -> Figure:
     """Draw counts of rows, ``counts[role][v][a]`` for the bins of :data:`EDGES`, both roles on one scale."""
     side, top = 176, 24
@@ -77,7 +74,7 @@ def draw_joint(counts: Mapping[Role, Sequence[Sequence[int]]], colours: Mapping[
 def label_figure(statistics: TableStatistics) -> str:
     """Draw how often each value of valence and of arousal occurs, source and target on top of each other."""
     height, each = 274, 88
-    with rc_context(STYLE):
+    with figure_style():
         figure = new_figure(height)
         for place, name in enumerate(DIMENSIONS):
             axes = add_axes(figure, 46, 30 + place * (each + 22), WIDTH - 46 - 8, each)
@@ -107,7 +104,7 @@ def coverage_figure(people: Sequence[SubjectStatistics], times: Mapping[str, NDA
     first, last = min(person.first_s for person in people), max(person.last_s for person in people)
     unit, name = (60.0, "minutes") if last - first > 600 else (1.0, "seconds")
     width = ((last - first) or 1.0) / unit
-    with rc_context(STYLE):
+    with figure_style():
         figure = new_figure(top + each * len(people) + 46, WIDE)
         axes = add_axes(figure, left, top, WIDE - left - right, each * len(people))
         for place, person in enumerate(people):

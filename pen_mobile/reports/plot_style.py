@@ -1,4 +1,4 @@
-"""What all figures share: colours of the page, type, frames, and SVG that is the same bytes every time."""
+"""Style of all figures: colours of the page, type, axes, and SVG with the same bytes every time."""
 
 from __future__ import annotations
 
@@ -7,19 +7,16 @@ import html
 import io
 import re
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from matplotlib import path as paths
-from matplotlib import rc_context
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import PathPatch, Rectangle
 from numpy.typing import NDArray
 
+from pen_mobile.reports.mpl import Axes, Figure, Line2D, PathPatch, Rectangle, default_settings
+from pen_mobile.reports.mpl import Path as MplPath
 from pen_mobile.utils.files import replacing
 
 Values = NDArray[np.floating]
@@ -48,7 +45,7 @@ _NAME = 15  # characters of a name that fit beside a figure
 _DPI = 200  # of PNG files
 _NAMELESS = dict.fromkeys(("Date", "Creator", "Format", "Type"))  # what would make every SVG different
 
-STYLE: Any = {  # matplotlib's stubs list every key from one version on
+_STYLE: Any = {  # matplotlib's stubs list every key from one version on
     "path.simplify": False,
     "svg.fonttype": "none",
     "svg.hashsalt": "pen-mobile",
@@ -83,13 +80,33 @@ STYLE: Any = {  # matplotlib's stubs list every key from one version on
 }
 
 
+@contextmanager
+def figure_style() -> Iterator[None]:
+    """Draw figures inside this context: matplotlib's defaults, and the style of the reports."""
+    with default_settings(_STYLE):
+        yield
+
+
 def new_figure(height: float, width: float = WIDTH) -> Figure:
-    """Return an empty figure, sides in CSS pixels."""
+    """Return an empty figure.
+
+    Args:
+        height: CSS pixels.
+        width: CSS pixels.
+    """
     return Figure(figsize=(width / 72, height / 72), dpi=72, facecolor="none")
 
 
 def add_axes(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
-    """Add axes at a place given in pixels from the upper left corner."""
+    """Add axes to a figure.
+
+    Args:
+        figure: the figure.
+        left: distance from the left side, CSS pixels.
+        top: distance from the upper side, CSS pixels.
+        width: CSS pixels.
+        height: CSS pixels.
+    """
     full_width, full_height = figure.get_size_inches() * 72
     bottom = full_height - top - height
     return figure.add_axes((left / full_width, bottom / full_height, width / full_width, height / full_height))
@@ -149,14 +166,14 @@ def shade_cells(axes: Axes, cells: Iterable[Cell], colour: str) -> None:
         levels.setdefault(round(cell.strength, 2), []).append(cell)
     for strength, alike in sorted(levels.items()):
         if strength > 0:
-            outline = paths.Path.make_compound_path(*(_rectangle(cell) for cell in alike))
+            outline = MplPath.make_compound_path(*(_rectangle(cell) for cell in alike))
             axes.add_artist(PathPatch(outline, facecolor=colour, alpha=strength, linewidth=0))
 
 
-def _rectangle(cell: Cell) -> paths.Path:
+def _rectangle(cell: Cell) -> MplPath:
     right, top = cell.x + cell.width, cell.y + cell.height
     corners = ((cell.x, cell.y), (right, cell.y), (right, top), (cell.x, top), (cell.x, cell.y))
-    return paths.Path(corners, closed=True)
+    return MplPath(corners, closed=True)
 
 
 def strength_key(axes: Axes, strengths: Sequence[float], most: str) -> None:
@@ -180,7 +197,7 @@ def short_name(name: str) -> str:
 def inline_svg(figure: Figure, label: str) -> str:
     """Return a figure as one ``<svg>`` element for a page: colours are the page's variables, ids are its own."""
     stream = io.StringIO()
-    with rc_context(STYLE), warnings.catch_warnings():
+    with figure_style(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # the browser has the font for it
         figure.savefig(stream, format="svg", metadata=_NAMELESS)
     body = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", stream.getvalue(), flags=re.DOTALL)
@@ -197,7 +214,7 @@ def inline_svg(figure: Figure, label: str) -> str:
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure on white as a PNG or SVG file, whole or not at all."""
     metadata = _NAMELESS if path.suffix == ".svg" else {"Software": None}
-    with rc_context(STYLE), warnings.catch_warnings(), replacing(path) as temporary:
+    with figure_style(), warnings.catch_warnings(), replacing(path) as temporary:
         warnings.filterwarnings("ignore", "Glyph .* missing")
         figure.savefig(temporary, format=path.suffix[1:], dpi=_DPI, facecolor="white", metadata=metadata)
 

@@ -7,13 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from matplotlib import rc_context
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
+from pen_mobile.reports.mpl import Axes, Figure, Line2D, Patch
 from pen_mobile.reports.plot_style import (
     AFTER,
     AFTER_LIGHT,
@@ -22,12 +18,12 @@ from pen_mobile.reports.plot_style import (
     INK,
     MUTED,
     OWN_MEAN,
-    STYLE,
     TRUTH,
     WIDE,
     add_axes,
     add_title,
     affect_axis,
+    figure_style,
     line_handle,
     new_figure,
 )
@@ -68,7 +64,7 @@ def day_figure(day: SimulatedDay, curves: DayCurves) -> Figure:
     """
     height = _TOP + _DEVICE + _GAP + 14 + _TRACE + len(_ROWS) * (_ROW + _GAP) + 40
     across = (WIDE - _LEFT - _RIGHT - _BETWEEN) / 2
-    with rc_context(STYLE):
+    with figure_style():
         figure = new_figure(height, WIDE)
         _draw_device(add_axes(figure, _LEFT, _TOP, WIDE - _LEFT - _RIGHT, _DEVICE), day)
         for column, dimension in enumerate(("valence", "arousal")):

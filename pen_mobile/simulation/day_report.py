@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
-from matplotlib.figure import Figure
 
 from pen_mobile.reports.html import environment, number
+from pen_mobile.reports.mpl import Figure
 from pen_mobile.reports.plot_style import inline_svg
 from pen_mobile.simulation.day_result import ESTIMATORS, NEVER, PHONE, SimulatedDay
 from pen_mobile.simulation.schedule import time_of_day
