@@ -27,6 +27,7 @@ from pen_mobile.paper.summary import bootstrap_interval  # noqa: E402
 from pen_mobile.phone.active_learning.query_strategy import QueryStrategy  # noqa: E402
 from pen_mobile.phone.active_learning.scores import SCORES  # noqa: E402
 from pen_mobile.phone.phone import Phone  # noqa: E402
+from pen_mobile.phone.store.options import StoreOptions  # noqa: E402
 from pen_mobile.simulation.baselines import adapting_on_everything, never_adapting, unlimited_phone  # noqa: E402
 from pen_mobile.simulation.day_trace import Moments  # noqa: E402
 from pen_mobile.simulation.device import Device  # noqa: E402
@@ -131,7 +132,7 @@ def replay_all(bundle: Path, people: dict[str, Moments], strategy: str, budget: 
 
 def one_day(bundle: Path, moments: Moments, strategy: str, budget: float, seed: int) -> tuple[float, float, int]:
     device = Device(load_profile("desktop"), float(moments.time_s[0]))
-    with Phone.open(bundle, clock=device.clock) as phone:
+    with Phone.open(bundle, options=StoreOptions(clock=device.clock)) as phone:
         trace = replay(phone, moments, device, QueryStrategy(strategy, budget, seed), seed=seed)
     return *ccc_of_day_and_second_half(trace.predictions, moments), len(trace.queries)
 

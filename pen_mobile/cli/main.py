@@ -252,11 +252,12 @@ def adapt(
     from pen_mobile.data.load import load_table
     from pen_mobile.evaluation.personalization import adapt_one
     from pen_mobile.phone.phone import Phone
+    from pen_mobile.phone.store.options import StoreOptions
 
     output, key = Output(as_json, quiet), read_key(key_file)
     table = load_table(data, open_bundle(bundle, public_key).manifest.frame_size, output.progress)
     table.rows_of(subject)  # a wrong name is refused before a store is made
-    with Phone.open(bundle, store, key=key, public_key=public_key) as phone:
+    with Phone.open(bundle, store, public_key=public_key, options=StoreOptions(key=key)) as phone:
         if phone.store.change is not None:
             output.progress.say(f"{store}: {phone.store.change}")
         phone.check_strategy(strategy)

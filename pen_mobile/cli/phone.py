@@ -15,7 +15,7 @@ from pen_mobile.errors import BadInput
 from pen_mobile.reports.table import Table
 
 if TYPE_CHECKING:
-    from pen_mobile.phone.store.vault import Vault
+    from pen_mobile.phone.store.store import Store
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -35,8 +35,8 @@ def _store_options(command: Command) -> Command:
 def status(store: Path, key_file: Path | None, as_json: bool, quiet: bool) -> None:
     """Say what the store holds, how large it is, and which head is in use."""
     output = Output(as_json, quiet)
-    with _open(store, key_file) as vault:
-        found = vault.status()
+    with _open(store, key_file) as opened:
+        found = opened.status()
     output.finish(found.as_json(), [Table(("what", "value"), _status_rows(found))])
 
 
@@ -45,8 +45,8 @@ def status(store: Path, key_file: Path | None, as_json: bool, quiet: bool) -> No
 def history(store: Path, key_file: Path | None, as_json: bool, quiet: bool) -> None:
     """List every adaptation, accepted or not and why, and what else happened to the store."""
     output = Output(as_json, quiet)
-    with _open(store, key_file) as vault:
-        states, events = vault.history(), vault.events()
+    with _open(store, key_file) as opened:
+        states, events = opened.heads.history(), opened.events.entries()
     output.finish(
         {"states": states, "events": events},
         [
@@ -61,8 +61,8 @@ def history(store: Path, key_file: Path | None, as_json: bool, quiet: bool) -> N
 def rollback(store: Path, key_file: Path | None, as_json: bool, quiet: bool) -> None:
     """Take the head before the present one back into use."""
     output = Output(as_json, quiet)
-    with _open(store, key_file) as vault:
-        version = vault.rollback()
+    with _open(store, key_file) as opened:
+        version = opened.rollback()
     now = "the bundle's initial head" if version is None else f"version {version}"
     output.finish({"active_version": version}, [f"{store}: {now} is in use again"])
 
@@ -72,8 +72,8 @@ def rollback(store: Path, key_file: Path | None, as_json: bool, quiet: bool) -> 
 def reset(store: Path, key_file: Path | None, as_json: bool, quiet: bool) -> None:
     """Take the bundle's initial head back into use; samples and history stay."""
     output = Output(as_json, quiet)
-    with _open(store, key_file) as vault:
-        vault.reset()
+    with _open(store, key_file) as opened:
+        opened.reset()
     output.finish({"active_version": None}, [f"{store}: the bundle's initial head is in use again"])
 
 
@@ -85,8 +85,8 @@ def export_data(store: Path, key_file: Path | None, out: Path, as_json: bool, qu
     from pen_mobile.phone.store import data_export
 
     output = Output(as_json, quiet)
-    with _open(store, key_file) as vault:
-        counts = data_export.export_data(vault, out)
+    with _open(store, key_file) as opened:
+        counts = data_export.export_data(opened, out)
     line = f"{out}: {counts['samples']:,} samples, {counts['states']:,} states, {counts['events']:,} events"
     output.finish({"out": str(out)} | counts, [line])
 
@@ -97,12 +97,12 @@ def export_data(store: Path, key_file: Path | None, out: Path, as_json: bool, qu
 def delete_data(store: Path, key_file: Path | None, yes: bool, as_json: bool, quiet: bool) -> None:
     """Delete samples, head states and log, so that none of their bytes is left in the store's files."""
     output = Output(as_json, quiet)
-    with _open(store, key_file) as vault:
+    with _open(store, key_file) as opened:
         if not yes:
-            held = vault.status()
+            held = opened.status()
             states = sum(held.states.values())
             raise BadInput(f"{store}: this deletes {held.samples} samples and {states} head states for good; add --yes")
-        deleted = vault.erase()
+        deleted = opened.delete_all()
     line = f"{store}: {deleted['samples']:,} samples and {deleted['states']:,} head states are gone"
     output.finish(dict(deleted), [line])
 
@@ -117,29 +117,31 @@ def rebase(store: Path, key_file: Path | None, bundle: Path, yes: bool, as_json:
     Features of one backbone mean nothing to another, and no face was kept that new ones could be made from.
     """
     from pen_mobile.contract.bundle_folder import open_bundle
-    from pen_mobile.phone.store.personal_store import owner_of
-    from pen_mobile.phone.store.vault import Vault
+    from pen_mobile.phone.binding import binding_of
+    from pen_mobile.phone.store.options import StoreOptions
+    from pen_mobile.phone.store.store import Store
 
     output = Output(as_json, quiet)
-    owner = owner_of(open_bundle(bundle))
-    with _open(store, key_file) as vault:
-        held = vault.status()
-    if owner.understands(held.bundle):
+    binding = binding_of(open_bundle(bundle))
+    with _open(store, key_file) as opened:
+        held = opened.status()
+    if binding.understands(held.bundle):
         raise BadInput(f"{store}: {bundle} has the store's own backbone; nothing is lost by using it, nothing was done")
     if not yes:
         raise BadInput(
             f"{store}: this deletes {held.samples} samples and the heads made from them for good; their history stays; "
             "add --yes"
         )
-    with Vault(store, owner, key=read_key(key_file), on_other_backbone="forget") as vault:
-        change = vault.change
+    with Store(store, binding, StoreOptions(key=read_key(key_file), on_other_backbone="forget")) as opened:
+        change = opened.change
     output.finish({"samples": held.samples, "change": change}, [f"{store}: {change}"])
 
 
-def _open(store: Path, key_file: Path | None) -> Vault:
-    from pen_mobile.phone.store.vault import Vault
+def _open(store: Path, key_file: Path | None) -> Store:
+    from pen_mobile.phone.store.options import StoreOptions
+    from pen_mobile.phone.store.store import Store
 
-    return Vault(store, key=read_key(key_file))
+    return Store(store, options=StoreOptions(key=read_key(key_file)))
 
 
 _STATE_HEAD = ("version", "parent", "status", "when", "labels", "error before", "error after", "reason")

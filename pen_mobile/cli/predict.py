@@ -46,6 +46,7 @@ def predict(
 ) -> None:
     """Estimate valence and arousal of the face in an image, in every image of a folder, or through a video."""
     from pen_mobile.phone.phone import Phone
+    from pen_mobile.phone.store.options import StoreOptions
     from pen_mobile.utils.files import refuse_existing
 
     output, is_video = Output(as_json, quiet), image.suffix.lower() in _VIDEOS and not image.is_dir()
@@ -57,7 +58,7 @@ def predict(
         raise BadInput(f"{image}: --fps, --smooth and --out are for videos ({', '.join(sorted(_VIDEOS))})")
     if out is not None:
         refuse_existing(out)
-    with Phone.open(bundle, store, key=read_key(key_file), public_key=public_key) as phone:
+    with Phone.open(bundle, store, public_key=public_key, options=StoreOptions(key=read_key(key_file))) as phone:
         if phone.store.change is not None:
             output.progress.say(f"{store}: {phone.store.change}")
         if is_video:

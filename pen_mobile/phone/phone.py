@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from pen_mobile.contract.bundle_folder import BundleFolder, open_bundle
+from pen_mobile.contract.head_state import parameter_bytes, parameters_from_bytes, parameters_to_bytes
 from pen_mobile.data.detectors.choice import open_detector
 from pen_mobile.data.faces import Face, FaceDetector, crop_face
 from pen_mobile.data.images import resize
@@ -19,10 +20,13 @@ from pen_mobile.phone.adaptation.adapt import AdaptationResult, adapt
 from pen_mobile.phone.adaptation.context import AdaptationContext
 from pen_mobile.phone.adaptation.strategies import check_strategy
 from pen_mobile.phone.array_input import to_image, to_images, to_matrix, to_times
+from pen_mobile.phone.binding import binding_of
 from pen_mobile.phone.runtime import BundleRuntime
-from pen_mobile.phone.store.personal_store import IN_MEMORY, ActiveHead, ConcurrentUpdateError, PersonalStore
-from pen_mobile.phone.store.retention import Retention
-from pen_mobile.phone.store.vault import OnOtherBackbone, StoreStatus
+from pen_mobile.phone.store.database import IN_MEMORY
+from pen_mobile.phone.store.head_versions import ActiveHead, ConcurrentUpdateError
+from pen_mobile.phone.store.options import StoreOptions
+from pen_mobile.phone.store.status import StoreStatus
+from pen_mobile.phone.store.store import Store
 from pen_mobile.types import Floats, Image
 from pen_mobile.utils.plain import Result
 
@@ -54,12 +58,12 @@ class Phone:
 
     _parameters: Floats
 
-    def __init__(self, runtime: BundleRuntime, store: PersonalStore) -> None:
+    def __init__(self, runtime: BundleRuntime, store: Store) -> None:
         """Take the head in use from the store; :meth:`open` is the usual way.
 
         Args:
             runtime: the bundle's programs.
-            store: the owner's store, made for this bundle.
+            store: opened for this bundle.
         """
         self._runtime, self._store = runtime, store
         self._closed = False
@@ -77,25 +81,17 @@ class Phone:
         threads: int = 1,
         *,
         public_key: str | Path | None = None,
-        key: bytes | None = None,
-        retention: Retention | None = None,
-        clock: Callable[[], float] = time.time,
-        quota_bytes: int | None = None,
-        on_other_backbone: OnOtherBackbone = "refuse",
+        options: StoreOptions | None = None,
     ) -> Phone:
-        """Check and load a bundle, and open or make the owner's store (None keeps it in memory).
+        """Check and load a bundle, and open or make its store.
 
         Args:
             bundle: folder, or archive that ``pen-mobile export`` packed; or one that was opened before, which is not
                 read and hashed again.
-            store: path of the owner's store.
+            store: path of the file; None keeps the store in memory.
             threads: of the runtime; all programs of the process share them.
             public_key: PEM file with the key of the bundle's maker; a bundle not signed with it is refused.
-            key: 32 bytes from the host's keystore, to encrypt what the store holds; None keeps it in the clear.
-            retention: how much the store keeps, and for how long.
-            clock: says when things happen, Unix seconds.
-            quota_bytes: how large the store's file may grow; None is no limit.
-            on_other_backbone: ``forget`` deletes samples and heads of another backbone instead of refusing the store.
+            options: key, limits, formats and clock of the store.
 
         Raises:
             BundleError: the bundle is damaged.
@@ -103,15 +99,7 @@ class Phone:
         """
         folder = _opened(bundle, public_key)
         path = IN_MEMORY if store is None else Path(store)
-        opened = PersonalStore(
-            path,
-            folder,
-            key=key,
-            retention=retention,
-            clock=clock,
-            quota_bytes=quota_bytes,
-            on_other_backbone=on_other_backbone,
-        )
+        opened = Store(path, binding_of(folder), options)
         return cls(BundleRuntime(folder, threads), opened)
 
     def __enter__(self) -> Phone:
@@ -136,8 +124,8 @@ class Phone:
         return self._runtime
 
     @property
-    def store(self) -> PersonalStore:
-        """The owner's store."""
+    def store(self) -> Store:
+        """The personal store."""
         self._check_open()
         return self._store
 
@@ -257,7 +245,7 @@ class Phone:
         self._add_labelled_images(images, labels, aligned, captured_at)
         started_from = self._load_active_head()  # another process may have adapted since
         context = AdaptationContext(self.runtime, self._parameters, self.store.samples(), plan, seed)
-        result, parameters = adapt(context, should_stop=should_stop, checkpoints=self.store.desk(started_from))
+        result, parameters = adapt(context, should_stop=should_stop, checkpoints=self.store.checkpoints(started_from))
         try:
             self._record(result, parameters, started_from)
         except ConcurrentUpdateError as overtaken:
@@ -286,7 +274,7 @@ class Phone:
 
     def history(self) -> list[dict[str, Any]]:
         """Return every adaptation, accepted or not, and why."""
-        return self.store.history()
+        return self.store.heads.history()
 
     def _check_open(self) -> None:
         if self._closed:
@@ -302,16 +290,21 @@ class Phone:
     def _record(self, result: AdaptationResult, parameters: Floats | None, started_from: ActiveHead) -> None:
         """Write the result into the store, and take an accepted head into use."""
         if result.interrupted:
-            self.store.vault.note("interrupted", {"steps": result.steps, "reason": result.reason})
+            self.store.note("interrupted", {"steps": result.steps, "reason": result.reason})
         elif parameters is None:
-            self.store.reject(result.to_dict(), result.strategy, started_from)
+            self.store.reject(result.to_dict(), result.strategy, started_from=started_from)
         else:
-            self.store.accept(parameters, result.to_dict(), result.strategy, started_from)
+            blob = parameters_to_bytes(parameters)
+            self.store.accept(blob, result.to_dict(), result.strategy, started_from=started_from)
             self._parameters = parameters
 
     def _load_active_head(self) -> ActiveHead:
-        head, parameters = self.store.active_head()
-        self._parameters = self.runtime.head_parameters() if parameters is None else parameters
+        head, blob = self.store.active_parameters()
+        part = self.manifest.head
+        if blob is None:
+            self._parameters = self.runtime.head_parameters()
+        else:  # older releases kept an optimizer's slots behind the parameters
+            self._parameters = parameters_from_bytes(blob[: parameter_bytes(part)], part)
         return head
 
     def _frame(

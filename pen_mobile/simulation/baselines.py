@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pen_mobile.phone.store.options import StoreOptions
 from pen_mobile.phone.store.retention import Retention
 from pen_mobile.simulation.day_trace import Moments
 from pen_mobile.simulation.schedule import unix_time
@@ -30,7 +31,7 @@ def unlimited_phone(bundle: Path, threads: int = 1) -> Phone:
     """
     from pen_mobile.phone.phone import Phone
 
-    return Phone.open(bundle, threads=threads, retention=Retention(samples=None, days=None))
+    return Phone.open(bundle, threads=threads, options=StoreOptions(retention=Retention(samples=None, days=None)))
 
 
 def never_adapting(phone: Phone, moments: Moments) -> Floats:

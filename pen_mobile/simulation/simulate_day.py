@@ -18,6 +18,7 @@ from pen_mobile.phone.active_learning.query_strategy import QueryStrategy
 from pen_mobile.phone.executorch_runtime import executorch_runtime
 from pen_mobile.phone.phone import Phone
 from pen_mobile.phone.smoothing import smoothed
+from pen_mobile.phone.store.options import StoreOptions
 from pen_mobile.simulation.baselines import (
     adapting_on_everything,
     never_adapting,
@@ -49,8 +50,8 @@ class _Setup:
         settings, profile = self.settings, self.settings.profile
         device = Device(profile, float(self.moments.time_s[0]))
         query_strategy = QueryStrategy(settings.ask, settings.per_hour, seed)
-        store, quota = self.stores / f"{seed}.sqlite", profile.storage_bytes
-        with Phone.open(self.bundle, store, profile.threads, clock=device.clock, quota_bytes=quota) as phone:
+        options = StoreOptions(clock=device.clock, quota_bytes=profile.storage_bytes)
+        with Phone.open(self.bundle, self.stores / f"{seed}.sqlite", profile.threads, options=options) as phone:
             return replay(phone, self.moments, device, query_strategy, frame_host_seconds=frame_seconds, seed=seed)
 
     def add_baselines(self, seed: int, trace: DayTrace) -> OneDay:

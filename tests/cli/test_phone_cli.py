@@ -13,7 +13,9 @@ from click.testing import CliRunner
 from pen_mobile.cli.main import cli
 from pen_mobile.errors import BadInput
 from pen_mobile.phone.phone import Phone
-from pen_mobile.phone.store.vault import Owner, Vault
+from pen_mobile.phone.store.bundle_binding import BundleBinding
+from pen_mobile.phone.store.options import StoreOptions
+from pen_mobile.phone.store.store import Store
 
 KEY = bytes(range(32))
 REFUSED = {"reason": "no better", "labels": 40, "error_before": 0.2, "error_after": 0.3}
@@ -38,19 +40,19 @@ def refused(*arguments: object) -> str:
 
 
 def make_store(path: Path, key: bytes | None = None) -> None:
-    with Vault(path, Owner("c" * 64, 4, 16), key=key) as vault:
-        vault.add(np.eye(4, dtype=np.float32), np.zeros((4, 2), np.float32))
-        vault.accept(
+    with Store(path, BundleBinding("c" * 64, 4, 16), options=StoreOptions(key=key)) as opened:
+        opened.add(np.eye(4, dtype=np.float32), np.zeros((4, 2), np.float32))
+        opened.accept(
             b"1" * 16,
             {"reason": "better", "labels": 30, "error_before": 0.3, "error_after": 0.25},
-            started_from=vault.active_head(),
+            started_from=opened.heads.active(),
         )
-        vault.accept(
+        opened.accept(
             b"2" * 16,
             {"reason": "better still", "labels": 35, "error_before": 0.25, "error_after": 0.2},
-            started_from=vault.active_head(),
+            started_from=opened.heads.active(),
         )
-        vault.reject(REFUSED, started_from=vault.active_head())
+        opened.reject(REFUSED, started_from=opened.heads.active())
 
 
 @pytest.fixture
@@ -112,7 +114,7 @@ def test_an_encrypted_store_wants_its_key_for_what_needs_it(tmp_path: Path) -> N
 def test_predict_and_adapt_take_the_key_too(bundle_folder: Path, tmp_path: Path) -> None:
     store, key, image = tmp_path / "me.sqlite", tmp_path / "key", tmp_path / "face.png"
     key.write_bytes(KEY)
-    Phone.open(bundle_folder, store, key=KEY).close()
+    Phone.open(bundle_folder, store, options=StoreOptions(key=KEY)).close()
     cv2.imwrite(str(image), np.full((32, 32, 3), 127, np.uint8))
     predict = ["predict", str(bundle_folder), str(image), "--aligned", "--store", str(store)]
     assert "is encrypted; give its key (--key-file)" in str(CliRunner().invoke(cli, predict).exception)

@@ -10,15 +10,17 @@ from typing import Any
 
 import numpy as np
 
+from pen_mobile.phone.store.bundle_binding import BundleBinding
+from pen_mobile.phone.store.options import StoreOptions
 from pen_mobile.phone.store.retention import Retention
-from pen_mobile.phone.store.vault import Owner, Vault
+from pen_mobile.phone.store.store import Store
 
 SIZE = 256
 STATE_BYTES = 20_000
-OWNER = Owner("a" * 64, SIZE, STATE_BYTES)
+BINDING = BundleBinding("a" * 64, SIZE, STATE_BYTES)
 # The clock counts operations, so "50 operations" is an age.
 KEEP, KEEP_AGE, KEEP_STATES = 40, 50, 4
-RETENTION = Retention(samples=KEEP, days=KEEP_AGE / 86_400, states=KEEP_STATES)
+RETENTION = Retention(samples=KEEP, days=KEEP_AGE / 86_400, heads=KEEP_STATES)
 
 
 class Clock:
@@ -30,8 +32,8 @@ class Clock:
         return float(self.now)
 
 
-def open_vault(path: Path, clock: Clock, **options: Any) -> Vault:
-    return Vault(path, OWNER, retention=RETENTION, clock=clock, **options)
+def open_store(path: Path, clock: Clock, **options: Any) -> Store:
+    return Store(path, BINDING, StoreOptions(retention=RETENTION, clock=clock, **options))
 
 
 def feature(moment: str) -> np.ndarray:
@@ -60,20 +62,20 @@ def kind_of(n: int) -> str:
     return {0: "accept", 4: "reject", 6: "accept", 9: "rollback"}.get(n % 10, "capture")
 
 
-def perform(vault: Vault, n: int, clock: Clock) -> None:
+def perform(opened: Store, n: int, clock: Clock) -> None:
     """Do operation n for real."""
     clock.now, kind = n, kind_of(n)
     if kind == "accept":
-        vault.accept(state_blob(n), {"n": n}, started_from=vault.active_head())
+        opened.accept(state_blob(n), {"n": n}, started_from=opened.heads.active())
     elif kind == "reject":
-        vault.reject({"n": n}, started_from=vault.active_head())
+        opened.reject({"n": n}, started_from=opened.heads.active())
     elif kind == "rollback":
-        vault.rollback()
+        opened.rollback()
     elif kind == "reset":
-        vault.reset()
+        opened.reset()
     else:
         z = np.stack([feature(moment) for moment in captured(n)])
-        vault.add(z, np.full((len(z), 2), label(n), np.float32))
+        opened.add(z, np.full((len(z), 2), label(n), np.float32))
 
 
 @dataclass

@@ -26,9 +26,12 @@ from pen_mobile.bundle.recipe import load_recipe
 from pen_mobile.contract.bundle_folder import open_bundle
 from pen_mobile.data.table import FeatureTable
 from pen_mobile.errors import BadInput
+from pen_mobile.phone.binding import binding_of
 from pen_mobile.phone.phone import Phone
 from pen_mobile.phone.runtime import BundleRuntime
-from pen_mobile.phone.store.personal_store import IN_MEMORY, PersonalStore
+from pen_mobile.phone.store.database import IN_MEMORY
+from pen_mobile.phone.store.options import StoreOptions
+from pen_mobile.phone.store.store import Store
 from pen_mobile.training.config import LearningConfig
 from pen_mobile.training.run_folder import Run
 from pen_mobile.training.source_training import learn_source
@@ -182,13 +185,13 @@ def cases(bundle: Path, seeds: range) -> Iterator[Case]:
 
 def one_case(runtime: BundleRuntime, attack: str, strategy: str, given: Given, truth: Recording, seed: int) -> Case:
     """Give a new phone these labels, let it adapt, and look at the head in use with the truth."""
-    store = PersonalStore(IN_MEMORY, runtime.bundle, clock=lambda: NOW)
+    store = Store(IN_MEMORY, binding_of(runtime.bundle), StoreOptions(clock=lambda: NOW))
     with Phone(runtime, store) as phone:
         before = _error(phone, truth)
         try:
             phone.add_labels(given.z, given.affect, NOW - SECONDS + given.time_s)
         except BadInput as refusal:
-            _insist(store.vault.events()[-1]["detail"]["reason"] == str(refusal))
+            _insist(store.events.entries()[-1]["detail"]["reason"] == str(refusal))
             return Case(attack, strategy, accepted=False, kept_out=True, change=_error(phone, truth) - before)
         result = phone.adapt(seed=seed, strategy=strategy)
         noted = phone.history()[-1]

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pen_mobile.phone.store.vault import Vault
+from pen_mobile.phone.store.store import Store
 from tests.faults.trainer import LABELS, give_labels, open_phone
 from tests.faults.trials import REPOSITORY
 
@@ -39,10 +39,10 @@ def test_killed_again_and_again_it_ends_as_if_it_never_was(small_bundle: Path, t
         give_labels(phone)
     for _ in range(KILLS):
         kill_while_training(small_bundle, store, rng.uniform(0.3, 0.6))
-        with Vault(store) as vault:  # opening checks every page
-            assert vault.status().samples == LABELS
-            assert vault.history() == []
-            left = vault.unfinished("")
+        with Store(store) as opened:  # opening checks every page
+            assert opened.status().samples == LABELS
+            assert opened.heads.history() == []
+            left = opened.checkpoints(opened.heads.active()).load("")
         if left is not None:
             place = left.progress["place"]
             steps = left.progress["steps"] + (place["steps"] if place else 0)

@@ -13,13 +13,14 @@ from pathlib import Path
 import numpy as np
 
 from pen_mobile.phone.phone import Phone
+from pen_mobile.phone.store.options import StoreOptions
 
 LABELS, NOW = 40, 1.7e9
 
 
 def open_phone(bundle: Path, store: Path | None) -> Phone:
     """Open a phone that trains with Adadelta: 6 fits of 40 steps, 24 looks."""
-    phone = Phone.open(bundle, store, clock=lambda: NOW)
+    phone = Phone.open(bundle, store, options=StoreOptions(clock=lambda: NOW))
     plan = {"strategy": "adadelta", "steps": 40, "save_seconds": 0.0}
     adaptation = phone.manifest.adaptation.model_copy(update=plan)
     phone.manifest = phone.manifest.model_copy(update={"adaptation": adaptation})

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.faults.diary import OWNER, Clock, Expected, captured, content_of, feature, open_vault, perform, state_blob
+from tests.faults.diary import BINDING, Clock, Expected, captured, content_of, feature, open_store, perform, state_blob
 
 REPOSITORY = Path(__file__).parent.parent.parent
 SCHEMA_1 = REPOSITORY / "tests" / "phone" / "store" / "fixtures" / "personal_store_v1.sql"
@@ -109,7 +109,7 @@ def _kill(child: Writer, n: int, rng: random.Random) -> list[str]:
 
 def _agrees(store: Path, expected: Expected, n: int) -> int:
     """Check that the store holds all acknowledged operations, or those and number n; returns which (0 or 1)."""
-    open_vault(store, Clock()).close()  # checks integrity
+    open_store(store, Clock()).close()  # checks integrity
     found = content_of(store)
     if found == expected.content():
         return 0
@@ -122,14 +122,14 @@ def cut_the_log(folder: Path, operations: int = 24) -> Trials:
     """Copy file and log while a store is open, cut the log at every page and inside pages, and open the copy."""
     store, clock = folder / "me.sqlite", Clock()
     expected, contents = Expected(), [Expected().content()]
-    vault = open_vault(store, clock)
-    vault._db.execute("PRAGMA wal_autocheckpoint = 0")
+    opened = open_store(store, clock)
+    opened._db.execute("PRAGMA wal_autocheckpoint = 0")
     for n in range(operations):
-        perform(vault, n, clock)
+        perform(opened, n, clock)
         expected.perform(n)
         contents.append(expected.content())
     image, log = store.read_bytes(), store.with_name("me.sqlite-wal").read_bytes()
-    vault.close()
+    opened.close()
     cuts = sorted({0, len(log)} | {start + part for start in range(32, len(log), _FRAME) for part in (0, 2000)})
     reached = [_operations_in(folder / "copy.sqlite", image, log[:cut], contents) for cut in cuts]
     assert reached == sorted(reached)
@@ -141,7 +141,7 @@ def _operations_in(copy: Path, image: bytes, log: bytes, contents: list[dict[str
     copy.write_bytes(image)
     copy.with_name(copy.name + "-wal").write_bytes(log)
     copy.with_name(copy.name + "-shm").unlink(missing_ok=True)
-    open_vault(copy, Clock()).close()
+    open_store(copy, Clock()).close()
     return contents.index(content_of(copy))
 
 
@@ -191,10 +191,10 @@ def can_mount() -> bool:
 def read_only(folder: Path) -> Trials:
     """A store in a folder that cannot be written is refused in one line, and no byte of it changes."""
     store = folder / "me.sqlite"
-    vault, clock = open_vault(store, Clock()), Clock()
+    opened, clock = open_store(store, Clock()), Clock()
     for n in range(12):
-        perform(vault, n, clock)
-    vault.close()
+        perform(opened, n, clock)
+    opened.close()
     before = {file.name: file.read_bytes() for file in folder.iterdir()}
     for target in (store, folder / "new.sqlite"):
         line = _open_read_only(folder, target)
@@ -233,7 +233,7 @@ def kill_while_migrating(folder: Path, kills: int, seed: int = 0) -> Trials:
         lines = _kill_soon(child, rng, 0.015)
         child = Writer(folder / f"{trial + 1}.sqlite", "migrate")
         finished += "done" in lines
-        open_vault(store, Clock()).close()
+        open_store(store, Clock()).close()
         assert content_of(store) == content
     child.kill()
     return Trials(kills, f"every sample and state there each time; {finished} had finished before the kill")
@@ -244,7 +244,9 @@ def make_version_1(path: Path) -> dict[str, Any]:
     db = sqlite3.connect(path, isolation_level=None)
     db.execute("PRAGMA journal_mode = WAL")
     db.executescript(SCHEMA_1.read_text(encoding="utf-8"))
-    db.execute("INSERT INTO bundle VALUES (1, ?, ?, ?)", (OWNER.backbone, OWNER.feature_size, 3 * OWNER.head_bytes))
+    db.execute(
+        "INSERT INTO bundle VALUES (1, ?, ?, ?)", (BINDING.backbone, BINDING.feature_size, 3 * BINDING.head_bytes)
+    )
     for n in range(60):
         z = feature(f"{n}").tobytes()
         values = (z, hashlib.sha256(z).hexdigest(), n / 100, n / 100, 1.0, n)
@@ -268,13 +270,13 @@ def kill_while_erasing(folder: Path, kills: int, seed: int = 0) -> Trials:
     """SIGKILL while data are deleted: everything is still there, or no byte of it is left once it is opened again."""
     rng, untouched, finished = random.Random(seed), 0, 0
     clock, expected, model = Clock(), Expected(), folder / "model.sqlite"
-    vault = open_vault(model, clock)
+    opened = open_store(model, clock)
     for n in range(68):
-        perform(vault, n, clock)
+        perform(opened, n, clock)
         expected.perform(n)
     assert traces(model)  # the search finds what is there
     files = {end: model.with_name(model.name + end).read_bytes() for end in ("", "-wal")}
-    vault.close()
+    opened.close()
     child = Writer(folder / "0.sqlite", "erase")
     for trial in range(kills):
         store = folder / f"{trial}.sqlite"
@@ -282,7 +284,7 @@ def kill_while_erasing(folder: Path, kills: int, seed: int = 0) -> Trials:
             store.with_name(store.name + end).write_bytes(content)
         finished += "done" in _kill_soon(child, rng, 0.02)
         child = Writer(folder / f"{trial + 1}.sqlite", "erase")
-        open_vault(store, Clock()).close()
+        open_store(store, Clock()).close()
         if content_of(store) == expected.content():
             untouched += 1
         else:

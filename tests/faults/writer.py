@@ -14,29 +14,29 @@ import sys
 from pathlib import Path
 
 from pen_mobile.errors import BadInput
-from pen_mobile.phone.store.vault import Vault
-from tests.faults.diary import Clock, open_vault, perform
+from pen_mobile.phone.store.store import Store
+from tests.faults.diary import Clock, open_store, perform
 
 
 def say(line: str) -> None:
     os.write(1, f"{line}\n".encode())  # one write, below PIPE_BUF: whole or not at all
 
 
-def write_diary(vault: Vault, n: int, clock: Clock) -> None:
+def write_diary(opened: Store, n: int, clock: Clock) -> None:
     while True:
-        perform(vault, n, clock)
+        perform(opened, n, clock)
         say(str(n))
         n += 1
 
 
-def write_until_refused(vault: Vault, n: int, clock: Clock, limit: int) -> None:
+def write_until_refused(opened: Store, n: int, clock: Clock, limit: int) -> None:
     """Write until the file system refuses, make room, then prove that this very connection goes on."""
     if limit:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
     last = n + 3000
     while n < last:
         try:
-            perform(vault, n, clock)
+            perform(opened, n, clock)
         except BadInput as error:
             say(f"refused {n} {error}")
             break
@@ -44,9 +44,9 @@ def write_until_refused(vault: Vault, n: int, clock: Clock, limit: int) -> None:
         n += 1
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     with contextlib.suppress(FileNotFoundError):
-        vault.path.with_name("ballast").unlink()
+        opened.path.with_name("ballast").unlink()
     for after in range(n, n + 12):
-        perform(vault, after, clock)
+        perform(opened, after, clock)
         say(str(after))
 
 
@@ -57,19 +57,19 @@ def main() -> None:
     clock = Clock()
     clock.now = start
     try:
-        vault = open_vault(Path(path), clock, wait_s=1.0)
+        opened = open_store(Path(path), clock, wait_s=1.0)
     except BadInput as error:
         say(f"closed {error}")
         return
     if task == "diary":
-        vault._db.execute(f"PRAGMA wal_autocheckpoint = {int(numbers[0])}")
-        write_diary(vault, start, clock)
+        opened._db.execute(f"PRAGMA wal_autocheckpoint = {int(numbers[0])}")
+        write_diary(opened, start, clock)
     elif task == "refused":
-        write_until_refused(vault, start, clock, int(numbers[0]))
+        write_until_refused(opened, start, clock, int(numbers[0]))
     elif task == "erase":
-        vault.erase()
+        opened.delete_all()
     say("done")
-    vault.close()
+    opened.close()
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from pen_mobile.data.table import FrameTable
 from pen_mobile.errors import BadInput
 from pen_mobile.phone.image_inference import predict_images
 from pen_mobile.phone.phone import Phone
+from pen_mobile.phone.store.options import StoreOptions
 from pen_mobile.utils.files import sha256_of_file
 
 
@@ -96,16 +97,18 @@ def test_adapting_moves_the_head_and_nothing_else(bundle_folder: Path, people: F
 def test_going_back_and_starting_over(bundle_folder: Path, people: FrameTable, tmp_path: Path) -> None:
     """Adapt twice, roll back once: the first head again; reset: the bundle's; a reopened phone agrees each time."""
     frames, affect = _frames(people, "target-01")
-    store, options = tmp_path / "me.sqlite", {"key": bytes(32)}
-    with Phone.open(bundle_folder, store, **options) as phone:
+    store, options = tmp_path / "me.sqlite", StoreOptions(key=bytes(32))
+    with Phone.open(bundle_folder, store, options=options) as phone:
         shipped = phone.parameters.copy()
         assert phone.adapt(frames, affect.tolist(), aligned=True).accepted
         first = phone.parameters.copy()
-        phone.store.accept(shipped * 2, {"reason": "made up"}, "adadelta", phone.store.active_head()[0])
+        phone.store.accept(
+            (shipped * 2).tobytes(), {"reason": "made up"}, "adadelta", started_from=phone.store.heads.active()
+        )
         assert phone.rollback() == 1
         np.testing.assert_array_equal(phone.parameters, first)
         assert phone.status().active_version == 1
-    with Phone.open(bundle_folder, store, **options) as phone:
+    with Phone.open(bundle_folder, store, options=options) as phone:
         np.testing.assert_array_equal(phone.parameters, first)
         phone.reset()
         np.testing.assert_array_equal(phone.parameters, shipped)
@@ -123,7 +126,7 @@ def test_too_few_labels_are_declined_and_the_history_says_so(bundle_folder: Path
         assert not result.accepted
         assert "5 labels are too few" in result.reason
         np.testing.assert_array_equal(phone.parameters, shipped)
-        assert [entry["status"] for entry in phone.store.history()] == ["rejected"]
+        assert [entry["status"] for entry in phone.store.heads.history()] == ["rejected"]
 
 
 def test_images_and_labels_must_match(bundle_folder: Path, people: FrameTable) -> None:
@@ -201,6 +204,6 @@ def test_results_are_plain_values(bundle_folder: Path, photo: Path) -> None:
 
 def test_the_times_of_images_are_kept(bundle_folder: Path, people: FrameTable) -> None:
     frames, affect = _frames(people, "target-01")
-    with Phone.open(bundle_folder, clock=lambda: 1.7e9) as phone:
+    with Phone.open(bundle_folder, options=StoreOptions(clock=lambda: 1.7e9)) as phone:
         phone.adapt(frames[:3], affect[:3], aligned=True, captured_at=[1.7e9 - 30, 1.7e9 - 20, 1.7e9 - 10])
         assert phone.store.samples().captured_at.tolist() == [1.7e9 - 30, 1.7e9 - 20, 1.7e9 - 10]

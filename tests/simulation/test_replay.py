@@ -10,6 +10,7 @@ import pytest
 
 from pen_mobile.phone.active_learning.query_strategy import QueryStrategy
 from pen_mobile.phone.phone import Phone
+from pen_mobile.phone.store.options import StoreOptions
 from pen_mobile.simulation.baselines import (
     adapting_on_everything,
     never_adapting,
@@ -38,7 +39,7 @@ def replayed(
     device = Device(profile, float(moments.time_s[0]))
     stopwatch = itertools.count(0.0, tick_s)
     store = None if quota_bytes is None else bundle.parent / f"{quota_bytes}.sqlite"
-    with Phone.open(bundle, store, clock=device.clock, quota_bytes=quota_bytes) as phone:
+    with Phone.open(bundle, store, options=StoreOptions(clock=device.clock, quota_bytes=quota_bytes)) as phone:
         return replay(
             phone, moments, device, QueryStrategy(ask, BUDGET), block=block, stopwatch=lambda: next(stopwatch)
         )

@@ -90,7 +90,10 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Do all of the block or nothing; other writers wait."""
+        """Do all of the block or nothing; other writers wait. A block inside another one is part of it."""
+        if self._db.in_transaction:
+            yield
+            return
         self.execute("BEGIN IMMEDIATE")
         try:
             yield

@@ -14,12 +14,16 @@ KEY_BYTES = 32
 _NONCE_BYTES = 12
 _TAG_BYTES = 16
 SEAL_BYTES = _NONCE_BYTES + _TAG_BYTES
-"""How much longer a blob is when it is sealed."""
+"""Number of bytes by which an encrypted blob is longer."""
 _CHECK_IDENTITY = b"pen-mobile personal store"
 _DIGEST_LABEL = b"pen-mobile moment"
 
 
-class Sealer(Protocol):
+class KeyRequired(BadInput):
+    """The store is encrypted, and no key was given."""
+
+
+class Cipher(Protocol):
     """How blobs become what the file holds.
 
     ``identity`` names the row that a blob belongs to; a blob moved to another row does not open.
@@ -29,12 +33,12 @@ class Sealer(Protocol):
         """Return what to store."""
         ...
 
-    def unseal(self, stored: bytes, identity: bytes) -> bytes:
+    def open(self, stored: bytes, identity: bytes) -> bytes:
         """Return the blob; BadInput when it is not what was sealed for this row."""
         ...
 
     def digest(self, blob: bytes) -> str:
-        """Return 64 hexadecimal digits that tell equal blobs; without the key they tell nobody else anything."""
+        """Return 64 hexadecimal digits that tell equal blobs; they tell nothing to anybody without the key."""
         ...
 
     def key_check(self) -> bytes | None:
@@ -42,13 +46,13 @@ class Sealer(Protocol):
         ...
 
 
-class Clear:
+class Plaintext:
     """No encryption: the file holds the blobs themselves."""
 
     def seal(self, blob: bytes, identity: bytes) -> bytes:
         return blob
 
-    def unseal(self, stored: bytes, identity: bytes) -> bytes:
+    def open(self, stored: bytes, identity: bytes) -> bytes:
         return stored
 
     def digest(self, blob: bytes) -> str:
@@ -77,7 +81,7 @@ class AesGcm:
         nonce = os.urandom(_NONCE_BYTES)
         return nonce + self._cipher.encrypt(nonce, blob, identity)
 
-    def unseal(self, stored: bytes, identity: bytes) -> bytes:
+    def open(self, stored: bytes, identity: bytes) -> bytes:
         from cryptography.exceptions import InvalidTag
 
         try:
@@ -91,40 +95,40 @@ class AesGcm:
     def key_check(self) -> bytes | None:
         return self.seal(b"", _CHECK_IDENTITY)
 
-    def opens(self, key_check: bytes) -> bool:
+    def matches(self, key_check: bytes) -> bool:
         """Return whether ``key_check`` was made with this key."""
         try:
-            return self.unseal(key_check, _CHECK_IDENTITY) == b""
+            return self.open(key_check, _CHECK_IDENTITY) == b""
         except BadInput:
             return False
 
 
-class Locked:
-    """An encrypted store without its key: what needs no blob works, what needs one is refused."""
+class NoKey:
+    """An encrypted store without its key: what needs no blob works, what needs one raises :class:`KeyRequired`."""
 
     def __init__(self, store: Path) -> None:
         self._refusal = f"{store} is encrypted; give its key (--key-file)"
 
     def seal(self, blob: bytes, identity: bytes) -> bytes:
-        raise BadInput(self._refusal)
+        raise KeyRequired(self._refusal)
 
-    def unseal(self, stored: bytes, identity: bytes) -> bytes:
-        raise BadInput(self._refusal)
+    def open(self, stored: bytes, identity: bytes) -> bytes:
+        raise KeyRequired(self._refusal)
 
     def digest(self, blob: bytes) -> str:
-        raise BadInput(self._refusal)
+        raise KeyRequired(self._refusal)
 
     def key_check(self) -> bytes | None:
-        raise BadInput(self._refusal)
+        raise KeyRequired(self._refusal)
 
 
-def sealer_of(key: bytes | None, store: Path) -> Clear | AesGcm:
-    """Return what a new store uses."""
-    return Clear() if key is None else AesGcm(key, store)
+def new_cipher(key: bytes | None, store: Path) -> Plaintext | AesGcm:
+    """Return the cipher of a new store."""
+    return Plaintext() if key is None else AesGcm(key, store)
 
 
-def matching_sealer(key: bytes | None, key_check: bytes | None, store: Path) -> Sealer:
-    """Return what an existing store uses.
+def matching_cipher(key: bytes | None, key_check: bytes | None, store: Path) -> Cipher:
+    """Return the cipher of an existing store.
 
     Raises:
         BadInput: the key is another one, or a key is given for a store in the clear.
@@ -132,10 +136,10 @@ def matching_sealer(key: bytes | None, key_check: bytes | None, store: Path) -> 
     if key_check is None:
         if key is not None:
             raise BadInput(f"{store}: the store is not encrypted, but a key was given; open it without one")
-        return Clear()
+        return Plaintext()
     if key is None:
-        return Locked(store)
-    sealer = AesGcm(key, store)
-    if not sealer.opens(key_check):
+        return NoKey(store)
+    cipher = AesGcm(key, store)
+    if not cipher.matches(key_check):
         raise BadInput(f"{store}: the key is not the store's; nothing was read or changed")
-    return sealer
+    return cipher

@@ -10,17 +10,17 @@ from pen_mobile.phone.store.database import Database
 from pen_mobile.phone.store.retention import Retention
 
 
-class Log:
+class EventLog:
     """Entries of one store; writing belongs inside a transaction of the caller."""
 
     def __init__(self, database: Database, retention: Retention, clock: Callable[[], float]) -> None:
         self._db, self._retention, self._clock = database, retention, clock
 
     def note(self, kind: str, detail: dict[str, Any]) -> None:
-        """Write one entry; old ones go when there are too many."""
+        """Write one entry; delete the oldest ones when there are too many."""
         values = (self._clock(), kind, json.dumps(detail, allow_nan=False))
         self._db.execute("INSERT INTO event (at, kind, detail) VALUES (?, ?, ?)", values)
-        self._retention.forget_events(self._db)
+        self._retention.delete_events(self._db)
 
     def entries(self) -> list[dict[str, Any]]:
         """Return every entry, oldest first."""
@@ -28,6 +28,6 @@ class Log:
         return [row | {"detail": json.loads(row["detail"])} for row in rows]
 
     def last_of(self, first: str, second: str) -> str | None:
-        """Return which of two kinds was noted last; None for neither."""
+        """Return which of two kinds was written last; None for neither."""
         row = self._db.row("SELECT kind FROM event WHERE kind IN (?, ?) ORDER BY id DESC LIMIT 1", (first, second))
         return None if row is None else str(row[0])

@@ -1,4 +1,4 @@
-"""How much of its owner a store keeps, and for how long."""
+"""How many samples, heads and events a store keeps, and for how long."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _BY_COUNT = """
     DELETE FROM sample WHERE id IN
         (SELECT id FROM sample ORDER BY captured_at DESC, id DESC LIMIT -1 OFFSET ?)
 """
-# The active state and its parent always keep their blobs, so that one step back is always possible.
+# The active version and its parent always keep their parameters, so that one step back is always possible.
 _STATES = """
     UPDATE head_state SET blob = NULL WHERE status = 'superseded' AND blob IS NOT NULL
         AND version NOT IN (SELECT parent FROM head_state WHERE status = 'active' AND parent IS NOT NULL)
@@ -27,24 +27,24 @@ class Retention:
     """Limits of a store; None is no limit.
 
     Attributes:
-        samples: labelled moments; the oldest go first.
-        days: age of a labelled moment, from when it was captured.
-        states: head states whose blob is kept; what they measured is kept for ever.
-        events: entries of the log.
+        samples: number of labelled samples; the oldest go first.
+        days: age of a sample since its capture.
+        heads: number of head versions whose parameters are kept; what they measured is kept for ever.
+        events: number of log entries.
     """
 
     samples: int | None = 5000
     days: float | None = 365.0
-    states: int = 8
+    heads: int = 8
     events: int = 1000
 
     def __post_init__(self) -> None:
-        for name in ("samples", "days", "states", "events"):
+        for name in ("samples", "days", "heads", "events"):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise BadInput(f"retention: {name} is {value}; it must be above 0")
 
-    def forget_samples(self, database: Database, now: float) -> dict[str, int]:
+    def delete_samples(self, database: Database, now: float) -> dict[str, int]:
         """Delete samples that are too old or too many; returns how many of each, when there were any."""
         gone = {"too_old": 0, "too_many": 0}
         if self.days is not None:
@@ -53,10 +53,10 @@ class Retention:
             gone["too_many"] = database.execute(_BY_COUNT, (self.samples,)).rowcount
         return {reason: count for reason, count in gone.items() if count}
 
-    def forget_states(self, database: Database) -> None:
-        """Drop the blobs of old states."""
-        database.execute(_STATES, (self.states,))
+    def drop_old_heads(self, database: Database) -> None:
+        """Delete the parameters of old head versions."""
+        database.execute(_STATES, (self.heads,))
 
-    def forget_events(self, database: Database) -> None:
-        """Drop old entries of the log."""
+    def delete_events(self, database: Database) -> None:
+        """Delete old log entries."""
         database.execute(_EVENTS, (self.events,))

@@ -1,4 +1,4 @@
-"""The owner's labelled moments in a store: features as blobs, each known by its digest."""
+"""Labelled samples in a store: features as blobs, each known by its digest."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pen_mobile.errors import BadInput
 from pen_mobile.phone.store.database import Database
-from pen_mobile.phone.store.encryption import Sealer
+from pen_mobile.phone.store.encryption import Cipher
 from pen_mobile.types import Floats
 
 Format = Literal["float32", "float16"]
@@ -28,13 +28,13 @@ _KEEP = """
 
 @dataclass(frozen=True)
 class Samples:
-    """The owner's labelled moments, oldest first.
+    """Labelled samples, oldest first.
 
     Attributes:
         features: ``[N, D_z]``.
         labels: ``[N, K]``, in the order of the targets.
         weight: ``[N]``.
-        captured_at: Unix seconds, ``[N]``.
+        captured_at: capture times, Unix seconds, ``[N]``.
     """
 
     features: Floats
@@ -46,33 +46,33 @@ class Samples:
 class SampleTable:
     """The samples of one store; writing belongs inside a transaction of the caller."""
 
-    def __init__(self, path: Path, database: Database, sealer: Sealer) -> None:
-        self._path, self._db, self._sealer = path, database, sealer
+    def __init__(self, path: Path, database: Database, cipher: Cipher) -> None:
+        self._path, self._db, self._cipher = path, database, cipher
 
     @property
     def feature_size(self) -> int:
         """D_z of the bundle that the store belongs to."""
         return self._db.number("SELECT feature_size FROM bundle")
 
-    def why_refuse(self, features: Floats, affect: Floats, weight: float) -> str | None:
-        """Return why features ``[N, D_z]`` with affect ``[N, 2]`` cannot be kept; None when they can."""
-        if len(features) != len(affect):
-            return f"{len(features)} samples but {len(affect)} labels; give one label for each"
+    def why_refuse(self, features: Floats, labels: Floats, weight: float) -> str | None:
+        """Return why features ``[N, D_z]`` with labels ``[N, 2]`` cannot be kept; None when they can."""
+        if len(features) != len(labels):
+            return f"{len(features)} samples but {len(labels)} labels; give one label for each"
         if len(features) and features.shape[1:] != (self.feature_size,):
             return f"features are {list(features.shape)}, this store takes [N, {self.feature_size}]"
         if not (weight > 0 and np.isfinite(weight)):
             return f"weight is {weight}; it must be above 0"
-        for row in np.flatnonzero(~(np.abs(affect) <= 1).all(axis=1))[:1]:
-            return f"label {row + 1} is {affect[row].tolist()}; valence and arousal must lie in [-1, 1]"
+        for row in np.flatnonzero(~(np.abs(labels) <= 1).all(axis=1))[:1]:
+            return f"label {row + 1} is {labels[row].tolist()}; valence and arousal must lie in [-1, 1]"
         for row in np.flatnonzero(~np.isfinite(features).all(axis=1))[:1]:
             return f"sample {row + 1}: its feature holds NaN or infinity"
         return None
 
-    def keep(self, z: Floats, affect: Floats, feature_format: Format, weight: float, when: float, origin: str) -> None:
-        """Write one moment, or its new label when it is there already: z ``[D_z]``, affect ``[2]``."""
-        digest = self._sealer.digest(z.astype("<f4").tobytes())
-        stored = self._sealer.seal(_packed(z, feature_format), _identity(digest))
-        valence, arousal = map(float, affect)
+    def keep(self, z: Floats, labels: Floats, feature_format: Format, weight: float, when: float, origin: str) -> None:
+        """Write one sample, or its new label when it is there already: z ``[D_z]``, labels ``[2]``."""
+        digest = self._cipher.digest(z.astype("<f4").tobytes())
+        stored = self._cipher.seal(_packed(z, feature_format), _identity(digest))
+        valence, arousal = map(float, labels)
         self._db.execute(_KEEP, (stored, feature_format, digest, valence, arousal, weight, when, origin))
 
     def read(self) -> Samples:
@@ -84,8 +84,8 @@ class SampleTable:
         for row, (digest, feature_format, stored, *_) in enumerate(rows):
             features[row] = self._feature(digest, feature_format, stored, features.shape[1])
         numbers = np.array([row[3:] for row in rows], np.float64).reshape(-1, 4)
-        affect, weight = numbers[:, :2].astype(np.float32), numbers[:, 2].astype(np.float32)
-        return Samples(features, affect, weight, numbers[:, 3])
+        labels, weight = numbers[:, :2].astype(np.float32), numbers[:, 2].astype(np.float32)
+        return Samples(features, labels, weight, numbers[:, 3])
 
     def records(self) -> list[dict[str, Any]]:
         """Return everything about the samples but their features, in the order of :meth:`read`."""
@@ -94,9 +94,9 @@ class SampleTable:
         )
 
     def _feature(self, digest: str, feature_format: str, stored: bytes, size: int) -> Floats:
-        blob = self._sealer.unseal(stored, _identity(digest))
+        blob = self._cipher.open(stored, _identity(digest))
         values = np.frombuffer(blob, _DTYPES[feature_format])
-        whole = feature_format != "float32" or self._sealer.digest(blob) == digest
+        whole = feature_format != "float32" or self._cipher.digest(blob) == digest
         if len(values) != size or not whole:
             raise BadInput(f"{self._path}: the feature {digest[:8]} is damaged")
         return values.astype(np.float32)

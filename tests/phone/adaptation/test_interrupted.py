@@ -12,7 +12,8 @@ import pytest
 
 from pen_mobile.phone.adaptation.adapt import AdaptationResult
 from pen_mobile.phone.phone import Phone
-from pen_mobile.phone.store.personal_store import ConcurrentUpdateError
+from pen_mobile.phone.store.head_versions import ConcurrentUpdateError
+from pen_mobile.phone.store.options import StoreOptions
 
 KEY = bytes(range(32))
 COUNT, NOW = 40, 1.7e9
@@ -38,7 +39,7 @@ def stop_after(calls: int, error: type[BaseException] | None = None) -> Callable
 
 def open_phone(bundle: Path, store: Path | None, key: bytes | None = None, **changes: Any) -> Phone:
     """Open a phone whose recipe notes every look at the stopping rows, but for the changes."""
-    phone = Phone.open(bundle, store, key=key, clock=lambda: NOW)
+    phone = Phone.open(bundle, store, options=StoreOptions(key=key, clock=lambda: NOW))
     plan = {"strategy": "adadelta", "steps": 40, "save_seconds": 0.0} | changes
     adaptation = phone.manifest.adaptation.model_copy(update=plan)
     phone.manifest = phone.manifest.model_copy(update={"adaptation": adaptation})
@@ -79,14 +80,14 @@ def test_it_goes_on_from_any_step_and_ends_the_same(
         stopped = phone.adapt(should_stop=stop_after(calls))
         assert (stopped.accepted, stopped.interrupted) == (False, True)
         assert f"interrupted after {stopped.steps} steps: the next one goes on from there" in stopped.reason
-        assert phone.store.vault.events()[-1]["kind"] == "interrupted"
+        assert phone.store.events.entries()[-1]["kind"] == "interrupted"
         assert phone.history() == []
     with open_phone(small_bundle, store) as phone:
         result = phone.adapt()
         assert result.resumed_from == stopped.steps
         assert (result.accepted, result.steps, result.error_after) == (True, 240, expected.error_after)
         np.testing.assert_array_equal(phone.parameters, parameters)
-        assert phone.store.vault.unfinished("") is None
+        assert phone.store.checkpoints(phone.store.heads.active()).load("") is None
 
 
 @pytest.mark.parametrize("error", [Killed, KeyboardInterrupt])
@@ -120,7 +121,7 @@ def test_other_labels_or_another_plan_discard_it_and_say_so(small_bundle: Path, 
 def test_the_recipe_may_say_that_nothing_is_kept(small_bundle: Path, store: Path) -> None:
     with open_phone(small_bundle, store, on_interrupt="discard") as phone:
         assert "nothing of it is kept" in phone.adapt(should_stop=stop_after(50)).reason
-        assert phone.store.vault.unfinished("") is None
+        assert phone.store.checkpoints(phone.store.heads.active()).load("") is None
         result = phone.adapt()
         assert (result.accepted, result.resumed_from, result.discarded) == (True, None, None)
 
@@ -152,17 +153,17 @@ def test_what_is_unfinished_is_sealed_in_an_encrypted_store(small_bundle: Path, 
 def test_deleting_all_data_deletes_it_and_what_trains_on_is_not_kept(small_bundle: Path, store: Path) -> None:
     with open_phone(small_bundle, store) as phone:
         assert phone.adapt(should_stop=stop_after(50)).interrupted
-        phone.store.vault.erase()
-        assert phone.store.vault.unfinished("") is None
+        phone.store.delete_all()
+        assert phone.store.checkpoints(phone.store.heads.active()).load("") is None
         give_labels(phone)
         calls = stop_after(50)
 
         def erase_in_between() -> bool:
             if calls():
-                phone.store.vault.erase()
+                phone.store.delete_all()
             return False
 
         with pytest.raises(ConcurrentUpdateError):
             phone.adapt(should_stop=erase_in_between)
-        assert phone.store.vault.unfinished("") is None
+        assert phone.store.checkpoints(phone.store.heads.active()).load("") is None
         assert phone.history() == []

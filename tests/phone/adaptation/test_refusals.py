@@ -10,13 +10,14 @@ import pytest
 
 from pen_mobile.errors import BadInput
 from pen_mobile.phone.phone import Phone
+from pen_mobile.phone.store.options import StoreOptions
 
 NOW = 1.7e9
 COUNT = 40
 
 
 def open_phone(bundle: Path) -> Phone:
-    return Phone.open(bundle, clock=lambda: NOW)
+    return Phone.open(bundle, options=StoreOptions(clock=lambda: NOW))
 
 
 def told(phone: Phone) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -35,7 +36,7 @@ def test_a_label_that_is_none_is_refused_with_all_that_came_with_it(
         with pytest.raises(BadInput, match=r"label 4 is .*must lie in \[-1, 1\]") as refusal:
             phone.add_labels(z, affect, times)
         assert word in str(refusal.value)
-        noted = phone.store.vault.events()[-1]
+        noted = phone.store.events.entries()[-1]
         assert (noted["kind"], noted["detail"]) == (
             "labels-refused",
             {"labels": COUNT, "reason": str(refusal.value)},

@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from pen_mobile.errors import BadInput
-from pen_mobile.phone.store.vault import ActiveHead, Owner, Vault
+from pen_mobile.phone.store.bundle_binding import BundleBinding
+from pen_mobile.phone.store.head_versions import ActiveHead
+from pen_mobile.phone.store.store import Store
 
-OWNER = Owner("b" * 64, 8, 400)
+BINDING = BundleBinding("b" * 64, 8, 400)
 
 
 def blob(value: int) -> bytes:
@@ -27,28 +29,28 @@ def say(line: str) -> None:
 class Neighbour:
     """One phone's view of the store: what it trained from, and what it does next."""
 
-    def __init__(self, vault: Vault) -> None:
-        self.vault = vault
+    def __init__(self, opened: Store) -> None:
+        self.opened = opened
         self.started_from = ActiveHead(0, None)
 
     def start(self) -> object:
-        self.started_from = self.vault.active_head()
+        self.started_from = self.opened.heads.active()
         return self.started_from.version
 
     def accept(self, value: str) -> object:
-        return self.vault.accept(blob(int(value)), {"reason": f"better {value}"}, started_from=self.started_from)
+        return self.opened.accept(blob(int(value)), {"reason": f"better {value}"}, started_from=self.started_from)
 
     def reject(self) -> object:
-        return self.vault.reject({"reason": "worse"}, started_from=self.started_from)
+        return self.opened.reject({"reason": "worse"}, started_from=self.started_from)
 
     def rollback(self) -> object:
-        return self.vault.rollback()
+        return self.opened.rollback()
 
     def erase(self) -> object:
-        return self.vault.erase()
+        return self.opened.delete_all()
 
     def add(self, value: str) -> object:
-        self.vault.add(np.full((1, 8), float(value), np.float32), np.zeros((1, 2), np.float32))
+        self.opened.add(np.full((1, 8), float(value), np.float32), np.zeros((1, 2), np.float32))
         return value
 
     def flood(self, count: str) -> object:
@@ -58,8 +60,8 @@ class Neighbour:
 
 
 def main() -> None:
-    with Vault(Path(sys.argv[1]), OWNER) as vault:
-        neighbour = Neighbour(vault)
+    with Store(Path(sys.argv[1]), BINDING) as opened:
+        neighbour = Neighbour(opened)
         say("ready")
         for line in sys.stdin:
             verb, *values = line.split()

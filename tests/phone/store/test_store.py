@@ -10,7 +10,8 @@ import pytest
 
 from pen_mobile.contract.bundle_folder import BundleFolder, open_bundle
 from pen_mobile.errors import BadInput
-from pen_mobile.phone.store.personal_store import PersonalStore
+from pen_mobile.phone.binding import binding_of
+from pen_mobile.phone.store.store import Store
 
 
 @pytest.fixture
@@ -28,16 +29,16 @@ def _head(bundle: BundleFolder, value: float) -> np.ndarray:
     return np.full(bundle.manifest.head.parameters_shape, value, np.float32)
 
 
-def _accept(store: PersonalStore, head: np.ndarray, report: dict[str, object]) -> int:
-    return store.accept(head, report, "adam", store.active_head()[0])
+def _accept(store: Store, head: np.ndarray, report: dict[str, object]) -> int:
+    return store.accept(head.tobytes(), report, "adam", started_from=store.heads.active())
 
 
 def test_samples_come_back_bit_for_bit(bundle: BundleFolder, tmp_path: Path) -> None:
     z, affect = _samples(bundle, 5)
-    store = PersonalStore(tmp_path / "me.sqlite", bundle)
+    store = Store(tmp_path / "me.sqlite", binding_of(bundle))
     store.add(z, affect)
     store.close()
-    again = PersonalStore(tmp_path / "me.sqlite", bundle).samples()
+    again = Store(tmp_path / "me.sqlite", binding_of(bundle)).samples()
     np.testing.assert_array_equal(again.features, z)
     np.testing.assert_array_equal(again.labels, affect)
     assert again.weight.tolist() == [1.0] * 5
@@ -45,7 +46,7 @@ def test_samples_come_back_bit_for_bit(bundle: BundleFolder, tmp_path: Path) -> 
 
 def test_the_same_moment_labelled_again_keeps_the_newer_label(bundle: BundleFolder, tmp_path: Path) -> None:
     z, affect = _samples(bundle, 3)
-    store = PersonalStore(tmp_path / "me.sqlite", bundle)
+    store = Store(tmp_path / "me.sqlite", binding_of(bundle))
     store.add(z, affect)
     store.add(z[1:2], -affect[1:2])
     samples = store.samples()
@@ -57,7 +58,7 @@ def test_the_same_moment_labelled_again_keeps_the_newer_label(bundle: BundleFold
 def test_one_bad_label_keeps_all_out(bundle: BundleFolder, tmp_path: Path) -> None:
     z, affect = _samples(bundle, 3)
     affect[2, 1] = 1.01
-    store = PersonalStore(tmp_path / "me.sqlite", bundle)
+    store = Store(tmp_path / "me.sqlite", binding_of(bundle))
     with pytest.raises(BadInput, match="label 3"):
         store.add(z, affect)
     z[0, 0] = np.inf
@@ -67,15 +68,15 @@ def test_one_bad_label_keeps_all_out(bundle: BundleFolder, tmp_path: Path) -> No
 
 
 def test_accept_supersedes_and_reject_changes_nothing(bundle: BundleFolder, tmp_path: Path) -> None:
-    store = PersonalStore(tmp_path / "me.sqlite", bundle)
-    assert store.active_head()[1] is None
+    store = Store(tmp_path / "me.sqlite", binding_of(bundle))
+    assert store.active_parameters()[1] is None
     first = _accept(store, _head(bundle, 1.0), {"reason": "better"})
-    store.reject({"reason": "worse"}, "adam", store.active_head()[0])
+    store.reject({"reason": "worse"}, "adam", started_from=store.heads.active())
     second = _accept(store, _head(bundle, 2.0), {"reason": "better again"})
-    active = store.active_head()[1]
+    active = store.active_parameters()[1]
     assert active is not None
-    assert float(active[0].max()) == 2.0
-    history = store.history()
+    assert active == _head(bundle, 2.0).tobytes()
+    history = store.heads.history()
     assert [entry["status"] for entry in history] == ["superseded", "rejected", "active"]
     assert [entry["parent"] for entry in history] == [None, first, first]
     assert history[-1]["version"] == second
@@ -83,17 +84,17 @@ def test_accept_supersedes_and_reject_changes_nothing(bundle: BundleFolder, tmp_
 
 
 def test_a_damaged_state_is_noticed(bundle: BundleFolder, tmp_path: Path) -> None:
-    store = PersonalStore(tmp_path / "me.sqlite", bundle)
+    store = Store(tmp_path / "me.sqlite", binding_of(bundle))
     _accept(store, _head(bundle, 1.0), {})
     other = sqlite3.connect(tmp_path / "me.sqlite")
     with other:
         other.execute("UPDATE head_state SET blob = zeroblob(length(blob))")
     with pytest.raises(BadInput, match="head state 1 is damaged"):
-        store.active_head()
+        store.active_parameters()
 
 
 def test_the_schema_itself_refuses_nonsense(bundle: BundleFolder, tmp_path: Path) -> None:
-    PersonalStore(tmp_path / "me.sqlite", bundle).close()
+    Store(tmp_path / "me.sqlite", binding_of(bundle)).close()
     other = sqlite3.connect(tmp_path / "me.sqlite")
     insert = "INSERT INTO sample (feature, sha256, valence, arousal, captured_at) VALUES (x'00', ?, ?, 0, 0)"
     with pytest.raises(sqlite3.IntegrityError):
@@ -110,22 +111,22 @@ def test_files_that_are_no_store(bundle: BundleFolder, tmp_path: Path) -> None:
     text = tmp_path / "notes.txt"
     text.write_text("my notes, longer than an SQLite header would be")
     with pytest.raises(BadInput, match="not a usable personal store"):
-        PersonalStore(text, bundle)
+        Store(text, binding_of(bundle))
     assert text.read_text().startswith("my notes")
     other = tmp_path / "other.sqlite"
     with sqlite3.connect(other) as db:
         db.execute("CREATE TABLE mine (x)")
     before = other.read_bytes()
     with pytest.raises(BadInput, match="not a personal store"):
-        PersonalStore(other, bundle)
+        Store(other, binding_of(bundle))
     assert other.read_bytes() == before
     with pytest.raises(BadInput, match="is not a folder"):
-        PersonalStore(tmp_path / "nowhere" / "me.sqlite", bundle)
+        Store(tmp_path / "nowhere" / "me.sqlite", binding_of(bundle))
 
 
 def test_a_store_of_another_backbone_is_refused(bundle: BundleFolder, tmp_path: Path) -> None:
-    PersonalStore(tmp_path / "me.sqlite", bundle).close()
+    Store(tmp_path / "me.sqlite", binding_of(bundle)).close()
     with sqlite3.connect(tmp_path / "me.sqlite") as db:
         db.execute("UPDATE bundle SET backbone = ?", ("0" * 64,))
     with pytest.raises(BadInput, match="made with another backbone"):
-        PersonalStore(tmp_path / "me.sqlite", bundle)
+        Store(tmp_path / "me.sqlite", binding_of(bundle))

@@ -14,8 +14,9 @@ import pytest
 from pen_mobile.data.table import FrameTable
 from pen_mobile.phone import phone as phone_module
 from pen_mobile.phone.phone import Phone
-from pen_mobile.phone.store.vault import Vault
-from tests.phone.store.neighbour import OWNER, blob
+from pen_mobile.phone.store.store import Store
+from tests.phone.store.helpers import in_use
+from tests.phone.store.neighbour import BINDING, blob
 
 REPOSITORY = Path(__file__).parent.parent.parent.parent
 
@@ -67,15 +68,15 @@ def test_adapt_and_adapt(store: Path, pair: tuple[Process, Process]) -> None:
     assert (one.ask("start"), other.ask("start")) == ("ok None", "ok None")
     assert one.ask("accept 1") == "ok 1"
     assert "version 1 came into use while this head was trained" in other.ask("accept 2")
-    with Vault(store, OWNER) as vault:
-        assert vault.active_state() == (1, blob(1))
-        kept, refused = vault.history()
+    with Store(store, BINDING) as opened:
+        assert in_use(opened) == (1, blob(1))
+        kept, refused = opened.heads.history()
         assert (kept["status"], refused["status"], refused["parent"]) == ("active", "rejected", None)
         assert "adapt again" in refused["reason"]
         assert not refused["accepted"]
     assert (other.ask("start"), other.ask("accept 3")) == ("ok 1", "ok 3")
-    with Vault(store, OWNER) as vault:
-        assert (vault.active_state(), vault.history()[2]["parent"]) == ((3, blob(3)), 1)
+    with Store(store, BINDING) as opened:
+        assert (in_use(opened), opened.heads.history()[2]["parent"]) == ((3, blob(3)), 1)
 
 
 def test_a_refusal_may_come_after_another_head(store: Path, pair: tuple[Process, Process]) -> None:
@@ -84,9 +85,9 @@ def test_a_refusal_may_come_after_another_head(store: Path, pair: tuple[Process,
     other.ask("start")
     assert (one.ask("start"), one.ask("accept 1")) == ("ok None", "ok 1")
     assert other.ask("reject") == "ok 2"
-    with Vault(store, OWNER) as vault:
-        assert vault.active_state() == (1, blob(1))
-        assert vault.history()[1]["parent"] is None
+    with Store(store, BINDING) as opened:
+        assert in_use(opened) == (1, blob(1))
+        assert opened.heads.history()[1]["parent"] is None
 
 
 def test_adapt_and_rollback(store: Path, pair: tuple[Process, Process]) -> None:
@@ -100,9 +101,14 @@ def test_adapt_and_rollback(store: Path, pair: tuple[Process, Process]) -> None:
     assert "version 1 came into use" in one.ask("accept 3")
     assert other.ask("rollback") == "ok None"
     assert "the bundle's initial head came into use" in one.ask("accept 4")
-    with Vault(store, OWNER) as vault:
-        assert vault.active_state() is None
-        assert [state["status"] for state in vault.history()] == ["superseded", "superseded", "rejected", "rejected"]
+    with Store(store, BINDING) as opened:
+        assert in_use(opened) is None
+        assert [state["status"] for state in opened.heads.history()] == [
+            "superseded",
+            "superseded",
+            "rejected",
+            "rejected",
+        ]
 
 
 def test_adapt_and_delete(store: Path, pair: tuple[Process, Process]) -> None:
@@ -117,9 +123,9 @@ def test_adapt_and_delete(store: Path, pair: tuple[Process, Process]) -> None:
     assert other.ask("accept 5") == "ok 1"  # again a version 1
     for attempt in ("accept 2", "reject"):
         assert "data were deleted" in one.ask(attempt)
-    with Vault(store, OWNER) as vault:
-        assert vault.active_state() == (1, blob(5))
-        assert len(vault.history()) == 1
+    with Store(store, BINDING) as opened:
+        assert in_use(opened) == (1, blob(5))
+        assert len(opened.heads.history()) == 1
     assert (one.ask("start"), one.ask("accept 6")) == ("ok 1", "ok 2")
 
 
@@ -131,8 +137,8 @@ def test_add_and_delete(store: Path, pair: tuple[Process, Process]) -> None:
     deleted = other.ask("erase")
     while one.reply() != "ok done":
         pass
-    with Vault(store, OWNER) as vault:
-        kept = sorted(vault.samples().features[:, 0].astype(int).tolist())
+    with Store(store, BINDING) as opened:
+        kept = sorted(opened.samples().features[:, 0].astype(int).tolist())
     gone = int(deleted.split("'samples': ")[1].split(",")[0])
     assert kept == list(range(gone, 200))
     assert gone >= len(acknowledged_before)
