@@ -17,8 +17,8 @@ from pen_mobile.cli.predict import predict
 from pen_mobile.cli.protocol import protocol
 from pen_mobile.cli.simulate_day import simulate_day
 from pen_mobile.errors import BadInput, PenMobileError
-from pen_mobile.reports.table import Table, invented
 from pen_mobile.utils.gc_tuning import collect_rarely
+from pen_mobile.utils.table import Table, invented
 
 if TYPE_CHECKING:
     from pen_mobile.phone.adaptation.adapt import AdaptationResult

@@ -9,9 +9,9 @@ from typing import IO, Any, TypeVar
 
 import click
 
-from pen_mobile.reports.table import Part
 from pen_mobile.utils.files import to_json
 from pen_mobile.utils.progress import SILENT, Progress
+from pen_mobile.utils.table import Part
 
 _WIDTH_WHEN_PIPED = 160
 
@@ -66,10 +66,9 @@ class Output:
         from rich.table import Table as Grid
 
         grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False)
-        for column, title in enumerate(part.head):
-            numeric = bool(part.rows) and all(_is_number(row[column]) for row in part.rows)
+        for title, numeric in zip(part.head, part.numeric(), strict=True):
             grid.add_column(title, justify="right" if numeric else "left", overflow="fold")
-        for row in part.rows:
+        for row in part.texts():
             grid.add_row(*row)
         width = None if self._out.isatty() else _WIDTH_WHEN_PIPED
         Console(file=self._out, highlight=False, markup=False, width=width).print(grid)
@@ -85,7 +84,3 @@ class Output:
         streams = claim_streams(session.debug)
         session.err = streams.err
         return streams.out, streams.err
-
-
-def _is_number(text: str) -> bool:
-    return text == "-" or text.replace(",", "").replace(".", "").lstrip("-").replace("e-", "").isdigit()

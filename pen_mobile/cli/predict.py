@@ -10,7 +10,7 @@ import click
 from pen_mobile.cli.key_options import key_option, public_key_option, read_key
 from pen_mobile.cli.output import PATH, Output, output_options
 from pen_mobile.errors import BadInput
-from pen_mobile.reports.table import Part, Table
+from pen_mobile.utils.table import Part, Table
 
 if TYPE_CHECKING:
     from pen_mobile.phone.phone import Phone

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from pen_mobile.cli.output import PATH, Output, output_options
-from pen_mobile.reports.table import invented
+from pen_mobile.utils.table import invented
 
 
 @click.command()

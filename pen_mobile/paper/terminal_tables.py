@@ -15,7 +15,7 @@ from pen_mobile.paper.results import (
     Sampling,
 )
 from pen_mobile.paper.summary import Check, Line, Spread, Summary
-from pen_mobile.reports.table import Part, Table
+from pen_mobile.utils.table import Part, Table
 
 _SAMPLINGS: dict[Sampling, str] = {
     "random": "rows drawn at random, as in the paper",

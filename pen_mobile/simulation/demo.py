@@ -20,13 +20,13 @@ from pen_mobile.errors import BadInput
 from pen_mobile.evaluation.personalization import Personalization, PersonResult, personalize
 from pen_mobile.reports.demo_report import DemoContext, TrainingStage, write_demo_page
 from pen_mobile.reports.html import sample_faces
-from pen_mobile.reports.table import Part, Table
 from pen_mobile.training.config import LearningConfig
 from pen_mobile.training.run_folder import Run
 from pen_mobile.training.source_training import learn_source, make_fabric
 from pen_mobile.utils import provenance
 from pen_mobile.utils.files import write_json
 from pen_mobile.utils.progress import SILENT, Progress
+from pen_mobile.utils.table import Part, Table
 
 _RECIPE = "android-fp32"
 
