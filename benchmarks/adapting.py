@@ -72,7 +72,7 @@ class WholeAdaptation:
         self.steps = 0
 
     def __call__(self) -> None:
-        result = self._phone.adapt(strategy="adadelta")
+        result = self._phone.adapt(strategy="gradient", optimizer="adadelta")
         if not result.steps:
             raise click.ClickException(f"the phone declined: {result.reason}")
         self.steps = result.steps

@@ -96,7 +96,7 @@ def adaptation_seconds(bundle: Path, z: np.ndarray, y: np.ndarray, store: Path) 
             watch.watch(phone.store, method, "store")
         started = time.perf_counter()
         phone.add_labels(z, y, captured_at=time.time() - EVERY_S * np.arange(len(z))[::-1])
-        result = phone.adapt(strategy="adadelta")
+        result = phone.adapt(strategy="gradient", optimizer="adadelta")
         total = time.perf_counter() - started
         found = watch.lap()
     if not result.steps:

@@ -222,10 +222,8 @@ def verify(bundle: Path, public_key: Path | None, golden_to: Path | None, as_jso
     show_default=True,
     help="Labelled moments to draw from the first half in time.",
 )
-@click.option(
-    "--strategy",
-    help="An optimizer, offset, ridge, or auto: what errs least on labels left out.  [default: the bundle's]",
-)
+@click.option("--strategy", help="offset-ridge or gradient, as the bundle carries them.  [default: the bundle's]")
+@click.option("--optimizer", help="Of gradient steps: adadelta, sgd or adam.  [default: the bundle's]")
 @click.option("--seed", default=0, show_default=True, help="Decides which moments, what is held out, and the batches.")
 @output_options
 def adapt(
@@ -237,6 +235,7 @@ def adapt(
     public_key: Path | None,
     labels: int,
     strategy: str | None,
+    optimizer: str | None,
     seed: int,
     as_json: bool,
     quiet: bool,
@@ -255,13 +254,13 @@ def adapt(
     from pen_mobile.phone.store.options import StoreOptions
 
     output, key = Output(as_json, quiet), read_key(key_file)
-    table = load_table(data, open_bundle(bundle, public_key).manifest.frame_size, output.progress)
+    opened = open_bundle(bundle, public_key)
+    table = load_table(data, opened.manifest.frame_size, output.progress)
     table.rows_of(subject)  # a wrong name is refused before a store is made
-    with Phone.open(bundle, store, public_key=public_key, options=StoreOptions(key=key)) as phone:
+    with Phone.open(opened, store, options=StoreOptions(key=key)) as phone:
         if phone.store.change is not None:
             output.progress.say(f"{store}: {phone.store.change}")
-        phone.check_strategy(strategy)
-        result = adapt_one(phone, table, subject, labels, seed, strategy)
+        result = adapt_one(phone, table, subject, labels, seed, strategy=strategy, optimizer=optimizer)
     rows = [(name, *_agreement_cells(getattr(result, name)._asdict())) for name in ("before", "after", "own_mean")]
     output.finish(
         {"subject": subject, "store": str(store), "synthetic": table.synthetic} | result.to_dict(),

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pen_mobile.contract.crop import Crop
 from pen_mobile.contract.limits import MAX_BYTES, MAX_FILES
+from pen_mobile.contract.strategy import Strategy
 
 SCHEMA_VERSION = 1
 """Raised when a reader of the old version would go wrong; new optional keys do not raise it."""
@@ -22,8 +23,6 @@ Tolerance = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Precision = Literal["fp32", "fp16", "int8", "palettized-4"]
 """How the numbers of a backbone are stored."""
 OptimizerName = Literal["adadelta", "sgd", "adam"]
-Strategy = Literal["adadelta", "sgd", "adam", "offset", "ridge"]
-"""Ways to adapt: gradient steps with an optimizer, or in closed form."""
 
 
 class _Part(BaseModel):
@@ -168,9 +167,13 @@ class HeadPart(_Part):
 
     @property
     def strategies(self) -> list[Strategy]:
-        """Ways to adapt that the bundle carries."""
-        closed: list[Strategy] = [] if self.ridge is None else ["offset", "ridge"]
-        return [*(part.optimizer for part in self.train), *closed]
+        """Strategies that the bundle carries."""
+        return [Strategy.GRADIENT, *([] if self.ridge is None else [Strategy.OFFSET_RIDGE])]
+
+    @property
+    def optimizers(self) -> list[OptimizerName]:
+        """Optimizers that the bundle carries a train method for."""
+        return [part.optimizer for part in self.train]
 
     def trainer(self, optimizer: str) -> TrainPart:
         """Return the train method of an optimizer, which must be among those carried."""
@@ -193,7 +196,8 @@ class AdaptationPart(_Part):
     """How a phone adapts unless its owner's app says otherwise.
 
     Attributes:
-        strategy: one of those that the head carries, or ``auto``: what errs least on the owner's labels left out.
+        strategy: one of those that the head carries.
+        optimizer: of gradient steps; one of those that the head carries a train method for.
         steps: optimizer steps of one training at most.
         check_every: steps between looks at the held-out labels.
         patience: looks without improvement before stopping.
@@ -207,7 +211,8 @@ class AdaptationPart(_Part):
         save_seconds: a kill loses no more than so much training and ``check_every`` steps; 0 notes every look.
     """
 
-    strategy: Strategy | Literal["auto"]
+    strategy: Literal[Strategy.GRADIENT, Strategy.OFFSET_RIDGE]
+    optimizer: OptimizerName
     steps: Count
     check_every: Count
     patience: Count
@@ -344,6 +349,9 @@ class Manifest(_Part):
 
     @model_validator(mode="after")
     def _strategy_is_carried(self) -> Manifest:
-        if self.adaptation.strategy not in (*self.head.strategies, "auto"):
-            raise ValueError(f"adaptation.strategy {self.adaptation.strategy} is not among {self.head.strategies}")
+        plan, head = self.adaptation, self.head
+        if plan.strategy not in head.strategies:
+            raise ValueError(f"adaptation.strategy {plan.strategy} is not among {', '.join(head.strategies)}")
+        if plan.optimizer not in head.optimizers:
+            raise ValueError(f"adaptation.optimizer {plan.optimizer} is not among {', '.join(head.optimizers)}")
         return self

@@ -10,7 +10,7 @@ from pen_mobile.errors import BadInput
 class Strategy(str, Enum):
     """A way to adapt a head to one person's labels.
 
-    A phone knows :attr:`PRIOR` and :attr:`GRADIENT`; the others exist in the protocol, for comparison.
+    A bundle can carry those of :data:`ON_PHONES`; the others exist in the protocol, for comparison.
 
     Attributes:
         PRIOR: posterior mean under the prior that was learned from the source people; closed form.
@@ -34,7 +34,7 @@ class Strategy(str, Enum):
         return self.value
 
 
-ON_PHONES = (Strategy.PRIOR, Strategy.GRADIENT)
+ON_PHONES = (Strategy.PRIOR, Strategy.GRADIENT, Strategy.OFFSET_RIDGE)
 """The strategies that a bundle can carry."""
 
 

@@ -112,7 +112,14 @@ def personalize(
 
 
 def adapt_one(
-    phone: Phone, table: SubjectTable, subject: str, labels: int, seed: int = 0, strategy: str | None = None
+    phone: Phone,
+    table: SubjectTable,
+    subject: str,
+    labels: int,
+    seed: int = 0,
+    *,
+    strategy: str | None = None,
+    optimizer: str | None = None,
 ) -> PersonResult:
     """Adapt one phone to one subject with labels from the first half in time, and test on the second half.
 
@@ -122,18 +129,19 @@ def adapt_one(
         subject: the name.
         labels: how many labelled moments the subject gives.
         seed: decides which moments, what is held out, and the batches.
-        strategy: one that the phone's bundle carries, or ``auto``; None is the bundle's own choice.
+        strategy, optimizer: as in :meth:`Phone.plan`.
 
     Raises:
-        BadInput: no such subject, or a recording too short to have two halves.
+        BadInput: the bundle does not carry the strategy, no such subject, or a recording too short to have two halves.
     """
+    phone.plan(strategy, optimizer)  # a wrong name is refused before labels are added
     split = adaptation_split(table, subject, "halves", seed)
     taught, test = split.pool[:labels], split.test
     z = features_of(phone, table, test)
     before, gate_before = phone.predict_features(z)
     captured_at = time.time() - table.time_s[taught].max() + table.time_s[taught]  # the recording has just ended
     phone.add_labels(features_of(phone, table, taught), table.affect[taught], captured_at)
-    adaptation = phone.adapt(seed=seed, strategy=strategy)
+    adaptation = phone.adapt(seed=seed, strategy=strategy, optimizer=optimizer)
     after, gate_after = phone.predict_features(z)
     own_mean = np.broadcast_to(table.affect[taught].mean(axis=0), after.shape).astype(np.float32)
     affect = table.affect[test]

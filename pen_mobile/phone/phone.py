@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,14 @@ import numpy as np
 
 from pen_mobile.contract.bundle_folder import BundleFolder, open_bundle
 from pen_mobile.contract.head_state import parameter_bytes, parameters_from_bytes, parameters_to_bytes
+from pen_mobile.contract.manifest import AdaptationPart
+from pen_mobile.contract.strategy import Strategy
 from pen_mobile.data.detectors.choice import open_detector
 from pen_mobile.data.faces import Face, FaceDetector, crop_face
 from pen_mobile.data.images import resize
 from pen_mobile.errors import BadInput
 from pen_mobile.phone.adaptation.adapt import AdaptationResult, adapt
 from pen_mobile.phone.adaptation.context import AdaptationContext
-from pen_mobile.phone.adaptation.strategies import check_strategy
 from pen_mobile.phone.array_input import to_image, to_images, to_matrix, to_times
 from pen_mobile.phone.binding import binding_of
 from pen_mobile.phone.runtime import BundleRuntime
@@ -205,14 +206,25 @@ class Phone:
         times = None if captured_at is None else to_times(captured_at, len(labels))
         self.store.add(features, labels, captured_at=times)
 
-    def check_strategy(self, strategy: str | None) -> None:
-        """Refuse a strategy that the bundle does not carry; None is the bundle's own choice.
+    def plan(self, strategy: str | None = None, optimizer: str | None = None) -> AdaptationPart:
+        """Return how the phone adapts: the bundle's plan with another strategy or optimizer.
+
+        Args:
+            strategy: one that the bundle carries; None is the bundle's own choice, or gradient steps where an
+                optimizer is given.
+            optimizer: of gradient steps, one that the bundle carries; None is the bundle's own choice.
 
         Raises:
-            BadInput: with the names of those that it carries.
+            BadInput: the bundle does not carry them, or an optimizer was given for another strategy.
         """
-        if strategy is not None:
-            check_strategy(self.manifest.head, strategy)
+        head, plan = self.manifest.head, self.manifest.adaptation
+        if optimizer is not None and strategy not in (None, Strategy.GRADIENT):
+            raise BadInput(f"an optimizer is for strategy {Strategy.GRADIENT}, not for {strategy}")
+        strategy = strategy or (Strategy.GRADIENT if optimizer else plan.strategy)
+        optimizer = optimizer or plan.optimizer
+        _check_carried("strategy", strategy, head.strategies)
+        _check_carried("optimizer", optimizer, head.optimizers)
+        return plan.model_copy(update={"strategy": Strategy(strategy), "optimizer": optimizer})
 
     def adapt(
         self,
@@ -223,6 +235,7 @@ class Phone:
         *,
         captured_at: Any = None,
         strategy: str | None = None,
+        optimizer: str | None = None,
         should_stop: Callable[[], bool] | None = None,
     ) -> AdaptationResult:
         """Add labelled images to the store, then adapt to everything in it; accepted or refused, and why.
@@ -233,15 +246,14 @@ class Phone:
             aligned: the images are square face crops already; nothing is detected.
             seed: decides what is held out, and the order of batches.
             captured_at: when the images were taken, as in :meth:`add_labels`.
-            strategy: one that the bundle carries, or ``auto``; None is the bundle's own choice.
+            strategy, optimizer: as in :meth:`plan`.
             should_stop: asked before every step; the adaptation ends when it returns True, and the next one goes on
                 from there when the bundle says so.
 
         Raises:
             BadInput: a label cannot be kept, or the bundle does not carry the strategy.
         """
-        self.check_strategy(strategy)
-        plan = self.manifest.adaptation.model_copy(update={} if strategy is None else {"strategy": strategy})
+        plan = self.plan(strategy, optimizer)
         self._add_labelled_images(images, labels, aligned, captured_at)
         started_from = self._load_active_head()  # another process may have adapted since
         context = AdaptationContext(self.runtime, self._parameters, self.store.samples(), plan, seed)
@@ -344,6 +356,11 @@ def _opened(bundle: str | Path | BundleFolder, public_key: str | Path | None) ->
             raise BadInput(f"{bundle.origin} is open already; give its public key where it is opened")
         return bundle
     return open_bundle(Path(bundle), None if public_key is None else Path(public_key))
+
+
+def _check_carried(what: str, name: str, carried: Sequence[str]) -> None:
+    if name not in carried:
+        raise BadInput(f"{what} {name!r} is not in this bundle; it carries {', '.join(carried)}")
 
 
 class _Clock:

@@ -1,4 +1,4 @@
-"""``pen-mobile adapt --strategy``."""
+"""``pen-mobile adapt --strategy`` and ``--optimizer``."""
 
 from __future__ import annotations
 
@@ -32,32 +32,39 @@ def recording(small_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     return path
 
 
-def test_a_way_can_be_chosen_and_stands_in_the_answer(small_bundle: Path, recording: Path, tmp_path: Path) -> None:
+def test_a_strategy_can_be_chosen_and_is_in_the_result(small_bundle: Path, recording: Path, tmp_path: Path) -> None:
     arguments = ["adapt", small_bundle, "--data", recording, "--subject", "ann", "--store", tmp_path / "ann.sqlite"]
-    found = CliRunner().invoke(cli, [*map(str, arguments), "--strategy", "ridge", "--json", "-q"])
+    found = CliRunner().invoke(cli, [*map(str, arguments), "--strategy", "offset-ridge", "--json", "-q"])
     assert found.exception is None, found.exception
     adaptation = json.loads(found.stdout)["adaptation"]
-    assert (adaptation["strategy"], adaptation["by_time"], adaptation["steps"]) == ("ridge", True, 0)
+    assert (adaptation["strategy"], adaptation["by_time"], adaptation["steps"]) == ("offset-ridge", True, 0)
 
 
-def test_an_unknown_way_is_refused_before_a_store_holds_anything(
-    small_bundle: Path, recording: Path, tmp_path: Path
+def test_an_optimizer_means_gradient_steps(small_bundle: Path, recording: Path, tmp_path: Path) -> None:
+    arguments = ["adapt", small_bundle, "--data", recording, "--subject", "ann", "--store", tmp_path / "ann.sqlite"]
+    found = CliRunner().invoke(cli, [*map(str, arguments), "--optimizer", "sgd", "--json", "-q"])
+    assert found.exception is None, found.exception
+    adaptation = json.loads(found.stdout)["adaptation"]
+    assert (adaptation["strategy"], adaptation["method"]) == ("gradient", "sgd")
+    assert adaptation["steps"] > 0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--strategy", "magic"], "strategy 'magic' is not in this bundle; it carries gradient, offset-ridge"),
+        (["--optimizer", "lion"], "optimizer 'lion' is not in this bundle; it carries adadelta, sgd, adam"),
+        (
+            ["--strategy", "offset-ridge", "--optimizer", "sgd"],
+            "an optimizer is for strategy gradient, not for offset-ridge",
+        ),
+    ],
+)
+def test_an_unknown_name_is_refused_before_a_store_holds_anything(
+    small_bundle: Path, recording: Path, tmp_path: Path, options: list[str], message: str
 ) -> None:
     store = tmp_path / "ann.sqlite"
-    arguments = [
-        "adapt",
-        small_bundle,
-        "--data",
-        recording,
-        "--subject",
-        "ann",
-        "--store",
-        store,
-        "--strategy",
-        "magic",
-    ]
+    arguments = ["adapt", small_bundle, "--data", recording, "--subject", "ann", "--store", store, *options]
     error = CliRunner().invoke(cli, list(map(str, arguments))).exception
     assert isinstance(error, BadInput)
-    assert str(error) == (
-        "strategy 'magic' is not in this bundle; it carries adadelta, sgd, adam, offset, ridge and auto"
-    )
+    assert str(error) == message

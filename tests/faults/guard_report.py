@@ -37,7 +37,7 @@ from pen_mobile.training.run_folder import Run
 from pen_mobile.training.source_training import learn_source
 
 REPOSITORY = Path(__file__).parent.parent.parent
-STRATEGIES = ("adadelta", "sgd", "adam", "offset", "ridge", "auto")
+STRATEGIES = ("offset-ridge", "adadelta", "sgd", "adam")
 LABELS, SECONDS, SOURCES, FEATURES = 60, 300, 4, 24
 NOW = 1.7e9
 
@@ -193,7 +193,7 @@ def one_case(runtime: BundleRuntime, attack: str, strategy: str, given: Given, t
         except BadInput as refusal:
             _insist(store.events.entries()[-1]["detail"]["reason"] == str(refusal))
             return Case(attack, strategy, accepted=False, kept_out=True, change=_error(phone, truth) - before)
-        result = phone.adapt(seed=seed, strategy=strategy)
+        result = phone.adapt(seed=seed, **({"strategy": strategy} if "ridge" in strategy else {"optimizer": strategy}))
         noted = phone.history()[-1]
         _insist(noted["status"] == ("active" if result.accepted else "rejected"))
         _insist(bool(result.reason) and noted["reason"] == result.reason)

@@ -21,7 +21,7 @@ LABELS, NOW = 40, 1.7e9
 def open_phone(bundle: Path, store: Path | None) -> Phone:
     """Open a phone that trains with Adadelta: 6 fits of 40 steps, 24 looks."""
     phone = Phone.open(bundle, store, options=StoreOptions(clock=lambda: NOW))
-    plan = {"strategy": "adadelta", "steps": 40, "save_seconds": 0.0}
+    plan = {"strategy": "gradient", "optimizer": "adadelta", "steps": 40, "save_seconds": 0.0}
     adaptation = phone.manifest.adaptation.model_copy(update=plan)
     phone.manifest = phone.manifest.model_copy(update={"adaptation": adaptation})
     return phone

@@ -94,7 +94,8 @@ def manifest(synthetic: bool = True) -> Manifest:
                 ],
             },
             "adaptation": {
-                "strategy": "adadelta",
+                "strategy": "gradient",
+                "optimizer": "adadelta",
                 "steps": 100,
                 "check_every": 10,
                 "patience": 3,

@@ -12,7 +12,6 @@ from pen_mobile.phone.adaptation.context import AdaptationContext
 from pen_mobile.phone.adaptation.label_checks import find_coverage_problem, find_label_problem, usable_rows
 from pen_mobile.phone.adaptation.result import AdaptationResult, finite
 from pen_mobile.phone.adaptation.runner import AdaptationRunner
-from pen_mobile.phone.adaptation.strategies import check_strategy
 from pen_mobile.phone.store.samples import Samples
 from pen_mobile.types import Floats, Rows
 
@@ -33,12 +32,8 @@ def adapt(
     Returns:
         The result, and the new parameters when they were accepted. With a non-finite or worse result the caller
         keeps the head in use.
-
-    Raises:
-        BadInput: the bundle does not carry the plan's strategy.
     """
     plan = context.plan
-    check_strategy(context.runtime.bundle.manifest.head, plan.strategy)
     started, count = time.perf_counter(), len(context.samples.labels)
     samples = _only(context.samples, usable_rows(context.samples.features))
     context = replace(context, samples=samples)

@@ -62,21 +62,21 @@ class AdaptationCheckpoint:
         return Checkpoint(inputs, progress, blob)
 
     @classmethod
-    def from_row(cls, row: Checkpoint, count: int, part: TrainPart | None) -> AdaptationCheckpoint:
+    def from_row(cls, row: Checkpoint, count: int, part: TrainPart) -> AdaptationCheckpoint:
         """Return the checkpoint of a stored row.
 
         Args:
             row: made by :meth:`to_row` with the same inputs.
             count: N, samples.
-            part: the train method, for a strategy of gradient steps.
+            part: the train method.
         """
         kept, trainer = row.progress["trainer"], None
         shapes: list[tuple[int, ...]] = [(count, 2)]
-        if kept is not None and part is not None:
+        if kept is not None:
             shapes += [tensor.shape for tensor in part.state]
             shapes += [part.state[0].shape] if kept["has_best"] else []
         estimates, *state = _arrays(row.blob, shapes)
-        if kept is not None and part is not None:
+        if kept is not None:
             best = state.pop() if kept["has_best"] else None
             error = math.inf if kept["best_error"] is None else kept["best_error"]
             trainer = TrainerState(kept["steps"], state, best, error, kept["evaluations_waited"], kept["seconds"])

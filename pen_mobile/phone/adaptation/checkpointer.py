@@ -46,8 +46,7 @@ class Checkpointer:
             return None, None
         if row.inputs == self._inputs and self.is_kept:
             context = self._context
-            parts = {str(part.optimizer): part for part in context.runtime.bundle.manifest.head.train}
-            part = parts.get(context.plan.strategy)
+            part = context.runtime.bundle.manifest.head.trainer(context.plan.optimizer)
             return AdaptationCheckpoint.from_row(row, len(context.all_rows), part), None
         self._store.clear()
         why = "labels, head or plan are others now" if self.is_kept else "the recipe says so"

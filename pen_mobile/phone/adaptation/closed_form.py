@@ -45,8 +45,8 @@ class ClosedForm:
             squared[split.held_out] = self._squares(parameters, rows[split.held_out])
         return squared
 
-    def choose_regularization(self, rows: Rows) -> tuple[float | None, float]:
-        """Return the inverse regularization with the least cross-validated RMSE, and that; None keeps the head.
+    def choose_regularization(self, rows: Rows) -> float | None:
+        """Return the inverse regularization with the least cross-validated error; None keeps the head.
 
         Candidates ascend. Experts move only when that is better by more than one standard error over blocks, because
         few labels favour a richer head; two in a row that are not better end the search.
@@ -63,7 +63,7 @@ class ClosedForm:
                 worse += candidate != OFFSET
             if worse == _WORSE_IN_A_ROW:
                 break
-        return best, float(np.sqrt(np.average(least, weights=weight)))
+        return best
 
     def _squares(self, parameters: Floats, rows: Rows) -> Doubles:
         estimate = self._context.predict(parameters, rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from pen_mobile.contract.strategy import Strategy
 from pen_mobile.utils.plain import Result
 
 
@@ -23,7 +24,7 @@ class AdaptationResult(Result):
         steps: optimizer steps, of all fits together.
         seconds: wall time.
         strategy: the strategy of the plan.
-        method: what was done: the strategy that ``auto`` chose, the inverse regularization of a ridge regression.
+        method: what was done: the optimizer, or the inverse regularization of a ridge regression.
         seed: of the draw of held-out labels and the order of batches.
         judged_by: ``held-out`` or ``cross-validation``; None when nothing was tried.
         judged_on: how many labels judged.
@@ -44,7 +45,7 @@ class AdaptationResult(Result):
     steps: int = 0
     seconds: float = 0.0
     error_spread: float | None = None
-    strategy: str = ""
+    strategy: Strategy = Strategy.GRADIENT
     method: str | None = None
     seed: int = 0
     judged_by: str | None = None

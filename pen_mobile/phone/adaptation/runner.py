@@ -14,7 +14,7 @@ from pen_mobile.phone.adaptation.context import AdaptationContext
 from pen_mobile.phone.adaptation.folds import cross_validation, hold_out
 from pen_mobile.phone.adaptation.gradient import TrainerCallbacks, TrainerState
 from pen_mobile.phone.adaptation.result import AdaptationResult, finite
-from pen_mobile.phone.adaptation.strategies import AUTO, NOTHING, Fit, Fitter
+from pen_mobile.phone.adaptation.strategies import NOTHING, Fit, Fitter
 from pen_mobile.types import Floats, Rows
 
 
@@ -107,13 +107,8 @@ class AdaptationRunner:
         self._check_stop()
         plan = self._context.plan
         seconds = None if plan.seconds is None else plan.seconds / (len(self._folds) + self._is_cross_validated)
-        return self._fitter.fit(rows, seconds, self._checkpoint.trainer, self._callbacks())
-
-    def _callbacks(self) -> TrainerCallbacks:
-        """A choice among strategies is made anew after an interruption: only a single training has checkpoints."""
-        if self._context.plan.strategy == AUTO:
-            return TrainerCallbacks(lambda state: self._check_stop(), lambda state: None)
-        return TrainerCallbacks(self._before_step, self._after_evaluation)
+        callbacks = TrainerCallbacks(self._before_step, self._after_evaluation)
+        return self._fitter.fit(rows, seconds, self._checkpoint.trainer, callbacks)
 
     def _before_step(self, state: TrainerState) -> None:
         self._checkpoint.trainer = state

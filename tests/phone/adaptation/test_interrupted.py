@@ -40,7 +40,7 @@ def stop_after(calls: int, error: type[BaseException] | None = None) -> Callable
 def open_phone(bundle: Path, store: Path | None, key: bytes | None = None, **changes: Any) -> Phone:
     """Open a phone whose recipe notes every look at the stopping rows, but for the changes."""
     phone = Phone.open(bundle, store, options=StoreOptions(key=key, clock=lambda: NOW))
-    plan = {"strategy": "adadelta", "steps": 40, "save_seconds": 0.0} | changes
+    plan = {"strategy": "gradient", "optimizer": "adadelta", "steps": 40, "save_seconds": 0.0} | changes
     adaptation = phone.manifest.adaptation.model_copy(update=plan)
     phone.manifest = phone.manifest.model_copy(update={"adaptation": adaptation})
     return phone
@@ -127,7 +127,7 @@ def test_the_recipe_may_say_that_nothing_is_kept(small_bundle: Path, store: Path
 
 
 def test_closed_forms_go_on_between_rounds(small_bundle: Path, store: Path) -> None:
-    with open_phone(small_bundle, store, strategy="ridge") as phone:
+    with open_phone(small_bundle, store, strategy="offset-ridge") as phone:
         assert phone.adapt(should_stop=stop_after(3)).interrupted
         result = phone.adapt()
         assert (result.accepted, result.resumed_from) == (True, 0)
