@@ -1,4 +1,4 @@
-"""Work in a process of its own, so that what ends it ends nothing else."""
+"""Work in a process of its own, so that a crash ends that process and nothing else."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pen_mobile.errors import PenMobileError
 
@@ -30,45 +30,87 @@ class _Done:
     result: Any
 
 
+class Subprocess(Generic[Result]):
+    """One call ``work(*arguments, tell)`` in a new process, which ends with the ``with`` block whatever happens.
+
+    The parent may go on with other work before it asks for the result.
+    """
+
+    def __init__(self, work: Callable[..., Result], *arguments: Any) -> None:
+        """Start the process.
+
+        Args:
+            work: function of a module; its last argument takes lines of text that report progress.
+            arguments: what can be sent to a process, as the result must.
+        """
+        context = multiprocessing.get_context("spawn")  # forked, it would inherit the locks of threads that run here
+        self._messages, theirs = context.Pipe(duplex=False)
+        self._child = context.Process(target=_do, args=(theirs, work, arguments), daemon=True)
+        self._child.start()
+        theirs.close()
+
+    def __enter__(self) -> Subprocess[Result]:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._child.terminate()
+        self._child.join(_PATIENCE_S)
+        self._child.kill()
+        self._child.join()
+
+    def finishes_within(self, seconds: float) -> bool:
+        """Return whether the process reports something, its end included, within this time.
+
+        Args:
+            seconds: the longest wait.
+        """
+        return self._messages.poll(seconds)
+
+    def result(self, on_message: Listener = lambda line: None) -> Result:
+        """Wait for the result and return it.
+
+        Args:
+            on_message: receives the lines of text.
+
+        Raises:
+            PenMobileError: the one that ``work`` raised.
+            SubprocessKilled: a signal or want of memory ended the process.
+            SubprocessFailed: anything else did.
+        """
+        while isinstance(message := _next(self._messages), str):
+            on_message(message)
+        if isinstance(message, _Done):
+            result: Result = message.result
+            return result
+        if isinstance(message, PenMobileError):
+            raise message
+        if isinstance(message, MemoryError):
+            raise SubprocessKilled("out of memory")
+        self._child.join(_PATIENCE_S)
+        raise _failure(self._child.exitcode or 0)
+
+
 def run_in_subprocess(work: Callable[..., Result], *arguments: Any, on_message: Listener = lambda line: None) -> Result:
     """Return ``work(*arguments, tell)`` from a new process, which ends with this call whatever happens.
 
     Args:
-        work: a function of a module; its last argument takes lines that say how far it is.
+        work: function of a module; its last argument takes lines of text that report progress.
         arguments: what can be sent to a process, as the result must.
-        hear: gets the lines.
+        on_message: receives the lines of text.
 
     Raises:
-        PenMobileError: what ``work`` raised.
-        Killed: a signal or want of memory ended it.
-        Ended: anything else did.
+        PenMobileError: the one that ``work`` raised.
+        SubprocessKilled: a signal or want of memory ended the process.
+        SubprocessFailed: anything else did.
     """
-    context = multiprocessing.get_context("spawn")  # forked, it would inherit the locks of threads that run here
-    ours, theirs = context.Pipe(duplex=False)
-    child = context.Process(target=_do, args=(theirs, work, arguments), daemon=True)
-    child.start()
-    theirs.close()
-    try:
-        while isinstance(message := _next(ours), str):
-            on_message(message)
-        if message is None:
-            child.join(_PATIENCE_S)  # its exit code says why
-    finally:
-        child.terminate()
-        child.join(_PATIENCE_S)
-        child.kill()
-        child.join()
-    if isinstance(message, _Done):
-        result: Result = message.result
-        return result
-    if isinstance(message, PenMobileError):
-        raise message
-    if isinstance(message, MemoryError):
-        raise SubprocessKilled("out of memory")
-    code = child.exitcode or 0
+    with Subprocess(work, *arguments) as process:
+        return process.result(on_message)
+
+
+def _failure(code: int) -> SubprocessFailed:
     if code < 0:
-        raise SubprocessKilled(f"ended by {signal.Signals(-code).name}")
-    raise SubprocessFailed(f"ended with exit code {code} and no result")
+        return SubprocessKilled(f"ended by {signal.Signals(-code).name}")
+    return SubprocessFailed(f"ended with exit code {code} and no result")
 
 
 def _next(connection: Connection) -> Any:
@@ -80,10 +122,10 @@ def _next(connection: Connection) -> Any:
 
 
 def _do(connection: Connection, work: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears Ctrl-C and ends this process
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent receives Ctrl-C and ends this process
     try:
         connection.send(_Done(work(*arguments, connection.send)))
     except (PenMobileError, MemoryError) as error:
         connection.send(error)
-    except Exception as error:  # noqa: BLE001  whatever it is, the parent has to say it
+    except Exception as error:  # noqa: BLE001  whatever it is, the parent reports it
         connection.send(SubprocessFailed(f"{type(error).__name__}: {error}"))

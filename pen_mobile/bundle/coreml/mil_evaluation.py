@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from pen_mobile.bundle.coreml.lean_coremltools import coremltools
 from pen_mobile.errors import BadInput, PenMobileError, one_line
+from pen_mobile.utils.library_patches import import_coremltools
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -162,7 +162,7 @@ def _only_compressed(constant: Any) -> bool:
 
 
 def _read(path: Path) -> Any:
-    coremltools()
+    import_coremltools()
     from coremltools.converters.mil.frontend.milproto.load import load
     from coremltools.models.utils import load_spec
 

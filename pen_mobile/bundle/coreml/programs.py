@@ -19,7 +19,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pen_mobile.bundle.coreml.lean_coremltools import coremltools
 from pen_mobile.bundle.coreml.mil_evaluation import Arrays, constants
 from pen_mobile.bundle.coreml.mlpackage import Package
 from pen_mobile.bundle.programs.head import PredictProgram, TrainProgram
@@ -27,6 +26,7 @@ from pen_mobile.bundle.programs.head_methods import HeadProgram
 from pen_mobile.bundle.programs.ridge import LOOSENESS, RidgeProgram
 from pen_mobile.errors import PenMobileError
 from pen_mobile.models.backbone import Backbone
+from pen_mobile.utils.library_patches import import_coremltools
 
 Weights = Literal["fp32", "fp16", "int8", "palettized-4"]
 """How a backbone's weights are stored; all but ``fp32`` compute in float16."""
@@ -79,7 +79,7 @@ def convert_backbone(backbone: Backbone, weights: Weights, about: About) -> Core
     Raises:
         PenMobileError: coremltools cannot convert this network.
     """
-    ct = coremltools()
+    ct = import_coremltools()
     size = backbone.input_size
     shape = (1, 3, size, size)
     image = ct.ImageType(name=FRAME, shape=shape, color_layout=ct.colorlayout.RGB)
@@ -150,7 +150,7 @@ def _parameters(program: HeadProgram) -> Port:
 def _convert(
     program: HeadProgram, purpose: str, inputs: Sequence[Port], outputs: Sequence[Port], about: About
 ) -> CoreMLModel:
-    ct = coremltools()
+    ct = import_coremltools()
     examples = program.example_inputs()
     arrays = [ct.TensorType(name=port.name, shape=x.shape) for port, x in zip(inputs, examples, strict=True)]
     converted = _translate(program.eval(), examples, arrays, [port.name for port in outputs], half=False)
@@ -160,7 +160,7 @@ def _convert(
 def _translate(
     module: nn.Module, examples: tuple[Tensor, ...], inputs: list[Any], outputs: list[str], half: bool
 ) -> Any:
-    ct = coremltools()
+    ct = import_coremltools()
     precision = ct.precision.FLOAT16 if half else ct.precision.FLOAT32
     try:
         with torch.no_grad():

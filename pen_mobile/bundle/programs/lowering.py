@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from pen_mobile.bundle.recipe import Backend
+from pen_mobile.utils.library_patches import fast_lowering, xnnpack_partitioner
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,11 @@ def lower(methods: Mapping[str, tuple[nn.Module, tuple[Tensor, ...]]], backend: 
     from executorch.exir import EdgeCompileConfig, ExecutorchBackendConfig, to_edge_transform_and_lower
     from executorch.exir.passes import MemoryPlanningPass
 
-    from pen_mobile.bundle.programs.fast_lowering import shortcuts
-
     with torch.no_grad():
         programs = {
             name: torch.export.export(module, inputs, strict=False) for name, (module, inputs) in methods.items()
         }
-        with shortcuts(programs.values()):
+        with fast_lowering(programs.values()):
             edge = to_edge_transform_and_lower(
                 programs,
                 partitioner=[_partitioner(backend)],
@@ -73,9 +72,7 @@ def _partitioner(backend: Backend) -> Any:
         from executorch.backends.vulkan.partitioner.vulkan_partitioner import VulkanPartitioner
 
         return VulkanPartitioner()
-    from pen_mobile.bundle.programs.fast_lowering import DecomposingOnce
-
-    return DecomposingOnce()
+    return xnnpack_partitioner()
 
 
 def _operators(graph: torch.fx.Graph) -> list[str]:

@@ -1,15 +1,12 @@
-"""Head programs made by a second process while the first is busy with the backbone.
+"""The head's programs, lowered in a second process while this one is busy with the backbone.
 
-The second process writes into the cache of programs and says nothing; whoever needs the programs looks there, and makes
-them itself when they are missing. So nothing depends on the second process but time.
+The second process writes into the cache of programs; the export looks there, and lowers what is missing itself.
+So the second process saves time and nothing depends on it.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,42 +14,37 @@ from pathlib import Path
 from pen_mobile.bundle.programs.head_methods import HeadMethods
 from pen_mobile.bundle.programs.lowered_cache import LoweredCache
 from pen_mobile.bundle.programs.lowering import Lowered, lower
-from pen_mobile.bundle.recipe import HeadRecipe
 from pen_mobile.utils.gc_tuning import collect_rarely
 from pen_mobile.utils.provenance import core_count
+from pen_mobile.utils.subprocesses import Listener, Subprocess, SubprocessFailed
 
 _MEMORY = 2 << 30  # one lowering with all its imports, generously
-_NICE = 19  # takes the processor only where nobody else does
-_PATIENCE = 10.0  # seconds: whoever waits longer had better make the programs, with everything imported already
+_NICE = 19  # uses the processor only where no other process does
+_PATIENCE_S = 10.0  # after so long a wait it is faster to lower here, where everything is imported
 
 
 @contextmanager
-def lowering_in_subprocess(methods: HeadMethods, cache: LoweredCache) -> Iterator[Callable[[], object]]:
+def lowering_in_subprocess(methods: HeadMethods, cache: LoweredCache) -> Iterator[Callable[[], None]]:
     """Lower the head's programs in a second process where a core and memory are free for it.
 
-    It takes the processor only where nobody else does: the networks that an int8 backbone is calibrated and judged with
-    run on all cores, and took twice as long beside it.
+    Args:
+        methods: what to lower.
+        cache: where the programs go; nothing is started when they are there already.
 
     Yields:
-        What waits some seconds for that process to finish. It is ended with the context, finished or not.
+        A function that waits some seconds for that process to finish. It is ended with the context, finished or not.
     """
     if cache.get(methods.facts()) is not None or not _room_for_two():
         yield lambda: None
         return
-    wish = {"features": methods.feature_size, "experts": methods.expert_count, "recipe": methods.recipe.model_dump()}
-    command = [sys.executable, "-m", __name__, str(cache.folder), json.dumps(wish)]
-    silent = subprocess.DEVNULL
-    process = subprocess.Popen(command, stdin=silent, stdout=silent, stderr=silent)
-    try:
+    with Subprocess(_lower_into_cache, methods, cache.folder) as process:
         yield lambda: _wait(process)
-    finally:
-        process.kill()
-        process.wait()
 
 
-def _wait(process: subprocess.Popen[bytes]) -> None:
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(_PATIENCE)
+def _wait(process: Subprocess[None]) -> None:
+    with suppress(SubprocessFailed):
+        if process.finishes_within(_PATIENCE_S):
+            process.result()
 
 
 def lower_head(methods: HeadMethods) -> Lowered:
@@ -69,15 +61,8 @@ def _room_for_two() -> bool:
     return free > _MEMORY and os.getloadavg()[0] < core_count()
 
 
-def main(folder: str, wish: str) -> None:
-    """Put the programs that are wished for into the cache in ``folder``."""
+def _lower_into_cache(methods: HeadMethods, folder: Path, tell: Listener) -> None:
     collect_rarely()
     if hasattr(os, "nice"):
         os.nice(_NICE)
-    values = json.loads(wish)
-    methods = HeadMethods(values["features"], values["experts"], HeadRecipe.model_validate(values["recipe"]))
-    LoweredCache(Path(folder)).put(methods.facts(), lower_head(methods))
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+    LoweredCache(folder).put(methods.facts(), lower_head(methods))

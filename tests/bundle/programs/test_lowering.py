@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -58,44 +56,6 @@ def test_a_gate_goes_into_the_delegate(tmp_path: Path) -> None:
     assert operators_outside(tmp_path / "simple.pte") == []
 
 
-class _Everything(nn.Module):
-    """What backbones and heads are made of: convolutions, pooling, concatenation, products, a softmax."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv, self.linear = nn.Conv2d(3, 4, 3, padding=1), nn.Linear(4, 4)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = nn.functional.hardswish(nn.functional.max_pool2d(self.conv(x), 2))
-        z = self.linear(x.mean((2, 3)))
-        return torch.bmm(torch.softmax(z, dim=1).unsqueeze(1), torch.cat([z, z], dim=1).reshape(-1, 4, 2))
-
-
-@pytest.mark.parametrize("module", [_Squeezed(), _Everything()])
-def test_shortcuts_change_no_byte(module: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same program with every pass run as ExecuTorch would, and its own partitioner."""
-    from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
-
-    example = (torch.rand(1, 3, 8, 8),)
-    short = lower({"forward": (module.eval(), example)})
-    with monkeypatch.context() as patch:
-        patch.setattr("pen_mobile.bundle.programs.fast_lowering.shortcuts", lambda programs: nullcontext())
-        patch.setattr("pen_mobile.bundle.programs.lowering._partitioner", lambda backend: XnnpackPartitioner())
-        assert lower({"forward": (module, example)}) == short
-
-
-def test_shortcuts_end_with_the_lowering() -> None:
-    """The libraries have their own methods again."""
-    from executorch.exir.pass_base import ExportPass
-
-    from pen_mobile.bundle.programs.fast_lowering import shortcuts
-
-    before: dict[str, Any] = {"call": ExportPass.call, "recompile": torch.fx.GraphModule.recompile}
-    with shortcuts([]):
-        assert ExportPass.call is not before["call"]
-    assert {"call": ExportPass.call, "recompile": torch.fx.GraphModule.recompile} == before
-
-
 def test_a_second_process_fills_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same program as lowered here; where there is no room for two nothing is started."""
     from pen_mobile.bundle.programs import lowering_subprocess
@@ -110,6 +70,7 @@ def test_a_second_process_fills_the_cache(tmp_path: Path, monkeypatch: pytest.Mo
         wait()
     assert not cache.folder.exists()
     monkeypatch.setattr(lowering_subprocess, "_room_for_two", lambda: True)
+    monkeypatch.setattr(lowering_subprocess, "_PATIENCE_S", 300.0)  # this machine may be busy
     with lowering_subprocess.lowering_in_subprocess(methods, cache) as wait:
         wait()
     assert cache.get(methods.facts()) == lowering_subprocess.lower_head(methods)
