@@ -14,7 +14,7 @@ from pen_mobile.simulation.device_profile import Profile
 from pen_mobile.simulation.schedule import HOUR_S, Pace, seconds_after_midnight, time_of_day
 from pen_mobile.simulation.stretch_quality import Quality, quality_of_day
 from pen_mobile.types import Floats
-from pen_mobile.utils.files import to_plain
+from pen_mobile.utils.plain import to_plain
 
 NEVER, PHONE, EVERYTHING, OWN_MEAN = "never adapting", "this phone", "everything, no limits", "own mean so far"
 ESTIMATORS = (NEVER, PHONE, EVERYTHING, OWN_MEAN)

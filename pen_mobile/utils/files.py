@@ -78,23 +78,8 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def to_json(value: Any) -> str:
-    """Return ``value`` as indented JSON text ending in a newline; NaN and infinities are refused.
-
-    Args:
-        value: plain values, and anything that :func:`to_plain` takes.
-    """
-    return json.dumps(value, indent=2, allow_nan=False, default=to_plain) + "\n"
-
-
-def to_plain(value: Any) -> Any:
-    """Return dictionaries, lists, text and numbers of a dataclass, a pydantic model, or a list or dictionary of them.
-
-    Args:
-        value: fields are plain values, paths, enums, or such objects again.
-    """
-    from pydantic_core import to_jsonable_python
-
-    return to_jsonable_python(value)
+    """Return ``value`` as indented JSON text ending in a newline; NaN and infinities are refused."""
+    return json.dumps(value, indent=2, allow_nan=False) + "\n"
 
 
 def read_json(path: Path) -> Any:

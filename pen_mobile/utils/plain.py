@@ -15,11 +15,13 @@ def to_plain(value: Any) -> Any:
     """Return a value as dicts, lists, strings and numbers; a number that is not finite becomes None.
 
     Args:
-        value: of a dataclass, a named tuple, an array, an enum, a path, or containers of these.
+        value: of a dataclass, a pydantic model, a named tuple, an array, an enum, a path, or containers of these.
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         shown = (field.name for field in dataclasses.fields(value) if field.repr)
         return {name: to_plain(getattr(value, name)) for name in shown}
+    if hasattr(value, "model_dump"):
+        return to_plain(value.model_dump())
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
         return to_plain(value._asdict())
     if isinstance(value, (np.ndarray, np.generic)):
