@@ -20,6 +20,12 @@ class BadInput(PenMobileError):
     exit_code = 2
 
 
+class Refused(PenMobileError):
+    """The work was done, and its result is not good enough to be used; nothing was left behind or changed."""
+
+    exit_code = 3
+
+
 class StoreFull(BadInput):
     """A personal store with a quota has no room for this; what it kept before is safe."""
 

@@ -37,7 +37,7 @@ from pen_mobile.contract.manifest import (
     SourcePart,
 )
 from pen_mobile.data.faces import make_crop
-from pen_mobile.errors import PenMobileError
+from pen_mobile.errors import Refused
 from pen_mobile.training.run_folder import Run, TrainedBackbone
 from pen_mobile.utils.progress import Task
 from pen_mobile.utils.resources import contract_folder
@@ -232,7 +232,7 @@ class Exporter:
         for check in verification.checks:
             if not check.passed:
                 exact = "torch's int8 graph" if check.name == "features" and self.int8 else "the float model"
-                raise PenMobileError(
+                raise Refused(
                     f"recipe {self.recipe.name}: {check.name} differ from {exact} by "
                     f"{check.largest_error:.2g}, more than the {check.tolerance:.2g} it allows; nothing was exported"
                 )

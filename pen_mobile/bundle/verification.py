@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from pen_mobile.metrics import Agreement
+
+Signature = Literal["valid", "not checked", "none"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Verification:
         scope: what was run.
         skipped: checks that this machine cannot make, with the reason.
         outside_delegate: per program file, operators that run on portable kernels instead of the delegate.
+        signature: ``valid``, ``none``, or ``not checked`` because no key was given.
     """
 
     checks: list[Check]
@@ -42,6 +45,7 @@ class Verification:
     scope: str = "the programs in the ExecuTorch runtime"
     skipped: dict[str, str] = field(default_factory=dict)
     outside_delegate: dict[str, list[str]] = field(default_factory=dict)
+    signature: Signature = "not checked"
 
     @property
     def passed(self) -> bool:
@@ -52,6 +56,7 @@ class Verification:
         """Return plain values for a JSON document."""
         return {
             "passed": self.passed,
+            "signature": self.signature,
             "scope": self.scope,
             "checks": [asdict(check) | {"passed": check.passed} for check in self.checks],
             "skipped": self.skipped,

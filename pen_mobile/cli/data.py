@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from pen_mobile.cli.output import PATH, Output, output_options
+from pen_mobile.cli.options import PATH
+from pen_mobile.cli.output import Output, output_options
 from pen_mobile.utils.table import Table, invented
 
 
@@ -53,8 +54,7 @@ def prepare(
     lag: tuple[float, float],
     jobs: int | None,
     seed: int,
-    as_json: bool,
-    quiet: bool,
+    output: Output,
 ) -> None:
     """Cut the faces out of the recordings below SOURCE; every moment left out is counted.
 
@@ -66,7 +66,6 @@ def prepare(
     from pen_mobile.data.preparation import prepare as prepare_recordings
     from pen_mobile.data.readers.formats import read_recordings
 
-    output = Output(as_json, quiet)
     recordings = read_recordings(source, kind, lag, seed, output.progress)
     if detector == "auto":
         detector, face_model = best_detector(face_model, output.progress)
@@ -87,7 +86,7 @@ def prepare(
 @click.option("--html", type=PATH, help="Also write a page with figures and faces, one file, here.")
 @click.option("--frame-size", type=click.IntRange(1), help="Side to which images are brought, pixels.")
 @output_options
-def inspect_data(source: str, html: Path | None, frame_size: int | None, as_json: bool, quiet: bool) -> None:
+def inspect_data(source: str, html: Path | None, frame_size: int | None, output: Output) -> None:
     """Say who is in DATA, for how long, what they felt, and what looks wrong.
 
     DATA is as for train. Nothing is changed.
@@ -95,7 +94,6 @@ def inspect_data(source: str, html: Path | None, frame_size: int | None, as_json
     from pen_mobile.data.load import load_table
     from pen_mobile.data.statistics import table_statistics
 
-    output = Output(as_json, quiet)
     table = load_table(source, frame_size, output.progress)
     statistics = table_statistics(table, output.progress)
     if html is not None:

@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
+import functools
+import io
+import os
 import sys
 from collections.abc import Callable, Iterable
-from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any, TypeVar, cast
 
 import click
 
-from pen_mobile.utils.files import to_json
+from pen_mobile.cli.session import REFUSED, Session
+from pen_mobile.errors import BadInput
 from pen_mobile.utils.progress import SILENT, Progress
-from pen_mobile.utils.table import Part
+from pen_mobile.utils.table import Part, Table
 
 _WIDTH_WHEN_PIPED = 160
 
-
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-PATH = click.Path(path_type=Path)
-"""A path on the command line."""
 
 
 def output_options(command: Command) -> Command:
-    """Add ``--json`` and ``-q``; the command passes both to :class:`Output`."""
-    as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on standard output.")
-    quiet = click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors (and JSON when asked for).")
-    return as_json(quiet(command))
+    """Add ``--json`` and ``-q``; the command gets an :class:`Output` as argument ``output``.
+
+    Args:
+        command: function of a command.
+    """
+
+    @functools.wraps(command)
+    def run(*args: Any, as_json: bool, quiet: bool, **options: Any) -> Any:
+        return command(*args, output=Output(as_json, quiet), **options)
+
+    json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on standard output.")
+    quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors, and JSON if asked for.")
+    return cast(Command, json_option(quiet_option(run)))
 
 
 class Output:
@@ -38,29 +46,43 @@ class Output:
 
     def __init__(self, as_json: bool, quiet: bool) -> None:
         self._as_json, self._quiet = as_json, quiet
-        self._out, err = self._streams()
+        self._out, err = _streams()
         self.progress: Progress = SILENT
         if not quiet:
-            from pen_mobile.cli.console import TerminalProgress
+            from pen_mobile.utils.progress_display import TerminalProgress
 
             self.progress = TerminalProgress(err)
 
     def mute(self) -> None:
-        """Say nothing from now on: another process of the same command does."""
+        """Print nothing from now on: another process of the same command does."""
         self._as_json, self._quiet, self.progress = False, True, SILENT
 
-    def finish(self, document: dict[str, Any], parts: Iterable[Part]) -> None:
-        """Print the JSON document when it was asked for, else the parts for people."""
-        if self._as_json:
-            click.echo(to_json(document), nl=False, file=self._out)
-        elif not self._quiet:
-            for part in parts:
-                self._print(part)
+    def finish(self, document: dict[str, Any], parts: Iterable[Part], *, refused: bool = False) -> None:
+        """Print the result, and end the command with its exit code.
 
-    def _print(self, part: Part) -> None:
-        if isinstance(part, str):
-            click.echo(part, file=self._out)
-            return
+        Args:
+            document: the JSON document, printed when it was asked for.
+            parts: lines and tables for people, printed otherwise; a table without rows is left out.
+            refused: the work was done and its answer is no: the exit code is 3.
+
+        Raises:
+            BadInput: standard output takes no more.
+        """
+        if self._as_json:
+            from pen_mobile.utils.files import to_json
+
+            self._write(to_json(document))
+        elif not self._quiet:
+            self._write("".join(map(self._text, parts)))
+        if refused:
+            click.get_current_context().exit(REFUSED)
+
+    def _text(self, part: Part) -> str:
+        if isinstance(part, Table):
+            return self._grid(part) if part.rows else ""
+        return f"{part}\n"
+
+    def _grid(self, part: Table) -> str:
         from rich import box
         from rich.console import Console
         from rich.table import Table as Grid
@@ -70,17 +92,36 @@ class Output:
             grid.add_column(title, justify="right" if numeric else "left", overflow="fold")
         for row in part.texts():
             grid.add_row(*row)
-        width = None if self._out.isatty() else _WIDTH_WHEN_PIPED
-        Console(file=self._out, highlight=False, markup=False, width=width).print(grid)
+        terminal = self._out.isatty()
+        width = None if terminal else _WIDTH_WHEN_PIPED
+        text = io.StringIO()
+        Console(file=text, highlight=False, markup=False, width=width, force_terminal=terminal).print(grid)
+        return text.getvalue()
 
-    def _streams(self) -> tuple[IO[str], IO[str]]:
-        """Claim the terminal when this process is the command line's own, and not a test's or an application's."""
-        context = click.get_current_context(silent=True)
-        session = None if context is None else context.find_root().obj
-        if session is None:
-            return sys.stdout, sys.stderr
-        from pen_mobile.cli.console import claim_streams
+    def _write(self, text: str) -> None:
+        """Write the result; a reader that has gone needs no more of it."""
+        try:
+            click.echo(text, nl=False, file=self._out)
+            self._out.flush()
+        except BrokenPipeError:
+            _drop(self._out)
+        except OSError as error:
+            _drop(self._out)
+            raise BadInput(f"standard output cannot be written: {error.strerror}") from None
 
-        streams = claim_streams(session.debug)
-        session.err = streams.err
-        return streams.out, streams.err
+
+def _drop(stream: IO[str]) -> None:
+    """Let what a stream still holds go nowhere, when it is flushed at the end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+def _streams() -> tuple[IO[str], IO[str]]:
+    """Claim the terminal when this process is the command line's own, and not a test's or an application's."""
+    context = click.get_current_context(silent=True)
+    session = None if context is None else context.find_root().obj
+    if not isinstance(session, Session):
+        return sys.stdout, sys.stderr
+    streams = session.claim()
+    return streams.out, streams.err

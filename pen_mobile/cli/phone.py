@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from pen_mobile.cli.key_options import key_option, read_key
-from pen_mobile.cli.output import PATH, Output, output_options
+from pen_mobile.cli.options import PATH, key_option, public_key_option, read_key
+from pen_mobile.cli.output import Output, output_options
 from pen_mobile.errors import BadInput
 from pen_mobile.utils.table import Table
 
@@ -32,9 +32,8 @@ def _store_options(command: Command) -> Command:
 
 @phone.command()
 @_store_options
-def status(store: Path, key_file: Path | None, as_json: bool, quiet: bool) -> None:
+def status(store: Path, key_file: Path | None, output: Output) -> None:
     """Say what the store holds, how large it is, and which head is in use."""
-    output = Output(as_json, quiet)
     with _open(store, key_file) as opened:
         found = opened.status()
     output.finish(found.as_json(), [Table(("what", "value"), _status_rows(found))])
@@ -42,9 +41,8 @@ def status(store: Path, key_file: Path | None, as_json: bool, quiet: bool) -> No
 
 @phone.command()
 @_store_options
-def history(store: Path, key_file: Path | None, as_json: bool, quiet: bool) -> None:
+def history(store: Path, key_file: Path | None, output: Output) -> None:
     """List every adaptation, accepted or not and why, and what else happened to the store."""
-    output = Output(as_json, quiet)
     with _open(store, key_file) as opened:
         states, events = opened.heads.history(), opened.events.entries()
     output.finish(
@@ -58,9 +56,8 @@ def history(store: Path, key_file: Path | None, as_json: bool, quiet: bool) -> N
 
 @phone.command()
 @_store_options
-def rollback(store: Path, key_file: Path | None, as_json: bool, quiet: bool) -> None:
+def rollback(store: Path, key_file: Path | None, output: Output) -> None:
     """Take the head before the present one back into use."""
-    output = Output(as_json, quiet)
     with _open(store, key_file) as opened:
         version = opened.rollback()
     now = "the bundle's initial head" if version is None else f"version {version}"
@@ -69,9 +66,8 @@ def rollback(store: Path, key_file: Path | None, as_json: bool, quiet: bool) -> 
 
 @phone.command()
 @_store_options
-def reset(store: Path, key_file: Path | None, as_json: bool, quiet: bool) -> None:
+def reset(store: Path, key_file: Path | None, output: Output) -> None:
     """Take the bundle's initial head back into use; samples and history stay."""
-    output = Output(as_json, quiet)
     with _open(store, key_file) as opened:
         opened.reset()
     output.finish({"active_version": None}, [f"{store}: the bundle's initial head is in use again"])
@@ -80,11 +76,10 @@ def reset(store: Path, key_file: Path | None, as_json: bool, quiet: bool) -> Non
 @phone.command("export-data")
 @_store_options
 @click.option("--out", required=True, type=PATH, help="Folder to make, or a file that ends in .zip.")
-def export_data(store: Path, key_file: Path | None, out: Path, as_json: bool, quiet: bool) -> None:
+def export_data(store: Path, key_file: Path | None, out: Path, output: Output) -> None:
     """Write everything that the store holds of its owner to files that any tool reads."""
     from pen_mobile.phone.store import data_export
 
-    output = Output(as_json, quiet)
     with _open(store, key_file) as opened:
         counts = data_export.export_data(opened, out)
     line = f"{out}: {counts['samples']:,} samples, {counts['states']:,} states, {counts['events']:,} events"
@@ -94,9 +89,8 @@ def export_data(store: Path, key_file: Path | None, out: Path, as_json: bool, qu
 @phone.command("delete-data")
 @_store_options
 @click.option("--yes", is_flag=True, help="Really do it.")
-def delete_data(store: Path, key_file: Path | None, yes: bool, as_json: bool, quiet: bool) -> None:
+def delete_data(store: Path, key_file: Path | None, yes: bool, output: Output) -> None:
     """Delete samples, head states and log, so that none of their bytes is left in the store's files."""
-    output = Output(as_json, quiet)
     with _open(store, key_file) as opened:
         if not yes:
             held = opened.status()
@@ -110,8 +104,11 @@ def delete_data(store: Path, key_file: Path | None, yes: bool, as_json: bool, qu
 @phone.command()
 @_store_options
 @click.option("--bundle", required=True, type=PATH, help="The bundle that the store is to belong to.")
+@public_key_option
 @click.option("--yes", is_flag=True, help="Really do it.")
-def rebase(store: Path, key_file: Path | None, bundle: Path, yes: bool, as_json: bool, quiet: bool) -> None:
+def rebase(
+    store: Path, key_file: Path | None, bundle: Path, public_key: Path | None, yes: bool, output: Output
+) -> None:
     """Move the store to a bundle with another backbone: its samples and heads are deleted, its history stays.
 
     Features of one backbone mean nothing to another, and no face was kept that new ones could be made from.
@@ -121,8 +118,7 @@ def rebase(store: Path, key_file: Path | None, bundle: Path, yes: bool, as_json:
     from pen_mobile.phone.store.options import StoreOptions
     from pen_mobile.phone.store.store import Store
 
-    output = Output(as_json, quiet)
-    binding = binding_of(open_bundle(bundle))
+    binding = binding_of(open_bundle(bundle, public_key))
     with _open(store, key_file) as opened:
         held = opened.status()
     if binding.understands(held.bundle):

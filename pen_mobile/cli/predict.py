@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pen_mobile.cli.key_options import key_option, public_key_option, read_key
-from pen_mobile.cli.output import PATH, Output, output_options
+from pen_mobile.cli.options import PATH, key_option, public_key_option, read_key
+from pen_mobile.cli.output import Output, output_options
 from pen_mobile.errors import BadInput
 from pen_mobile.utils.table import Part, Table
 
@@ -41,15 +41,14 @@ def predict(
     fps: float | None,
     smooth: bool,
     out: Path | None,
-    as_json: bool,
-    quiet: bool,
+    output: Output,
 ) -> None:
-    """Estimate valence and arousal of the face in an image, in every image of a folder, or through a video."""
+    """Estimate valence and arousal of the face in an image, in every image of a folder, or in a video."""
     from pen_mobile.phone.phone import Phone
     from pen_mobile.phone.store.options import StoreOptions
     from pen_mobile.utils.files import refuse_existing
 
-    output, is_video = Output(as_json, quiet), image.suffix.lower() in _VIDEOS and not image.is_dir()
+    is_video = image.suffix.lower() in _VIDEOS and not image.is_dir()
     if store is not None and not store.exists():
         raise BadInput(f"{store} does not exist; 'pen-mobile adapt' makes one")
     if key_file is not None and store is None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from pen_mobile.cli.output import PATH, Output, output_options
+from pen_mobile.cli.options import PATH
+from pen_mobile.cli.output import Output, output_options
 from pen_mobile.utils.table import invented
 
 
@@ -53,8 +54,7 @@ def protocol(
     strategies: bool,
     jobs: int | None,
     device: str,
-    as_json: bool,
-    quiet: bool,
+    output: Output,
     **settings: Any,
 ) -> None:
     """Run the paper's evaluation: SN and PEN, learned from source people, adapted to n % of target people.
@@ -63,7 +63,6 @@ def protocol(
     features of the data it learned from. Heads are learned anew for every seed. The same command goes on
     after an interruption; a finished part is never done twice.
     """
-    output = Output(as_json, quiet)
     from pen_mobile.paper.plan import ProtocolPlan
     from pen_mobile.paper.protocol import RESULTS, run_protocol
     from pen_mobile.paper.terminal_tables import as_parts

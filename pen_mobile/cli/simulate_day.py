@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pen_mobile.cli.output import PATH, Output, output_options
+from pen_mobile.cli.options import PATH
+from pen_mobile.cli.output import Output, output_options
 from pen_mobile.utils.table import Table, invented
 
 if TYPE_CHECKING:
@@ -55,15 +56,13 @@ def simulate_day(
     seed_count: int,
     seed: int,
     smooth: bool,
-    as_json: bool,
-    quiet: bool,
+    output: Output,
 ) -> None:
     """Replay a recording as a person's day: the phone estimates, asks for labels, and adapts when its profile allows.
 
     The device profile sets the conditions (charging, idle, not too warm); its limits on memory, storage and threads are
     enforced. Baselines are never adapting, adapting to every label, and the mean of the person's own labels.
     """
-    output = Output(as_json, quiet)
     from pen_mobile.simulation.day_result import DaySettings
     from pen_mobile.simulation.device_profile import load_profile
     from pen_mobile.simulation.run_day import run_day

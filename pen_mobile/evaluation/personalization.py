@@ -49,6 +49,8 @@ class PersonResult(Result):
         before, after, own_mean: agreement with the labels of the test part.
         gate_before, gate_after: mean weight of every expert over the test part, ``[n_s]``.
         trace: the test part itself; not in :meth:`to_dict`.
+        labels_given: how many labelled moments the subject gave.
+        synthetic: whether the subject is invented.
     """
 
     subject: str
@@ -59,6 +61,8 @@ class PersonResult(Result):
     gate_before: Floats
     gate_after: Floats
     trace: Trace = field(repr=False)
+    labels_given: int
+    synthetic: bool
 
 
 @dataclass(frozen=True)
@@ -154,6 +158,8 @@ def adapt_one(
         gate_before=gate_before.mean(axis=0),
         gate_after=gate_after.mean(axis=0),
         trace=Trace(table.time_s[test], affect, before, after, own_mean),
+        labels_given=len(taught),
+        synthetic=table.synthetic,
     )
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from pen_mobile.errors import BadInput
+from pen_mobile.utils.suggestions import choices
 
 _CLASSIFIER_NAMES = ("fc", "classifier", "heads", "head")
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -104,6 +105,22 @@ def make_backbone(name: str, weights: str = "none", input_size: int = 224) -> Ba
     return backbone
 
 
+def check_backbone(name: str, weights: str) -> None:
+    """Refuse a network or a weights file that is not there, before any work is done.
+
+    Args:
+        name: of a torchvision classification network.
+        weights: ``none``, ``imagenet`` or a path.
+
+    Raises:
+        BadInput: torchvision has no such network, or the file does not exist.
+    """
+    if name not in backbone_names():
+        raise BadInput(f"unknown backbone {name!r}; {choices(name, backbone_names())} (torchvision.models.list_models)")
+    if weights not in ("none", "imagenet"):
+        _weights_file(Path(weights))
+
+
 def backbone_names() -> list[str]:
     """Return the names of torchvision's classification networks."""
     from torchvision import models
@@ -114,11 +131,7 @@ def backbone_names() -> list[str]:
 def _headless(name: str) -> nn.Module:
     from torchvision import models
 
-    if name not in backbone_names():
-        raise BadInput(
-            f"unknown backbone {name!r}; torchvision has resnet50, resnet18, mobilenet_v3_small, mobilenet_v3_large "
-            f"and {len(backbone_names()) - 4} more (torchvision.models.list_models)"
-        )
+    check_backbone(name, "none")
     extra = {"init_weights": True} if name in ("googlenet", "inception_v3") else {}
     network: nn.Module = models.get_model(name, weights=None, **extra)
     for attribute in _CLASSIFIER_NAMES:
@@ -149,9 +162,13 @@ def _imagenet_weights(name: str) -> dict[str, Tensor]:
     return state
 
 
-def _weights_in(path: Path) -> dict[str, Tensor]:
+def _weights_file(path: Path) -> None:
     if not path.is_file():
         raise BadInput(f"--weights {path}: no such file; give none, imagenet or a .safetensors or .pth file")
+
+
+def _weights_in(path: Path) -> dict[str, Tensor]:
+    _weights_file(path)
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file

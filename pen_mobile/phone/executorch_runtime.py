@@ -6,6 +6,7 @@ import functools
 from typing import TYPE_CHECKING
 
 from pen_mobile.utils.library_patches import runtime_without_compiler
+from pen_mobile.utils.silence import quiet_libraries
 
 if TYPE_CHECKING:
     from executorch.runtime import Runtime
@@ -14,9 +15,8 @@ if TYPE_CHECKING:
 @functools.cache
 def executorch_runtime() -> Runtime:
     """Return the runtime of this process."""
-    import torch  # noqa: F401  its libraries must be loaded before the runtime's
-
-    with runtime_without_compiler():
+    with quiet_libraries(), runtime_without_compiler():
+        import torch  # noqa: F401  its libraries must be loaded before the runtime's
         from executorch.runtime import Runtime
 
         return Runtime.get()
@@ -33,4 +33,5 @@ def use_threads(count: int) -> None:
     executorch_runtime()
     from executorch.extension.pybindings import portable_lib
 
-    portable_lib._unsafe_reset_threadpool(count)
+    with quiet_libraries():
+        portable_lib._unsafe_reset_threadpool(count)

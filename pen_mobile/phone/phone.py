@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pen_mobile.contract.adaptation_plan import adaptation_plan
 from pen_mobile.contract.bundle_folder import BundleFolder, open_bundle
 from pen_mobile.contract.head_state import parameter_bytes, parameters_from_bytes, parameters_to_bytes
 from pen_mobile.contract.manifest import AdaptationPart
-from pen_mobile.contract.strategy import Strategy
 from pen_mobile.data.detectors.choice import open_detector
 from pen_mobile.data.faces import Face, FaceDetector, crop_face
 from pen_mobile.data.images import resize
@@ -217,14 +217,7 @@ class Phone:
         Raises:
             BadInput: the bundle does not carry them, or an optimizer was given for another strategy.
         """
-        head, plan = self.manifest.head, self.manifest.adaptation
-        if optimizer is not None and strategy not in (None, Strategy.GRADIENT):
-            raise BadInput(f"an optimizer is for strategy {Strategy.GRADIENT}, not for {strategy}")
-        strategy = strategy or (Strategy.GRADIENT if optimizer else plan.strategy)
-        optimizer = optimizer or plan.optimizer
-        _check_carried("strategy", strategy, head.strategies)
-        _check_carried("optimizer", optimizer, head.optimizers)
-        return plan.model_copy(update={"strategy": Strategy(strategy), "optimizer": optimizer})
+        return adaptation_plan(self.manifest, strategy, optimizer)
 
     def adapt(
         self,
@@ -356,11 +349,6 @@ def _opened(bundle: str | Path | BundleFolder, public_key: str | Path | None) ->
             raise BadInput(f"{bundle.origin} is open already; give its public key where it is opened")
         return bundle
     return open_bundle(Path(bundle), None if public_key is None else Path(public_key))
-
-
-def _check_carried(what: str, name: str, carried: Sequence[str]) -> None:
-    if name not in carried:
-        raise BadInput(f"{what} {name!r} is not in this bundle; it carries {', '.join(carried)}")
 
 
 class _Clock:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-import pen_mobile
 from pen_mobile.errors import BadInput
 from pen_mobile.utils.files import new_folder, read_json, write_json
 
@@ -107,6 +106,6 @@ class LoweredCache:
 def _makers() -> dict[str, str]:
     """Return the versions that decide what comes out, and a hash of our own code that does."""
     sha = hashlib.sha256()
-    for file in sorted(Path(pen_mobile.__file__).parent.rglob("*.py")):
+    for file in sorted(Path(__file__).parent.parent.parent.rglob("*.py")):
         sha.update(file.read_bytes())
     return {package: metadata.version(package) for package in _MAKERS} | {"code": sha.hexdigest()}

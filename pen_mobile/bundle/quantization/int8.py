@@ -21,7 +21,7 @@ from pen_mobile.bundle.quantization.quantizer import Quantizer, features_of
 from pen_mobile.bundle.quantization.sensitivity import Loss, SensitivitySearch, Trial, cosine
 from pen_mobile.bundle.recipe import QuantizationRecipe, Recipe
 from pen_mobile.contract.manifest import QuantizationPart, QuantizationTrial
-from pen_mobile.errors import BadInput, PenMobileError
+from pen_mobile.errors import BadInput, Refused
 from pen_mobile.metrics import agreement
 from pen_mobile.models.backbone import Backbone
 from pen_mobile.models.heads import ExpertHead
@@ -63,7 +63,7 @@ def make_int8(run: Run, recipe: Recipe, data: str | None, cache: LoweredCache) -
 
     Raises:
         BadInput: the run has no backbone, or its data cannot be had.
-        PenMobileError: the budget cannot be met.
+        Refused: the budget cannot be met.
     """
     backbone = run.trained_backbone()
     if backbone is None:
@@ -229,14 +229,14 @@ class Int8Builder:
             ],
         )
 
-    def _over_budget(self) -> PenMobileError:
+    def _over_budget(self) -> Refused:
         tried = "; ".join(
             f"{len(trial.float_blocks)} blocks in float{' after fine-tuning' if trial.qat_epochs else ''}: "
             f"CCC loss {trial.loss.ccc:.4f}, cosine {trial.loss.cosine:.4f}"
             for trial in self.trials
         )
         hint = "" if self.settings.qat_epochs else "; qat_epochs above 0 would fine-tune the backbone"
-        return PenMobileError(
+        return Refused(
             f"recipe {self.recipe.name}: int8 allows a CCC loss of {self.budget.ccc:g} and a cosine of "
             f"{self.budget.cosine:g}, and nothing that was tried keeps to it ({tried}){hint}; nothing was exported"
         )

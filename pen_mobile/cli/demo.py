@@ -1,0 +1,29 @@
+"""``pen-mobile demo``: everything in minutes, on synthetic people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pen_mobile.cli.options import PATH
+from pen_mobile.cli.output import Output, output_options
+
+
+@click.command()
+@click.option("--out", default="demo", show_default=True, type=PATH, help="Folder to make.")
+@click.option(
+    "--labels",
+    type=click.IntRange(1),
+    default=60,
+    show_default=True,
+    help="Labelled moments that each target person gives.",
+)
+@click.option("--seed", default=0, show_default=True, help="Decides the people, the weights and every draw.")
+@output_options
+def demo(out: Path, labels: int, seed: int, output: Output) -> None:
+    """Run everything in minutes, on synthetic people: learn, export, verify, adapt, report."""
+    from pen_mobile.simulation.demo import run_demo
+
+    outcome = run_demo(out, labels, seed, output.progress)
+    output.finish(outcome.as_json(), outcome.as_parts())

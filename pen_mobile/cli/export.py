@@ -1,0 +1,61 @@
+"""``pen-mobile export``: a run becomes a bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pen_mobile.cli.completion import complete_recipe
+from pen_mobile.cli.options import PATH
+from pen_mobile.cli.output import Output, output_options
+from pen_mobile.cli.verification_text import cautions, verification_parts
+from pen_mobile.utils.table import Table
+
+if TYPE_CHECKING:
+    from pen_mobile.contract.manifest import QuantizationPart
+
+
+@click.command()
+@click.argument("run", type=PATH)
+@click.option(
+    "--recipe",
+    default="android-fp32",
+    show_default=True,
+    shell_complete=complete_recipe,
+    help="Built-in name, or a recipe file.",
+)
+@click.option("--out", required=True, type=PATH, help="Bundle folder to make, or archive when it ends in .zip.")
+@click.option("--data", help="Where the data of RUN are now; int8 is calibrated on them.")
+@click.option("--sign-key", type=PATH, help="PEM private key on P-256 (prime256v1) to sign the bundle with.")
+@output_options
+def export(run: Path, recipe: str, out: Path, data: str | None, sign_key: Path | None, output: Output) -> None:
+    """Export the trained RUN as a verified bundle for phones.
+
+    RUN/lowered keeps what was made: the same export again is a copy of it. It may be deleted at any time.
+    """
+    from pen_mobile import api
+
+    result = api.export(run, out, recipe=recipe, data=data, sign_key=sign_key, progress=output.progress)
+    done = "exported again, byte for byte as it was verified here before," if result.again else "exported and verified"
+    output.finish(
+        {"bundle": str(out)} | result.as_json(),
+        [
+            Table(("file", "bytes"), [(name, f"{size:,}") for name, size in result.bytes.items()]),
+            *_int8_parts(result.quantization),
+            *verification_parts(result.verification),
+            f"{out}: {done} in {sum(result.seconds.values()):.1f} s: {result.verification.scope}",
+            *cautions(result.verification),
+        ],
+    )
+
+
+def _int8_parts(part: QuantizationPart | None) -> list[Table]:
+    if part is None:
+        return []
+    rows = [
+        (", ".join(trial.float_blocks) or "nothing", f"{trial.ccc_loss:.4f}", f"{trial.cosine:.4f}")
+        for trial in part.tried
+    ]
+    return [Table(("tried: stays in float", f"CCC loss (at most {part.max_ccc_loss:g})", "cosine"), rows)]

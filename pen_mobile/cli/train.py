@@ -1,0 +1,72 @@
+"""``pen-mobile train``: learn from the source people."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pen_mobile.cli.agreement_columns import AGREEMENT_HEAD, agreement_cells
+from pen_mobile.cli.completion import complete_data
+from pen_mobile.cli.options import PATH
+from pen_mobile.cli.output import Output, output_options
+from pen_mobile.utils.table import Table, invented
+from pen_mobile.utils.text import counted
+
+_COPIES = (
+    "joint learning never improved on its start: every expert is the shared head; give --config a TOML file with a "
+    "smaller joint_learning_rate, such as joint_learning_rate = 1e-4"
+)
+
+
+@click.command()
+@click.argument("data", shell_complete=complete_data)
+@click.option("--out", required=True, type=PATH, help="Run folder to make, or to resume.")
+@click.option("--config", type=PATH, help="TOML file with any of the settings (see docs/training.md).")
+@click.option("--backbone", help="torchvision network, such as resnet50 or mobilenet_v3_small.")
+@click.option("--weights", help="'none', 'imagenet' or the path of a weights file.")
+@click.option("--input-size", type=int, help="Side of the backbone's square input, pixels.")
+@click.option("--max-steps", type=int, help="Stop every stage after this many steps; for trying things out.")
+@click.option("--seed", type=int, help="Decides initial weights, splits and the order of batches.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
+@click.option("--devices", default=1, show_default=True, help="How many of them.")
+@click.option("--precision", default="32-true", show_default=True, help="Lightning Fabric's, such as bf16-mixed.")
+@output_options
+def train(data: str, out: Path, output: Output, **settings: Any) -> None:
+    r"""Learn backbone, shared head and experts from the source people of DATA (Algorithm 1).
+
+    \b
+    DATA is one of
+      synthetic                 synthetic people; 'synthetic:sources=3,targets=1,seconds=20,fps=2,seed=0'
+      FOLDER                    made by 'pen-mobile data prepare'
+      FILE.csv, FILE.parquet    a table with columns subject, role, valence, arousal, image, and optionally time_s
+      FILE.parquet              the same with feature, a list of numbers, instead of image
+      FILE.npz                  features: arrays z [N, D_z], y [N, 2], subject, role, and optionally time_s
+
+    The same command resumes a run that was interrupted.
+    """
+    from pen_mobile import api
+
+    if not _is_first_process():
+        output.mute()
+    run = api.train(data, out, progress=output.progress, **settings)
+    record, synthetic = run.record, run.record.data["synthetic"]
+    output.finish(
+        {"run": str(out), "validation": record.validation, "stages": record.stages, "synthetic": synthetic},
+        [
+            Table(
+                ("model", *AGREEMENT_HEAD),
+                [(name, *agreement_cells(values.values())) for name, values in record.validation.items()],
+            ),
+            f"{out}: held-out rows of {counted(record.expert_count, 'source person', 'source people')}"
+            f"{invented(synthetic)}",
+            *([_COPIES] if record.experts_are_copies else []),
+        ],
+    )
+
+
+def _is_first_process() -> bool:
+    """Tell whether this is the process that prints: with several devices, Lightning Fabric starts one for each."""
+    return all(int(os.environ.get(variable, 0)) == 0 for variable in ("LOCAL_RANK", "NODE_RANK"))

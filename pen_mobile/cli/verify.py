@@ -1,0 +1,48 @@
+"""``pen-mobile verify``: the proof that a bundle answers as the float model does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pen_mobile.cli.options import PATH, public_key_option
+from pen_mobile.cli.output import Output, output_options
+from pen_mobile.cli.verification_text import cautions, verification_parts
+from pen_mobile.utils.text import decimal
+
+_SIGNATURES = {
+    "valid": "made with the key that was given",
+    "not checked": "there is one; --public-key checks it",
+    "none": "none",
+}
+
+
+@click.command()
+@click.argument("bundle", type=PATH)
+@public_key_option
+@click.option("--golden-to", type=PATH, help="Write the golden vectors there as plain numbers, for an app's tests.")
+@output_options
+def verify(bundle: Path, public_key: Path | None, golden_to: Path | None, output: Output) -> None:
+    """Check every byte of BUNDLE, a folder or an archive, and run its golden vectors in the real runtime.
+
+    Core ML programs are evaluated as written; Apple's runtime exists on Apple systems only. The exit code is 3 when
+    the bundle differs from the float model.
+    """
+    from pen_mobile import api
+
+    result = api.verify(bundle, public_key=public_key, golden_to=golden_to)
+    failed = [check.name for check in result.checks if not check.passed]
+    verdict = f"differs from the float model in {', '.join(failed)}; export it again" if failed else "as exported"
+    output.finish(
+        {"bundle": str(bundle)} | result.as_json(),
+        [
+            *verification_parts(result),
+            f"{bundle}: every file is as exported; CCC to the float model {decimal(result.agreement.ccc)}",
+            f"signature: {_SIGNATURES[result.signature]}",
+            f"checked: {result.scope}",
+            *cautions(result),
+            *([f"{bundle}: {verdict}"] if failed else []),
+        ],
+        refused=bool(failed),
+    )

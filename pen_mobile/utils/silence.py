@@ -1,0 +1,73 @@
+"""Keep what libraries print, from Python or from C++, out of the user's sight."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import logging
+import os
+import sys
+import threading
+import warnings
+from collections.abc import Iterator
+
+SHOW_VARIABLE = "PEN_MOBILE_DEBUG"
+"""Environment variable: when it is set, nothing is silenced."""
+
+_lock = threading.RLock()
+_depth = 0
+_restore = contextlib.ExitStack()
+
+
+@contextlib.contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Discard what is written to the file descriptors 1 and 2, Python warnings and log lines while the block runs.
+
+    ExecuTorch, MediaPipe and torch write there from C++, where no setting reaches. Blocks may be nested, and may run in
+    several threads: everything is as before when the last one has ended. Nothing happens where ``PEN_MOBILE_DEBUG`` is
+    set.
+    """
+    global _depth
+    if os.environ.get(SHOW_VARIABLE):
+        yield
+        return
+    with _lock:
+        _depth += 1
+        if _depth == 1:
+            _silence(_restore)
+    try:
+        yield
+    finally:
+        with _lock:
+            _depth -= 1
+            if _depth == 0:
+                _restore.close()
+
+
+def _silence(restore: contextlib.ExitStack) -> None:
+    _flush()
+    for descriptor in (1, 2):
+        with contextlib.suppress(OSError):  # closed: there is nothing to silence
+            _discard(descriptor, restore)
+    restore.callback(_flush)
+    restore.enter_context(warnings.catch_warnings())
+    warnings.simplefilter("ignore")
+    restore.callback(logging.disable, logging.root.manager.disable)
+    logging.disable(logging.CRITICAL)
+
+
+def _discard(descriptor: int, restore: contextlib.ExitStack) -> None:
+    kept = os.dup(descriptor)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)
+    restore.callback(os.close, kept)
+    restore.callback(os.dup2, kept, descriptor)
+
+
+def _flush() -> None:
+    """Write out what Python and C have buffered, to where it belongs now."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    ctypes.CDLL(None).fflush(None)
