@@ -220,7 +220,7 @@ def evaluate(
     shown = progress_of(progress)
     opened = open_bundle(Path(bundle), _path(public_key))
     table = _people(data, opened.manifest.frame_size, shown)
-    return personalize(Path(bundle), table, labels, seed, shown)
+    return personalize(opened, table, labels, seed, shown)
 
 
 @_public
@@ -260,13 +260,12 @@ def adapt_person(
     from pen_mobile.evaluation.personalization import adapt_one
     from pen_mobile.phone.phone import Phone
 
-    shown, maker = progress_of(progress), _path(public_key)
-    manifest = open_bundle(Path(bundle), maker).manifest
+    shown, opened = progress_of(progress), open_bundle(Path(bundle), _path(public_key))
     if strategy is not None:
-        check_strategy(manifest.head, strategy)
-    table = _people(data, manifest.frame_size, shown)
+        check_strategy(opened.manifest.head, strategy)
+    table = _people(data, opened.manifest.frame_size, shown)
     table.rows_of(subject)  # a wrong name is refused before a store is made
-    with Phone.open(bundle, store, key=key, public_key=maker) as phone:
+    with Phone.open(opened, store, key=key) as phone:
         if phone.store.change is not None:
             shown.say(f"{store}: {phone.store.change}")
         return adapt_one(phone, table, subject, labels, seed, strategy=strategy, optimizer=optimizer)
