@@ -256,16 +256,17 @@ def adapt_person(
     Raises:
         BadInput: nobody of that name, a strategy that the bundle does not carry, or a store of another bundle.
     """
+    from pen_mobile.contract.adaptation_plan import adaptation_plan
     from pen_mobile.contract.bundle_folder import open_bundle
     from pen_mobile.evaluation.personalization import adapt_one
     from pen_mobile.phone.phone import Phone
+    from pen_mobile.phone.store.options import StoreOptions
 
     shown, opened = progress_of(progress), open_bundle(Path(bundle), _path(public_key))
-    if strategy is not None:
-        check_strategy(opened.manifest.head, strategy)
+    adaptation_plan(opened.manifest, strategy, optimizer)  # a wrong name is refused before people are drawn
     table = _people(data, opened.manifest.frame_size, shown)
     table.rows_of(subject)  # a wrong name is refused before a store is made
-    with Phone.open(opened, store, key=key) as phone:
+    with Phone.open(opened, store, options=StoreOptions(key=key)) as phone:
         if phone.store.change is not None:
             shown.say(f"{store}: {phone.store.change}")
         return adapt_one(phone, table, subject, labels, seed, strategy=strategy, optimizer=optimizer)

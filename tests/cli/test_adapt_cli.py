@@ -52,8 +52,8 @@ def test_an_optimizer_means_gradient_steps(small_bundle: Path, recording: Path, 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--strategy", "magic"], "strategy 'magic' is not in this bundle; it carries gradient, offset-ridge"),
-        (["--optimizer", "lion"], "optimizer 'lion' is not in this bundle; it carries adadelta, sgd, adam"),
+        (["--strategy", "magic"], "strategy 'magic' is not in this bundle; there are gradient and offset-ridge"),
+        (["--optimizer", "lion"], "optimizer 'lion' is not in this bundle; there are adadelta, sgd and adam"),
         (
             ["--strategy", "offset-ridge", "--optimizer", "sgd"],
             "an optimizer is for strategy gradient, not for offset-ridge",
