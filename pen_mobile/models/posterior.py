@@ -1,0 +1,287 @@
+"""Bayes' rule for a head: the posterior of a person's head under a :class:`~pen_mobile.models.prior.Prior`, in float64.
+
+This is the reference that exported methods are compared with; every formula is a product, an inverse of a symmetric
+positive matrix, an exponential or a logarithm. One target, one candidate, with ``w`` the labels' weights:
+
+    A = sqrt(w) (level_variance + gain_variance f f^T + weight_variance X X^T + shared exp(-|dt| / length)) sqrt(w)
+        + noise I,   S = A^-1,   u = S sqrt(w) (y - level_mean - gain_mean f),   alpha = sqrt(w) u
+    level = level_mean + level_variance 1^T alpha,  gain = gain_mean + gain_variance f^T alpha,
+    weights = weight_variance X^T alpha
+
+*Time left out*: labels fall into five stretches. With B the blocks of S on its diagonal (1 where there is no label),
+the labels of a stretch F, given all others, have the error ``e_F = (B^-1 u)_F`` and the variance ``diag(B^-1)_F``;
+and ``u - S[:, F] e_F`` is what u would be without F. So two inverses serve all stretches.
+
+*Candidates* are averaged. Each is weighed by its prior probability times the density of labels left out, in which
+labels that are close in time share a vote: ``log p = sum_i m_i (-e_i^2 / 2 v_i - log(v_i) / 2)``.
+
+Because the gate sums to 1, the result is a head of the same shape, exactly: ``W_i <- gain W_i + weights``,
+``bias_i <- gain (bias_i - output_mean) + level - weights . feature_mean`` for every expert, and the gate stays.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+
+from pen_mobile.contract.adaptation_report import ReportRow, Verdict
+from pen_mobile.models.prior import FOLDS, NOT_ADAPTED, OWN_MEAN, Prior
+from pen_mobile.types import Doubles
+
+SAME_INSTANT_S = 1e-3
+"""Labels closer in time than this are of one instant."""
+
+_TINY = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class _Labels:
+    """What all targets and candidates share.
+
+    Attributes:
+        f: the shipped head's output minus its mean, ``[N, K]``.
+        x: decorrelated features, ``[N, D_z]``.
+        y: labels, ``[N, K]``.
+        root: square roots of the weights, ``[N]``; 0 is no label.
+        apart: seconds between labels, ``[N, N]``.
+        later: 1 where the row's label is later than the column's, 1/2 at one instant, ``[N, N]``.
+    """
+
+    f: Doubles
+    x: Doubles
+    y: Doubles
+    root: Doubles
+    apart: Doubles
+    later: Doubles
+
+
+def adapt(
+    prior: Prior, head_parameters: Doubles, z: Doubles, y: Doubles, weight: Doubles, time: Doubles
+) -> tuple[Doubles, Doubles]:
+    """Return the posterior mean of a person's head, and a report about it.
+
+    Args:
+        prior: learned from source people.
+        head_parameters: the *shipped* head, ``[n_s (1 + K), D_z + 1]``: gate rows, then the K rows of each expert. Not
+            an adapted one, in which labels would count twice.
+        z: features, ``[N, D_z]``.
+        y: labels, ``[N, K]``.
+        weight: of each label, ``[N]``; 0 is padding. A label of weight w has the variance ``noise_variance / w``.
+        time: seconds since any fixed moment, ``[N]``, in any order.
+
+    Returns:
+        Head parameters of the same shape, and the report ``[R, K]`` with the rows of
+        :class:`~pen_mobile.contract.adaptation_report.ReportRow`.
+    """
+    targets = prior.targets
+    expert_count = len(head_parameters) // (1 + targets)
+    labels = _labels(prior, head_parameters, z, y, weight, time)
+    fits = [_Target(prior, labels, k).fit() for k in range(targets)]
+    report = _report(prior, labels, fits)
+    adapted = head_parameters.astype(np.float64).copy()
+    experts = adapted[expert_count:].reshape(expert_count, targets, -1)
+    for k, fit in enumerate(fits):
+        if report[ReportRow.VERDICT, k] == Verdict.ADAPTED:
+            weights = _undo_standardisation(prior, fit.weights)
+            experts[:, k] = fit.gain * experts[:, k]
+            experts[:, k, :-1] += weights
+            experts[:, k, -1] += fit.level - fit.gain * prior.output_mean[k] - weights @ prior.feature_mean
+    return adapted, report
+
+
+def head_output(head_parameters: Doubles, z: Doubles, targets: int) -> Doubles:
+    """Return a head's output (Eq. 1), ``[N, K]``.
+
+    Args:
+        head_parameters: ``[n_s (1 + K), D_z + 1]``.
+        z: features, ``[N, D_z]``.
+        targets: K.
+    """
+    expert_count = len(head_parameters) // (1 + targets)
+    products = z @ head_parameters[:, :-1].T + head_parameters[:, -1]
+    gate = np.exp(products[:, :expert_count] - products[:, :expert_count].max(axis=1, keepdims=True))
+    gate = gate / gate.sum(axis=1, keepdims=True)
+    return cast(Doubles, np.einsum("ni,nik->nk", gate, products[:, expert_count:].reshape(len(z), -1, targets)))
+
+
+def standardise(prior: Prior, z: Doubles) -> Doubles:
+    """Return x, the standardised and decorrelated features ``[N, D_z]``."""
+    s = (z - prior.feature_mean) * prior.feature_scale
+    return cast(Doubles, s - s @ prior.directions.T @ prior.directions)
+
+
+def _undo_standardisation(prior: Prior, weights: Doubles) -> Doubles:
+    """Return weights of z for weights of x, ``[D_z]``."""
+    directions = prior.directions
+    return cast(Doubles, (weights - weights @ directions.T @ directions) * prior.feature_scale)
+
+
+def _labels(prior: Prior, head_parameters: Doubles, z: Doubles, y: Doubles, weight: Doubles, time: Doubles) -> _Labels:
+    s = (z - prior.feature_mean) * prior.feature_scale
+    whole = (np.square(s).sum(axis=1) <= prior.feature_limit) & (weight > 0)
+    z = np.where(whole[:, None], z, prior.feature_mean)
+    apart = time[:, None] - time[None]
+    return _Labels(
+        f=head_output(head_parameters, z, prior.targets) - prior.output_mean,
+        x=standardise(prior, z),
+        y=y.astype(np.float64),
+        root=np.sqrt(weight * whole),
+        apart=np.abs(apart),
+        later=np.clip(apart / (2 * SAME_INSTANT_S) + 0.5, 0.0, 1.0),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Fit:
+    """Posterior of one target, averaged over candidates, and what happened on time left out.
+
+    Attributes:
+        level, gain, weights: posterior means; weights are those of x, ``[D_z]``.
+        votes: of each label, ``[N]``: 1 alone in its time, less among neighbours, 0 for padding.
+        errors: left out, ``[N]`` each: not adapted, own mean, adapted.
+        moved: change of the output on the labels' moments, ``[N]``.
+        check: agreement of labels and head in standard deviations of honest labels.
+        probability: posterior probabilities of the candidates, ``[C]``.
+    """
+
+    level: float
+    gain: float
+    weights: Doubles
+    votes: Doubles
+    errors: tuple[Doubles, Doubles, Doubles]
+    moved: Doubles
+    check: float
+    probability: Doubles
+
+
+@dataclass(frozen=True, eq=False)
+class _Target:
+    """One target of one person."""
+
+    prior: Prior
+    labels: _Labels
+    k: int
+
+    def fit(self) -> _Fit:
+        """Average the candidates."""
+        labels, k = self.labels, self.k
+        present = (labels.root > 0).astype(np.float64)
+        alike = np.exp(-labels.apart / self.prior.noise_length[k])
+        votes = present / (alike @ present + (1 - present))
+        stretch = _stretches(labels.later, votes)
+        found = [self._candidate(c, alike, stretch, votes) for c in range(self.prior.candidates)]
+        log = self.prior.log_weight[:, k] + np.array([one.log_density for one in found])
+        probability = np.exp(log - log.max())
+        probability = probability / probability.sum()
+        level, gain = (float(probability @ [getattr(one, name) for one in found]) for name in ("level", "gain"))
+        weights = probability @ np.stack([one.weights for one in found])
+        left_out = [one.left_out for one in found]
+        errors = left_out[NOT_ADAPTED], left_out[OWN_MEAN], probability @ np.stack(left_out)
+        f = labels.f[:, k]
+        moved = (level + gain * f + labels.x @ weights - f - self.prior.output_mean[k]) * present
+        return _Fit(level, gain, weights, votes, errors, moved, self._check(found[OWN_MEAN].inverse), probability)
+
+    def _candidate(self, c: int, alike: Doubles, stretch: Doubles, votes: Doubles) -> _Candidate:
+        prior, labels, k = self.prior, self.labels, self.k
+        f, x, root = labels.f[:, k], labels.x, labels.root
+        level_variance, gain_variance = prior.level_variance[c, k], prior.gain_variance[c, k]
+        weight_variance = prior.weight_variance[c, k]
+        roots = np.outer(root, root)
+        signal = (level_variance + gain_variance * np.outer(f, f) + weight_variance * (x @ x.T)) * roots
+        noise = prior.shared_noise_variance[c, k] * alike * roots + prior.noise_variance[c, k] * np.eye(len(f))
+        inverse = np.linalg.inv(signal + noise)
+        residual = root * (labels.y[:, k] - prior.level_mean[c, k] - prior.gain_mean[c, k] * f)
+        u = inverse @ residual
+        alpha = root * u
+        blocks = inverse * (stretch @ stretch.T) + np.diag(1.0 - stretch.sum(axis=1))
+        within = np.linalg.inv(blocks)
+        present = stretch.sum(axis=1)
+        error, variance = (within @ u) * present, np.diagonal(within)
+        without = u[:, None] - inverse @ (stretch * error[:, None])
+        left_out = residual - np.sum((signal @ without) * stretch, axis=1)
+        return _Candidate(
+            level=prior.level_mean[c, k] + level_variance * alpha.sum(),
+            gain=prior.gain_mean[c, k] + gain_variance * (f @ alpha),
+            weights=weight_variance * (x.T @ alpha),
+            inverse=inverse,
+            left_out=left_out * present / np.maximum(root, _TINY),
+            log_density=float(-0.5 * votes @ (error**2 / variance + np.log(variance))),
+        )
+
+    def _check(self, inverse: Doubles) -> float:
+        """Estimate the gain alone, against the noise of the own mean, and compare it with honest people's gains."""
+        prior, labels, k = self.prior, self.labels, self.k
+        f = labels.root * labels.f[:, k]
+        residual = labels.root * (labels.y[:, k] - prior.level_mean[OWN_MEAN, k])
+        precision = max(float(f @ inverse @ f), _TINY)
+        apart = float(f @ inverse @ residual) / precision - prior.check_gain[k]
+        return float(apart / np.sqrt(prior.check_variance[k] + prior.check_inflation[k] / precision))
+
+
+@dataclass(frozen=True, eq=False)
+class _Candidate:
+    """Posterior under one candidate; ``left_out`` are errors ``[N]``, ``inverse`` is S ``[N, N]``."""
+
+    level: float
+    gain: float
+    weights: Doubles
+    inverse: Doubles
+    left_out: Doubles
+    log_density: float
+
+
+def _stretches(later: Doubles, votes: Doubles) -> Doubles:
+    """Return to which fifth of the votes, in order of time, each label belongs, ``[N, FOLDS]``, 0 or 1.
+
+    Labels of one instant always fall into the same stretch.
+    """
+    total = votes.sum()
+    place = later @ votes / max(total, _TINY)
+    number = np.clip(np.floor(FOLDS * place), 0, FOLDS - 1)
+    return cast(Doubles, (number[:, None] == np.arange(FOLDS)) * (votes > 0)[:, None].astype(np.float64))
+
+
+def _report(prior: Prior, labels: _Labels, fits: list[_Fit]) -> Doubles:
+    report = np.zeros((len(ReportRow), len(fits)))
+    for k, fit in enumerate(fits):
+        votes, total = fit.votes, max(float(fit.votes.sum()), _TINY)
+        before, own, after = (float(np.sqrt(votes @ errors**2 / total)) for errors in fit.errors)
+        report[ReportRow.ERROR_NOT_ADAPTED, k] = before
+        report[ReportRow.ERROR_OWN_MEAN, k] = own
+        report[ReportRow.ERROR_ADAPTED, k] = after
+        report[ReportRow.UNCERTAINTY, k] = _uncertainty(fit, before + after)
+        report[ReportRow.EFFECTIVE_LABELS, k] = fit.votes.sum()
+        report[ReportRow.CHECK, k] = fit.check
+        report[ReportRow.CHECK_LIMIT, k] = prior.check_limit[k]
+        report[ReportRow.MOVED, k] = np.sqrt(votes @ fit.moved**2 / total)
+        report[ReportRow.LEVEL, k] = fit.level
+        report[ReportRow.GAIN, k] = fit.gain
+        report[ReportRow.WEIGHT_NOT_ADAPTED, k] = fit.probability[NOT_ADAPTED]
+        report[ReportRow.WEIGHT_OWN_MEAN, k] = fit.probability[OWN_MEAN]
+    report[ReportRow.JOINT_CHECK] = report[ReportRow.CHECK].mean()
+    report[ReportRow.JOINT_CHECK_LIMIT] = prior.joint_check_limit[0]
+    report[ReportRow.VERDICT] = [_verdict(prior, labels, column, k) for k, column in enumerate(report.T)]
+    return report
+
+
+def _uncertainty(fit: _Fit, errors: float) -> float:
+    """Return the standard error of the difference of two left-out RMSEs whose sum is ``errors``."""
+    before, _, after = fit.errors
+    total = max(float(fit.votes.sum()), _TINY)
+    differences = after**2 - before**2
+    variance = fit.votes @ (differences - fit.votes @ differences / total) ** 2 / total
+    return float(np.sqrt(variance / max(total - 1, 0.01)) / max(errors, 1e-6))
+
+
+def _verdict(prior: Prior, labels: _Labels, column: Doubles, k: int) -> Verdict:
+    if not (labels.root > 0).any():
+        return Verdict.NO_LABELS
+    low = column[ReportRow.CHECK] < column[ReportRow.CHECK_LIMIT]
+    if low or column[ReportRow.JOINT_CHECK] < column[ReportRow.JOINT_CHECK_LIMIT]:
+        return Verdict.CONTRADICTS_HEAD
+    worse = column[ReportRow.ERROR_ADAPTED] - column[ReportRow.ERROR_NOT_ADAPTED]
+    if worse > prior.margin[0] + prior.error_limit[k] * column[ReportRow.UNCERTAINTY]:
+        return Verdict.WORSE_LEFT_OUT
+    return Verdict.ADAPTED
