@@ -26,4 +26,4 @@ def demo(out: Path, labels: int, seed: int, output: Output) -> None:
     from pen_mobile.simulation.demo import run_demo
 
     outcome = run_demo(out, labels, seed, output.progress)
-    output.finish(outcome.as_json(), outcome.as_parts())
+    output.finish(outcome.to_dict(), outcome.as_parts())

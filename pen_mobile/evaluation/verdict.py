@@ -11,7 +11,10 @@ from pen_mobile.utils.text import counted, decimal, joined
 
 TARGETS = ("valence", "arousal")
 DIGITS = 2
-"""Errors are compared as they are shown, with two digits: a smaller difference is no difference."""
+"""Digits of errors in sentences."""
+
+SAME = 0.01
+"""A smaller difference of errors, in units of the labels, counts as none."""
 
 Change = Literal["better", "worse", "the same"]
 
@@ -141,8 +144,9 @@ def _errors(found: Sequence[TargetVerdict]) -> str:
 
 
 def _compared(error: float, other: float) -> Change:
-    difference = round(error, DIGITS) - round(other, DIGITS)
-    return "better" if difference < 0 else "worse" if difference > 0 else "the same"
+    if abs(error - other) < SAME:
+        return "the same"
+    return "better" if error < other else "worse"
 
 
 def _capital(text: str) -> str:

@@ -46,7 +46,7 @@ from pen_mobile.paper.strategy_figures import strategy_figure
 from pen_mobile.paper.summary import Check, Summary
 from pen_mobile.paper.terminal_tables import strategy_table
 from pen_mobile.reports.data_figures import JOINT, draw_joint
-from pen_mobile.reports.html import environment, number
+from pen_mobile.reports.html import number, render
 from pen_mobile.reports.mpl import Figure
 from pen_mobile.reports.plot_style import INK, inline_svg, save_figure
 from pen_mobile.utils.files import replacing
@@ -89,7 +89,7 @@ def write_report(
         Where the page is.
     """
     pages = _Pages(result, summary, folder, affect or {}, comparisons)
-    page = environment().get_template("protocol.html.j2").render(pages.variables())
+    page = render("protocol.html.j2", pages.variables())
     path = folder / REPORT
     with replacing(path) as temporary:
         temporary.write_text(page, encoding="utf-8", newline="\n")

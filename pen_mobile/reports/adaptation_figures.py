@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pen_mobile.evaluation.personalization import Personalization, PersonResult, Trace
-from pen_mobile.reports.mpl import Axes, Ellipse
+from pen_mobile.evaluation.verdict import SAME
+from pen_mobile.reports.mpl import Axes, Ellipse, MaxNLocator
 from pen_mobile.reports.plot_style import (
     AFTER,
     BEFORE,
@@ -37,6 +38,9 @@ from pen_mobile.reports.plot_style import (
     strength_key,
     tick_handle,
 )
+from pen_mobile.types import Doubles
+from pen_mobile.utils.table import typographic
+from pen_mobile.utils.text import signed
 
 Measure = Literal["ccc", "rmse"]
 
@@ -47,14 +51,15 @@ _EDGE = 1.06  # affect beyond this is drawn here
 _POOLED = "all, pooled"
 
 
-def before_after_figure(result: Personalization, measure: Measure = "ccc") -> str:
-    """Draw how far everybody moved from before to after, the largest gain on top and everybody pooled below.
+def before_after_figure(result: Personalization, target: str, measure: Measure = "rmse") -> str:
+    """Return how far every person moved from before to after, the largest gain on top and everybody pooled below.
 
     Args:
-        result: everybody.
-        measure: ``ccc`` (mean of valence and arousal; the right is better) or ``rmse`` (the left is).
+        result: results of all people.
+        target: ``valence`` or ``arousal``.
+        measure: ``rmse``, where the left is better, or ``ccc``, where the right is.
     """
-    rows = _moves(result, measure)
+    rows = _moves(result, target, measure)
     height = 72 + 26 * len(rows)
     with figure_style():
         figure = new_figure(height)
@@ -65,21 +70,26 @@ def before_after_figure(result: Personalization, measure: Measure = "ccc") -> st
         axes.set_ylim(len(rows) - 0.4, -0.6)
         axes.set_yticks(range(len(rows)), [short_name(row.name) for row in rows], color=INK)
         axes.tick_params(length=0)
-        axes.set_xlim(*_move_limits(rows, measure))
+        axes.set_xlim(*_move_limits(rows))
+        axes.xaxis.set_major_locator(MaxNLocator(5))
         axes.grid(axis="x")
         axes.spines["left"].set_visible(False)
-        axes.set_xlabel("CCC, 1 is perfect" if measure == "ccc" else "RMSE, 0 is perfect")
-        add_legend(
-            figure, [dot_handle("before", BEFORE), dot_handle("after", AFTER), tick_handle("own mean", OWN_MEAN)], 112
-        )
-        return inline_svg(figure, f"{measure.upper()} of every person before and after adaptation")
+        axes.set_xlabel("CCC, 1 is perfect" if measure == "ccc" else "RMSE, in units of the labels")
+        handles = [dot_handle("before", BEFORE), dot_handle("after", AFTER)]
+        if any(row.own_mean is not None for row in rows):
+            handles.append(tick_handle("own mean", OWN_MEAN))
+        add_legend(figure, handles, 112)
+        return inline_svg(figure, f"{measure.upper()} of {target} for every person before and after adaptation")
 
 
 def affect_plane_figure(person: PersonResult) -> str:
-    """Draw estimates against what was felt on the valence-arousal plane, before and after side by side.
+    """Return estimates and labels on the valence-arousal plane, before and after side by side.
 
-    Thin lines lead from the truth to the estimate, stronger where they are further apart. Ellipses of one standard
+    Thin lines lead from the label to the estimate, stronger where they are further apart. Ellipses of one standard
     deviation around the means show bias (the arrow from centre to centre) and gain (their sizes).
+
+    Args:
+        person: result of one person.
     """
     trace = person.trace
     height, side = 262, 180
@@ -95,41 +105,50 @@ def affect_plane_figure(person: PersonResult) -> str:
         figure.axes[1].tick_params(labelleft=False)
         add_legend(
             figure,
-            [dot_handle("felt", TRUTH), dot_handle("estimated before", BEFORE), dot_handle("estimated after", AFTER)],
+            [dot_handle("label", TRUTH), dot_handle("estimate before", BEFORE), dot_handle("estimate after", AFTER)],
             46,
         )
-        return inline_svg(figure, f"Valence and arousal of {person.subject}: felt and estimated, before and after")
+        return inline_svg(figure, f"Valence and arousal of {person.subject}: labels and estimates, before and after")
 
 
 def trace_figure(person: PersonResult) -> str:
-    """Draw valence and arousal over the test time: what was felt, and the estimates before and after."""
+    """Return labels and estimates over the test time: before on the left, after on the right.
+
+    Args:
+        person: result of one person.
+    """
     trace = _thinned(person.trace, _MOMENTS)
-    height, each = 262, 90
+    height, tall, wide = 262, 84, 180
+    panels = (("before", trace.before, BEFORE, 46), ("after", trace.after, AFTER, WIDTH - wide - 4))
     with figure_style():
         figure = new_figure(height)
-        for column, name in enumerate(("valence", "arousal")):
-            axes = add_axes(figure, 46, 28 + column * (each + 14), WIDTH - 46 - 8, each)
-            for values, colour, width in (
-                (trace.affect, TRUTH, 2.6),
-                (trace.before, BEFORE, 1.1),
-                (trace.after, AFTER, 1.4),
-            ):
-                axes.plot(trace.time_s, np.clip(values[:, column], -_EDGE, _EDGE), color=colour, linewidth=width)
-            affect_axis(axes, "y")
-            axes.set_ylabel(name, labelpad=0)
-            axes.margins(x=0)
-            axes.tick_params(length=0, labelbottom=column == 1)
-        axes.set_xlabel("seconds into the recording")
-        add_legend(
-            figure,
-            [line_handle("felt", TRUTH, 2.6), line_handle("before", BEFORE, 1.4), line_handle("after", AFTER, 1.4)],
-            46,
-        )
-        return inline_svg(figure, f"Valence and arousal of {person.subject} over the test time")
+        for title, estimate, colour, left in panels:
+            for column, name in enumerate(("valence", "arousal")):
+                axes = add_axes(figure, left, 42 + column * (tall + 12), wide, tall)
+                _draw_trace(axes, trace.time_s, trace.affect[:, column], estimate[:, column], colour)
+                axes.tick_params(labelbottom=column == 1, labelleft=left == 46)
+                if column == 0:
+                    add_title(axes, title, colour)
+                if left == 46:
+                    axes.set_ylabel(name, labelpad=0)
+            axes.set_xlabel("seconds into the recording")
+        handles = [
+            line_handle("label", TRUTH, 2.6),
+            line_handle("estimate before", BEFORE, 1.4),
+            line_handle("estimate after", AFTER, 1.4),
+        ]
+        add_legend(figure, handles, 46)
+        return inline_svg(figure, f"Valence and arousal of {person.subject} over the test time, before and after")
 
 
 def gate_figure(result: Personalization) -> str:
-    """Draw the gate's mean weight of every expert for every person, before and after side by side."""
+    """Return the gate's mean weight of every expert for every person, before and after side by side.
+
+    A gate that no adaptation changed is drawn once.
+
+    Args:
+        result: results of all people.
+    """
     before = np.stack([person.gate_before for person in result.people])
     after = np.stack([person.gate_after for person in result.people])
     people, experts = before.shape
@@ -138,7 +157,9 @@ def gate_figure(result: Personalization) -> str:
     width = max(WIDTH, math.ceil(left + 2 * side + 18 + 6))
     with figure_style():
         figure = new_figure(height, width)
-        panels = (("before", before, BEFORE, left), ("after", after, AFTER, left + side + 18))
+        panels = [("before", before, BEFORE, left), ("after", after, AFTER, left + side + 18)]
+        if gate_is_unchanged(result):
+            panels = [("before and after", before, INK, left)]
         for title, weights, colour, start in panels:
             axes = add_axes(figure, start, 22, side, 22 * people)
             draw_weights(axes, weights / strongest)
@@ -149,6 +170,15 @@ def gate_figure(result: Personalization) -> str:
         key = add_axes(figure, left, height - 20, 142, 9)
         strength_key(key, [(step + 0.5) / 10 for step in range(10)], f"{strongest:.2f} mean weight")
         return inline_svg(figure, "Mean gate weight of every expert for every person, before and after")
+
+
+def gate_is_unchanged(result: Personalization) -> bool:
+    """Return whether adaptation left the gate of every person as it was.
+
+    Args:
+        result: results of all people.
+    """
+    return all(np.array_equal(person.gate_before, person.gate_after) for person in result.people)
 
 
 @dataclass(frozen=True)
@@ -166,16 +196,17 @@ class _Move:
         return None if self.before is None or self.after is None else self.after - self.before
 
 
-def _moves(result: Personalization, measure: Measure) -> list[_Move]:
-    moves = [_move(person.subject, person, measure, not person.adaptation.accepted) for person in result.people]
+def _moves(result: Personalization, target: str, measure: Measure) -> list[_Move]:
+    key = f"{measure}_{target}"
+    moves = [_move(person.subject, person, key, not person.adaptation.accepted) for person in result.people]
     sign = 1 if measure == "ccc" else -1
     moves.sort(key=lambda move: -math.inf if move.change is None else sign * move.change, reverse=True)
-    return [*moves, _move(_POOLED, result, measure, False)]
+    return [*moves, _move(_POOLED, result, key, False)]
 
 
-def _move(name: str, result: Personalization | PersonResult, measure: Measure, refused: bool) -> _Move:
-    before, after, own_mean = (getattr(part, measure) for part in (result.before, result.after, result.own_mean))
-    return _Move(name, before, after, own_mean, refused)
+def _move(name: str, result: Personalization | PersonResult, key: str, refused: bool) -> _Move:
+    before, after, own_mean = (getattr(part, key) for part in (result.before, result.after, result.own_mean))
+    return _Move(name, before, after, None if key.startswith("ccc") else own_mean, refused)
 
 
 def _draw_move(axes: Axes, place: int, row: _Move, measure: Measure) -> None:
@@ -193,20 +224,33 @@ def _draw_move(axes: Axes, place: int, row: _Move, measure: Measure) -> None:
 
 
 def _note(row: _Move, measure: Measure) -> tuple[str, str]:
-    """Return what stands at the right end of a row, and its colour."""
+    """Return the text at the right end of a row, and its colour."""
     if row.refused:
         return "refused", MUTED
     if row.change is None:
         return "\N{EN DASH}", MUTED
+    if abs(row.change) < SAME:
+        return "same", MUTED
     better = row.change > 0 if measure == "ccc" else row.change < 0
-    return f"{row.change:+.2f}".replace("-", "\N{MINUS SIGN}"), AFTER if better else BEFORE
+    return typographic(signed(row.change, 2)), AFTER if better else BEFORE
 
 
-def _move_limits(rows: list[_Move], measure: Measure) -> tuple[float, float]:
+def _move_limits(rows: list[_Move]) -> tuple[float, float]:
+    """Return an axis that holds all values and little else."""
     values = [value for row in rows for value in (row.before, row.after, row.own_mean) if value is not None]
-    if measure == "ccc":
-        return min(-0.06, min(values, default=0) - 0.08), 1.0
-    return 0.0, max(values, default=0.5) * 1.08 or 0.5
+    if not values:
+        return 0.0, 1.0
+    room = 0.06 * (max(values) - min(values)) + 0.01
+    return min(values) - room, max(values) + room
+
+
+def _draw_trace(axes: Axes, time_s: Doubles, label: Values, estimate: Values, colour: str) -> None:
+    for values, shade, width in ((label, TRUTH, 2.6), (estimate, colour, 1.2)):
+        axes.plot(time_s, np.clip(values, -_EDGE, _EDGE), color=shade, linewidth=width)
+    affect_axis(axes, "y")
+    axes.margins(x=0)
+    axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.tick_params(length=0)
 
 
 def _draw_plane(axes: Axes, trace: Trace, estimate: Values, colour: str) -> None:
@@ -254,7 +298,12 @@ def _arrow(axes: Axes, start: Values, end: Values) -> None:
 
 
 def draw_weights(axes: Axes, strengths: Values) -> None:
-    """Draw one square per person and expert, ``[people, experts]`` from 0 to 1, the darker the heavier."""
+    """Draw one square for each person and expert, the darker the heavier.
+
+    Args:
+        axes: the plot.
+        strengths: from 0 to 1, ``[people, experts]``.
+    """
     people, experts = strengths.shape
     cells = (
         Cell(expert - 0.46, person - 0.44, 0.92, 0.88, float(strength))

@@ -12,8 +12,10 @@ from markupsafe import Markup
 from pen_mobile.data.statistics import SubjectStatistics, TableStatistics, duration
 from pen_mobile.data.table import FeatureTable, FrameTable, SubjectTable
 from pen_mobile.reports.data_figures import coverage_figure, joint_figure, label_figure
-from pen_mobile.reports.html import counted, data_uri, environment, sample_faces
+from pen_mobile.reports.html import data_uri, render
+from pen_mobile.reports.sample_faces import sample_faces
 from pen_mobile.utils.files import replacing
+from pen_mobile.utils.text import counted
 
 _FACES = 5  # of each person
 _FACE_PEOPLE = 24  # people whose faces are shown; they make the page large
@@ -23,7 +25,7 @@ _OPEN_WARNINGS = 12  # warnings shown without a click
 
 def write_data_page(path: Path, table: SubjectTable, statistics: TableStatistics) -> None:
     """Write the page; an older one at ``path`` stays until the new one is complete."""
-    page = environment().get_template("data.html.j2").render(_page(table, statistics))
+    page = render("data.html.j2", _page(table, statistics))
     with replacing(path) as temporary:
         temporary.write_text(page, encoding="utf-8", newline="\n")
 

@@ -1,69 +1,46 @@
-"""What all pages share: the template engine, faces as data, numbers and words as people read them."""
+"""Parts that all pages share: templates, contents, glossary, numbers, and images inside the page."""
 
 from __future__ import annotations
 
 import base64
+import html
+import re
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import cv2
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
-from pen_mobile.data.images import resize
-from pen_mobile.data.table import FrameTable, SubjectTable
+from pen_mobile.reports.glossary import anchor, terms_in
 from pen_mobile.types import Image
+from pen_mobile.utils.table import Table, typographic
+from pen_mobile.utils.text import counted, decimal, file_size
 
 DASH = "\N{EN DASH}"
-_FACE_SIZE = 96  # pixels; larger sample faces are shrunk to keep the page small
 
 
-class SampleFace(NamedTuple):
-    """A frame, uint8 RGB ``[S, S, 3]``, and what was felt in it."""
+def render(template: str, variables: Mapping[str, Any]) -> str:
+    """Return a page with its contents list, and with a glossary of the terms that occur in it.
 
-    valence: float
-    arousal: float
-    image: Image
-
-
-def sample_faces(table: SubjectTable, subject: str, count: int = 5) -> list[SampleFace]:
-    """Pick frames of one person that lie far apart on the affect plane, from negative to positive valence.
-
-    The first is the calmest; each further one is the frame farthest from all picked so far. A table of
-    features has no faces and gives an empty list.
+    Args:
+        template: name of a file in ``templates``.
+        variables: values by the name in the template; an unknown name is an error.
     """
-    if not isinstance(table, FrameTable):
-        return []
-    rows = table.rows_of(subject)
-    affect = table.affect[rows]
-    picked = [int(np.argmin(np.linalg.norm(affect, axis=1)))]
-    while len(picked) < min(count, len(rows)):
-        distance = np.linalg.norm(affect[:, None] - affect[picked], axis=2).min(axis=1)
-        picked.append(int(np.argmax(distance)))
-    chosen = rows[sorted(picked, key=lambda row: (affect[row, 0], row))]
-    images = table.frames.read(chosen)
-    images = resize(images, min(images.shape[1], _FACE_SIZE))
-    return [
-        SampleFace(float(valence), float(arousal), image)
-        for (valence, arousal), image in zip(table.affect[chosen], images, strict=True)
-    ]
-
-
-def environment() -> Environment:
-    """Return the template engine: everything is escaped, and an unknown name is an error."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(number=number, size=file_size, counted=counted)
-    return environment
+    page = _environment().get_template(template).render(variables)
+    page = page.replace("<!-- glossary -->", _glossary(page))
+    return _with_contents(page)
 
 
 def data_uri(image: Image) -> str:
-    """Return an RGB image as a PNG inside a URI."""
+    """Return an image as a PNG inside a URI.
+
+    Args:
+        image: RGB, uint8 ``[H, W, 3]``.
+    """
     done, encoded = cv2.imencode(".png", np.ascontiguousarray(image[:, :, ::-1]))
     if not done:
         raise ValueError(f"an image of shape {list(image.shape)} cannot be written as PNG")
@@ -71,26 +48,53 @@ def data_uri(image: Image) -> str:
 
 
 def number(value: float | None, digits: int = 2) -> str:
-    """Format a number for people; None, which is an undefined CCC, becomes a dash."""
-    if value is None:
-        return DASH
-    text = f"{value:.{digits}f}"
-    return (text[1:] if float(text) == 0 and text[0] == "-" else text).replace("-", "\N{MINUS SIGN}")
+    """Return a number for a page, with a real minus sign; None, which is an undefined CCC, becomes a dash.
+
+    Args:
+        value: number, or None.
+        digits: digits after the point.
+    """
+    return typographic(decimal(value, digits))
 
 
-def rounded(value: float) -> float:
-    """Return a value as it is shown."""
-    return round(value, 2)
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(number=number, size=file_size, counted=counted, table=_table)
+    return environment
 
 
-def file_size(count: int) -> str:
-    """Format a number of bytes."""
-    for unit, bytes_each in (("MB", 10**6), ("kB", 10**3)):
-        if count >= bytes_each:
-            return f"{count / bytes_each:.1f} {unit}"
-    return f"{count} bytes"
+def _table(table: Table) -> Markup:
+    """Return a table for a page; without rows it is nothing."""
+    return Markup(table.to_html() if table.rows else "")
 
 
-def counted(count: int, one: str, many: str = "") -> str:
-    """Return a count with its noun in the right number."""
-    return f"{count} {one if count == 1 else many or one + 's'}"
+def _with_contents(page: str) -> str:
+    """Give every section's title an address, and list the titles where the page wants its contents."""
+    taken: dict[str, str] = {}
+    page = re.sub(r"<h2>(.*?)</h2>", partial(_addressed, taken), page, flags=re.DOTALL)
+    items = "\n".join(f'  <li><a href="#{place}">{title}</a></li>' for place, title in taken.items())
+    nav = f'<nav class="contents" aria-label="Contents">\n<ol>\n{items}\n</ol>\n</nav>' if len(taken) > 1 else ""
+    return page.replace("<!-- contents -->", nav)
+
+
+def _addressed(taken: dict[str, str], title: re.Match[str]) -> str:
+    words = html.unescape(re.sub(r"<[^>]+>", "", title[1])).strip()
+    place = anchor(words)
+    while place in taken:
+        place += "-"
+    taken[place] = html.escape(words)
+    return f'<h2 id="{place}">{title[1]}</h2>'
+
+
+def _glossary(page: str) -> str:
+    body = page[page.index("<header>") :]
+    text = html.unescape(re.sub(r"<(svg|style).*?</\1>|<[^>]+>", " ", body, flags=re.DOTALL))
+    terms = terms_in(text)
+    lines = "\n".join(f"<dt>{html.escape(term)}</dt><dd>{html.escape(words)}</dd>" for term, words in terms.items())
+    return f'<section>\n<h2>Glossary</h2>\n<dl class="facts terms">\n{lines}\n</dl>\n</section>' if terms else ""

@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from pen_mobile.reports.html import environment, number
+from pen_mobile.reports.html import number, render
 from pen_mobile.reports.mpl import Figure
 from pen_mobile.reports.plot_style import inline_svg
 from pen_mobile.simulation.day_result import ESTIMATORS, NEVER, PHONE, SimulatedDay
@@ -24,11 +24,7 @@ def write_day_page(path: Path, day: SimulatedDay, figure: Figure, command: str, 
         command: command line that made it.
         versions: versions of the packages that decide a result.
     """
-    page = (
-        environment()
-        .get_template("day.html.j2")
-        .render(_page(day, figure) | {"command": command, "versions": versions})
-    )
+    page = render("day.html.j2", _page(day, figure) | {"command": command, "versions": versions})
     path.write_text(page, encoding="utf-8", newline="\n")
 
 

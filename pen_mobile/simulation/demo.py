@@ -1,4 +1,4 @@
-"""The whole idea in minutes, on invented people: learn, export, verify, adapt, report."""
+"""The demo: training, export, verification, adaptation and report, in minutes, on synthetic people."""
 
 from __future__ import annotations
 
@@ -18,28 +18,32 @@ from pen_mobile.data.synthetic import SyntheticConfig, synthetic_table
 from pen_mobile.data.table import SubjectTable
 from pen_mobile.errors import BadInput
 from pen_mobile.evaluation.personalization import Personalization, PersonResult, personalize
-from pen_mobile.reports.demo_report import DemoContext, TrainingStage, write_demo_page
-from pen_mobile.reports.html import sample_faces
+from pen_mobile.evaluation.verdict import headline, person_sentence
+from pen_mobile.reports.demo_report import DemoContext, TrainingStage, fewer_labels, write_demo_page
+from pen_mobile.reports.sample_faces import sample_faces
 from pen_mobile.training.config import LearningConfig
 from pen_mobile.training.run_folder import Run
 from pen_mobile.training.source_training import learn_source, make_fabric
 from pen_mobile.utils import provenance
 from pen_mobile.utils.files import write_json
 from pen_mobile.utils.progress import SILENT, Progress
-from pen_mobile.utils.table import Part, Table
+from pen_mobile.utils.table import Part, Row, Table
+from pen_mobile.utils.text import decimal
 
 _RECIPE = "android-fp32"
 
 
 @dataclass(frozen=True)
 class DemoSettings:
-    """How large the demo is; the defaults take a few minutes on two cores.
+    """Size of the demo; the defaults take a few minutes on two cores.
 
     Attributes:
-        sources, targets: how many people to learn from, and to adapt to.
-        seconds, fps: length of every recording and frames a second.
-        learning: settings of source learning. Small frames and Adam for the backbone, because it
-            starts from random weights and has a minute.
+        sources: number of people that train the model.
+        targets: number of people whose phones adapt.
+        seconds: length of every recording.
+        fps: frames per second.
+        learning: settings of training. Small frames, and Adam for the backbone, because it starts from random weights
+            and has a minute.
     """
 
     sources: int = 9
@@ -63,20 +67,29 @@ class DemoSettings:
 
 @dataclass(frozen=True)
 class DemoResult:
-    """What the demo leaves behind and what it found."""
+    """Results of a demo.
+
+    Attributes:
+        out: folder with the report, the run and the bundle.
+        result: errors of every person before and after adaptation.
+        verification: comparison of the bundle with the float model.
+        seconds: duration of every step, in order.
+        labels: number of labels that each person was asked for.
+    """
 
     out: Path
     result: Personalization
     verification: Verification
     seconds: dict[str, float]
+    labels: int
 
     @property
     def report(self) -> Path:
-        """The page to open."""
+        """Path of the HTML report."""
         return self.out / "report.html"
 
-    def as_json(self) -> dict[str, Any]:
-        """Return the numbers for a JSON document."""
+    def to_dict(self) -> dict[str, Any]:
+        """Return the numbers as plain values."""
         return {
             "report": str(self.report),
             "seconds": self.seconds,
@@ -87,35 +100,47 @@ class DemoResult:
         }
 
     def as_parts(self) -> list[Part]:
-        """Return the before/after table and where the report is, for people."""
-        result = self.result
-        rows = [
-            (person.subject, *_cells(person), "accepted" if person.adaptation.accepted else "refused")
-            for person in result.people
-        ]
-        rows.append(("all, pooled", *_cells(result), ""))
-        head = ("synthetic person", "CCC before", "after", "own mean", "RMSE before", "after", "own mean", "guard")
+        """Return table and sentences for a terminal."""
+        fewer = fewer_labels(self.result, self.labels)
         return [
             "Second half of every recording, shipped head against the head adapted on the phone:",
-            Table(head, rows),
-            "Own mean: always saying the mean of the person's own labels.",
+            _table(self.result),
+            "Own mean: always answering the mean of the person's own labels.",
+            *([fewer] if fewer else []),
+            "",
+            headline(self.result),
+            *(f"{person.subject}: {person_sentence(person)}" for person in self.result.people),
+            "",
             "These people are synthetic: no number here may be compared with real recordings.",
             f"report: {self.report}",
         ]
 
 
+def _table(result: Personalization) -> Table:
+    head = ("synthetic person", "CCC before", "after", "own mean", "RMSE before", "after", "own mean", "guard")
+    rows = [
+        Row((person.subject, *_cells(person), "accepted" if person.adaptation.accepted else "refused"))
+        for person in result.people
+    ]
+    return Table(head, [*rows, Row(("all, pooled", *_cells(result), ""), "total")])
+
+
 def _cells(result: Personalization | PersonResult) -> list[str]:
     three = (result.before, result.after, result.own_mean)
-    return [
-        *("-" if agreement.ccc is None else f"{agreement.ccc:.3f}" for agreement in three),
-        *(f"{agreement.rmse:.3f}" for agreement in three),
-    ]
+    return [decimal(agreement.ccc) for agreement in three] + [decimal(agreement.rmse) for agreement in three]
 
 
 def run_demo(
     out: Path, labels: int = 60, seed: int = 0, progress: Progress = SILENT, settings: DemoSettings | None = None
 ) -> DemoResult:
-    """Run the demo into a folder; one that was interrupted goes on where it stopped.
+    """Run the demo into a folder; an interrupted demo resumes where it stopped.
+
+    Args:
+        out: folder to make, or to resume.
+        labels: labelled moments that each target person gives.
+        seed: seed of every random choice.
+        progress: display of the progress.
+        settings: size of the demo.
 
     Raises:
         BadInput: ``out`` holds a finished demo or something else.
@@ -125,24 +150,24 @@ def run_demo(
     settings = settings or DemoSettings()
     _claim(out)
     clock = _Clock()
-    with clock.stage("draw people"):
+    with clock.step("draw people"):
         invented = SyntheticConfig(
             settings.sources, settings.targets, settings.seconds, settings.fps, settings.learning.input_size, seed
         )
         table = synthetic_table(invented, progress)
-    with clock.stage("learn from source people"):
+    with clock.step("train on source people"):
         config = LearningConfig(**{**vars(settings.learning), "seed": seed})
         run = learn_source(table, config, out / "run", make_fabric("cpu"), progress)
     bundle = out / "bundle"
-    with clock.stage("export"):
+    with clock.step("export"):
         if not bundle.exists():
             export_bundle(run, load_recipe(_RECIPE), bundle, progress)
-    with clock.stage("verify"):
+    with clock.step("verify"):
         verification = verify_bundle(open_bundle(bundle))
-    with clock.stage("adapt and test on phones"):
+    with clock.step("adapt and test on phones"):
         result = personalize(bundle, table, labels, seed, progress=progress)
-    demo = DemoResult(out, result, verification, clock.seconds)
-    write_json(out / "results.json", demo.as_json())
+    demo = DemoResult(out, result, verification, clock.seconds, labels)
+    write_json(out / "results.json", demo.to_dict())
     write_demo_page(demo.report, result, _demo_context(demo, run, table, labels, seed))
     return demo
 
@@ -163,7 +188,7 @@ def _demo_context(demo: DemoResult, run: Run, table: SubjectTable, labels: int, 
         for name, log in run.record.stages.items()
     ]
     return DemoContext(
-        title="One affect model, made each owner's own",
+        title="PEN Mobile demo: one affect model, adapted on each phone",
         synthetic=table.synthetic,
         faces={subject: sample_faces(table, subject) for subject in table.subjects("target")},
         manifest=bundle.manifest,
@@ -184,7 +209,7 @@ class _Clock:
         self.seconds: dict[str, float] = {}
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
+    def step(self, name: str) -> Iterator[None]:
         started = time.perf_counter()
         yield
         self.seconds[name] = round(time.perf_counter() - started, 1)

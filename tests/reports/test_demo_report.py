@@ -14,13 +14,11 @@ import pytest
 
 from pen_mobile.bundle.verification import Check, Verification
 from pen_mobile.contract.manifest import Manifest
-from pen_mobile.data.images import ArrayFrames
-from pen_mobile.data.table import FeatureTable, FrameTable
 from pen_mobile.evaluation.personalization import Personalization, PersonResult, Trace
 from pen_mobile.metrics import Agreement
 from pen_mobile.phone.adaptation.adapt import AdaptationResult
-from pen_mobile.reports.demo_report import DemoContext, TrainingStage, headline, write_demo_page
-from pen_mobile.reports.html import SampleFace, sample_faces
+from pen_mobile.reports.demo_report import DemoContext, TrainingStage, fewer_labels, write_demo_page
+from pen_mobile.reports.sample_faces import SampleFace
 from pen_mobile.utils import files
 
 BANNER = "no number here may be compared with real recordings"
@@ -30,7 +28,7 @@ DASH = "\N{EN DASH}"
 VOID = {"meta", "link", "br", "img", "hr", "input"}
 
 ACCEPTED = AdaptationResult(
-    True, "held-out error went from 0.3000 to 0.2000", 24, 17, 0.3, 0.2, steps=180, seconds=0.4321
+    True, "held-out error went from 0.3000 to 0.2000", 24, 17, 0.3, 0.2, steps=180, seconds=0.4321, judged_on=7
 )
 REFUSED = AdaptationResult(False, REFUSAL, 23, 16, 0.21, 0.3456, steps=77, seconds=0.25)
 
@@ -191,9 +189,15 @@ class Reader(HTMLParser):
         if {"td", "th"} & set(self.open):
             self.rows[-1][-1] += data
 
-    def row(self, name: str) -> list[str]:
+    def named(self, name: str) -> list[list[str]]:
         tidy = ([" ".join(cell.split()) for cell in row] for row in self.rows)
-        return next(cells for cells in tidy if cells[0] == name)
+        return [cells for cells in tidy if cells[0] == name]
+
+    def row(self, name: str) -> list[str]:
+        return self.named(name)[0]
+
+    def last_row(self, name: str) -> list[str]:
+        return self.named(name)[-1]
 
 
 def test_page_is_well_formed_and_loads_nothing(page: str) -> None:
@@ -231,48 +235,79 @@ def test_names_are_escaped(page: str) -> None:
     assert "pen-mobile demo --out &#39;&lt;here&gt;&#39;" in page
 
 
-def test_refusal_shows_its_reason(page: str) -> None:
-    assert Reader(page).row(ODD_NAME)[-1] == f"refused: {REFUSAL}"
-    assert Reader(page).row("ann")[-1] == f"accepted: {ACCEPTED.reason}"
+def test_decisions_show_held_out_errors_and_reasons(page: str) -> None:
+    refused = [ODD_NAME, "refused", "23", "0", "0.210", "0.346", "0.25", REFUSAL]
+    assert Reader(page).last_row(ODD_NAME) == refused
+    assert Reader(page).last_row("ann")[1:6] == ["accepted", "24", "7", "0.300", "0.200"]
+    assert f"The phone kept its head after 23 labels: {REFUSAL}." in page
+    assert "rises by no more than the margin of 0.00" in page
 
 
 def test_table_holds_the_numbers(page: str) -> None:
-    # CCC (0.111 + 0.333) / 2 = 0.222 -> (0.6 + 0.7) / 2 = 0.65; RMSE sqrt((0.3^2 + 0.4^2) / 2) = 0.3536,
-    # sqrt((0.1^2 + 0.2^2) / 2) = 0.1581, sqrt((0.41^2 + 0.43^2) / 2) = 0.4201; 0.4321 s = 432 ms
-    row = ["ann", "0.222", "0.650", "0.000", "0.354", "0.158", "0.420", "24", "180", "432"]
-    assert Reader(page).row("ann")[:-1] == row
-    pooled = ["all, pooled", "0.300", "0.550", "0.100", "0.350", "0.200", "0.420", "71"]  # 24 + 23 + 24 labels
-    assert Reader(page).row("all, pooled")[:-1] == pooled
-    assert Reader(page).row("affect") == ["affect", "3.0e-07", "1.0e-04", "passed"]
-    assert Reader(page).row("head.pte")[1] == "45.1 kB"
-    assert Reader(page).row("2-shared") == ["2-shared", "7", "0.0812"]
+    """RMSE before, after and of the own mean for valence, then for arousal, then CCC after."""
+    reader = Reader(page)
+    assert reader.row("ann") == ["ann", "0.300", "0.100", "0.410", "0.400", "0.200", "0.430", "0.600", "0.700"]
+    pooled = ["all, pooled", "0.350", "0.200", "0.420", "0.350", "0.200", "0.420", "0.500", "0.600"]
+    assert reader.row("all, pooled") == pooled
+    assert reader.row("affect") == ["affect", "3.0e\N{MINUS SIGN}07", "1.0e\N{MINUS SIGN}04", "passed"]
+    assert reader.row("head.pte")[1] == "45.1 kB"
+    assert reader.row("2-shared") == ["2-shared", "7", "0.0812"]
 
 
-def test_undefined_ccc_is_a_dash(page: str) -> None:
-    assert Reader(page).row("one moment")[1:6] == [DASH, DASH, "0.000", "0.200", "0.300"]
+def test_the_smaller_error_is_bold_only_where_a_difference_shows(tmp_path: Path) -> None:
+    """After and own mean differ by .004 in valence, which two digits do not show, and by .1 in arousal."""
+    ann = person("ann", ACCEPTED, Agreement(0.1, 0.1, 0.5, 0.5), Agreement(0.2, 0.2, 0.414, 0.33))
+    result = replace(one_person(), people=[ann])
+    row = re.search(r'<tr><th scope="row"[^>]*>ann</th>(.*?)</tr>', written(tmp_path, result)).group(1)  # type: ignore[union-attr]
+    assert re.findall(r"<strong>([\d.]+)</strong>", row) == ["0.330"]
+
+
+def test_undefined_ccc_is_explained(page: str) -> None:
+    assert Reader(page).row("one moment")[-2:] == [f"{DASH}undefined"] * 2
     assert "None" not in page
 
 
-def test_headline_says_what_happened() -> None:
-    good = personalization()
-    assert headline(good, 24) == (
-        "With 24 labels each, the phones came closer to what people felt: over all people, CCC rose from 0.30 to 0.55 "
-        "and RMSE fell from 0.35 to 0.20; 1 of 3 people got better, 1 got worse and 1 phone refused to change."
+def test_constant_estimates_are_called_constant(tmp_path: Path) -> None:
+    still = personalization().people[0]
+    trace = replace(still.trace, after=np.full_like(still.trace.after, 0.2))
+    people = [replace(still, trace=trace, after=Agreement(0.0, 0.0, 0.3, 0.3))]
+    page = written(tmp_path, replace(personalization(), people=people))
+    assert Reader(page).row("ann")[-2:] == ["0.000constant estimates"] * 2
+
+
+def test_the_gate_map_says_when_no_strategy_changed_it(tmp_path: Path, page: str) -> None:
+    assert "leaves the gate as it was shipped" not in page
+    ann = personalization().people[0]
+    same = replace(ann, gate_after=ann.gate_before, adaptation=replace(ACCEPTED, method="offset-ridge"))
+    text = " ".join(written(tmp_path, replace(personalization(), people=[same])).split())
+    assert "The strategy that adapted (offset-ridge) changes the experts and leaves the gate as it was shipped" in text
+
+
+def test_fewer_labels_than_asked_for_are_said(tmp_path: Path) -> None:
+    result = replace(personalization(), people=[personalization().people[0]])
+    assert fewer_labels(result, 24) is None
+    sentence = (
+        "60 labels of each person were asked for; the first halves of the recordings hold fewer moments, so the phones "
+        "had 24 labels."
     )
-    bad = replace(good, before=good.after, after=good.before)
-    assert headline(bad, 1).startswith("With 1 label each, the phones moved away from what people felt: ")
-    mixed = replace(good, after=Agreement(0.5, 0.5, 0.5, 0.5))
-    assert "the result is mixed: over all people, CCC rose from 0.30 to 0.50 and RMSE rose" in headline(mixed, 24)
-    same = replace(good, after=good.before)
-    assert "CCC stayed at 0.30 and RMSE stayed at 0.35" in headline(same, 24)
-    undefined = replace(good, before=Agreement(None, None, 0.3, 0.3))
-    assert "CCC" not in headline(undefined, 24)
+    assert fewer_labels(result, 60) == sentence
+    assert sentence in written(tmp_path, result, replace(context(), labels=60))
+
+
+def test_contents_and_glossary(page: str) -> None:
+    """Every section is in the contents; the glossary holds the terms of the page and no others."""
+    titles = re.findall(r"<h2 id=\"([^\"]+)\">", page)
+    assert re.findall(r'<li><a href="#([^"]+)">', page) == titles
+    assert titles[-1] == "glossary"
+    assert "<dt>CCC</dt>" in page
+    assert "<dt>margin</dt>" in page
+    assert "<dt>t-PEN, t-SN</dt>" not in page
 
 
 def test_failed_verification_is_named(tmp_path: Path) -> None:
     failed = Verification([Check("gate", 0.5, 1e-4)], Agreement(1.0, 1.0, 0.0, 0.0))
     page = written(tmp_path, one_person(), replace(context(), verification=failed))
-    assert Reader(page).row("gate") == ["gate", "5.0e-01", "1.0e-04", "failed"]
+    assert Reader(page).row("gate")[-1] == "failed"
     assert "Not verified:" in page
 
 
@@ -305,30 +340,3 @@ def test_a_page_that_cannot_be_made_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises((ValueError, cv2.error)):
         write_demo_page(tmp_path / "report.html", one_person(), broken)
     assert list(tmp_path.iterdir()) == []
-
-
-def table_of(affect: np.ndarray, size: int = 128) -> FrameTable:
-    count = len(affect)
-    pixels = np.zeros((count, size, size, 3), np.uint8)
-    pixels[:] = np.arange(count, dtype=np.uint8)[:, None, None, None]
-    names, roles = np.repeat("me", count), np.repeat("target", count)
-    return FrameTable(names, roles, np.arange(count, dtype=float), affect.astype(np.float32), ArrayFrames(pixels))
-
-
-def test_sample_faces_are_spread_over_the_plane() -> None:
-    corners = [(-0.9, 0.9), (0.9, 0.9), (-0.8, -0.8), (0.8, -0.8)]
-    crowd = [(0.01 * row, 0.0) for row in range(20)]
-    faces = sample_faces(table_of(np.array(crowd + corners)), "me", count=5)
-    found = [(round(face.valence, 2), round(face.arousal, 2)) for face in faces]
-    assert found == sorted([(0.0, 0.0), *corners])  # the calmest and the four corners, by valence
-    assert [int(face.image[0, 0, 0]) for face in faces] == [20, 22, 0, 23, 21]  # each with its own frame
-    assert {face.image.shape for face in faces} == {(96, 96, 3)}
-
-
-def test_sample_faces_of_few_frames_and_of_none() -> None:
-    few = table_of(np.zeros((2, 2)), size=40)
-    assert [face.image.shape for face in sample_faces(few, "me")] == [(40, 40, 3)] * 2
-    assert (
-        sample_faces(FeatureTable(few.subject, few.role, few.time_s, few.affect, np.zeros((2, 4), np.float32)), "me")
-        == []
-    )

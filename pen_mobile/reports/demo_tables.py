@@ -1,0 +1,147 @@
+"""Tables of the demo's page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pen_mobile.bundle.verification import Verification
+from pen_mobile.evaluation.personalization import Personalization, PersonResult
+from pen_mobile.evaluation.verdict import TARGETS, TargetVerdict, verdicts
+from pen_mobile.types import Floats
+from pen_mobile.utils.table import Cell, Row, Table, Tone
+from pen_mobile.utils.text import decimal, file_size
+
+if TYPE_CHECKING:
+    from pen_mobile.reports.demo_report import TrainingStage
+
+_TONES: dict[str, Tone] = {"better": "better", "worse": "worse", "the same": ""}
+
+
+def stages_table(stages: Sequence[TrainingStage]) -> Table:
+    """Return the stages of training.
+
+    Args:
+        stages: in order.
+    """
+    rows = [(stage.name, str(stage.epochs), decimal(stage.best_validation_loss, 4)) for stage in stages]
+    return Table(("stage", "epochs", "best loss"), rows)
+
+
+def errors_table(result: Personalization) -> Table:
+    """Return RMSE and CCC of every person, before and after, with everybody pooled in the last line.
+
+    Args:
+        result: results of all people.
+    """
+    head = ["person", *("before", "after", "own mean") * len(TARGETS), *TARGETS]
+    groups = [*((f"error (RMSE), {target}", 3) for target in TARGETS), ("CCC after", len(TARGETS))]
+    rows = [Row([person.subject, *_errors(person), *_ccc_after(person)]) for person in result.people]
+    pooled = [Cell(decimal(getattr(result.after, f"ccc_{target}"))) for target in TARGETS]
+    return Table(head, [*rows, Row(["all, pooled", *_errors(result), *pooled], "total")], "", groups)
+
+
+def person_table(person: PersonResult) -> Table:
+    """Return CCC and RMSE of one person, before and after, a line for each target.
+
+    Args:
+        person: result of one person.
+    """
+    head, groups = ("", "before", "after", "before", "after", "own mean"), [("CCC", 2), ("error (RMSE)", 3)]
+    pairs = ((person.before, person.trace.before), (person.after, person.trace.after))
+    rows = []
+    for column, verdict in enumerate(verdicts(person)):
+        ccc = [_ccc(getattr(one, f"ccc_{verdict.target}"), estimates[:, column]) for one, estimates in pairs]
+        rows.append(Row([verdict.target, *ccc, *_error_cells(verdict)]))
+    return Table(head, rows, groups=groups)
+
+
+def decisions_table(result: Personalization) -> Table:
+    """Return each phone's decision: the held-out error before and after, the labels that judged, and the reason.
+
+    Args:
+        result: results of all people.
+    """
+    head = ("person", "decision", "labels", "held out", "error before", "error after", "seconds", "reason")
+    return Table(head, [_decision(person) for person in result.people])
+
+
+def seconds_table(seconds: Mapping[str, float]) -> Table:
+    """Return the duration of every step, and of all together.
+
+    Args:
+        seconds: by step, in order.
+    """
+    rows = [Row((name, decimal(duration, 1))) for name, duration in seconds.items()]
+    return Table(("step", "seconds"), [*rows, Row(("together", decimal(sum(seconds.values()), 1)), "total")])
+
+
+def files_table(sizes: Mapping[str, int], roles: Mapping[str, str]) -> Table:
+    """Return the files of a bundle.
+
+    Args:
+        sizes: bytes by name.
+        roles: purpose by name.
+    """
+    rows = [(name, file_size(count), roles.get(name, "")) for name, count in sizes.items()]
+    return Table(("file", "size", "purpose"), rows, "Files that ship to every phone")
+
+
+def checks_table(verification: Verification) -> Table:
+    """Return the comparisons of a verification.
+
+    Args:
+        verification: comparison of a bundle with the float model.
+    """
+    rows = [
+        (check.name, f"{check.largest_error:.1e}", f"{check.tolerance:.1e}", _passed(check.passed))
+        for check in verification.checks
+    ]
+    return Table(("check", "largest error", "allowed", ""), rows, "Distance of the runtime from the float model")
+
+
+def _decision(person: PersonResult) -> list[Cell | str]:
+    done = person.adaptation
+    return [
+        person.subject,
+        Cell("accepted", tone="better") if done.accepted else Cell("refused", tone="worse"),
+        str(done.labels),
+        str(done.judged_on),
+        decimal(done.error_before),
+        decimal(done.error_after),
+        decimal(done.seconds, 2),
+        done.reason,
+    ]
+
+
+def _passed(passed: bool) -> Cell:
+    return Cell("passed", tone="better") if passed else Cell("failed", tone="worse")
+
+
+def _errors(result: Personalization | PersonResult) -> list[Cell]:
+    return [cell for verdict in verdicts(result) for cell in _error_cells(verdict)]
+
+
+def _error_cells(verdict: TargetVerdict) -> list[Cell]:
+    """Return the errors before, after and of the own mean; the smaller one of the last two is bold if they differ."""
+    return [
+        Cell(decimal(verdict.before)),
+        Cell(decimal(verdict.after), verdict.against_own_mean == "better", tone=_TONES[verdict.change]),
+        Cell(decimal(verdict.own_mean), verdict.against_own_mean == "worse"),
+    ]
+
+
+def _ccc_after(person: PersonResult) -> list[Cell]:
+    return [
+        _ccc(getattr(person.after, f"ccc_{target}"), person.trace.after[:, column])
+        for column, target in enumerate(TARGETS)
+    ]
+
+
+def _ccc(value: float | None, estimates: Floats) -> Cell:
+    """Return a CCC; where estimates do not vary, or it is undefined, the cell says so."""
+    constant = len(estimates) > 1 and np.ptp(estimates) == 0
+    note = "constant estimates" if constant else "undefined" if value is None else ""
+    return Cell(decimal(value), note=note)

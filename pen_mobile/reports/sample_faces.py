@@ -1,0 +1,48 @@
+"""Sample faces of one person, spread over the affect plane."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from pen_mobile.data.images import resize
+from pen_mobile.data.table import FrameTable, SubjectTable
+from pen_mobile.types import Image
+
+_FACE_SIZE = 96  # pixels; larger sample faces are shrunk to keep the page small
+
+
+class SampleFace(NamedTuple):
+    """A frame, uint8 RGB ``[S, S, 3]``, and its label."""
+
+    valence: float
+    arousal: float
+    image: Image
+
+
+def sample_faces(table: SubjectTable, subject: str, count: int = 5) -> list[SampleFace]:
+    """Return frames of one person that lie far apart on the affect plane, from negative to positive valence.
+
+    The first is the calmest; each further one is the frame farthest from all picked so far.
+
+    Args:
+        table: recordings; a table of features has no faces and gives an empty list.
+        subject: the person.
+        count: number of frames; fewer if the person has fewer.
+    """
+    if not isinstance(table, FrameTable):
+        return []
+    rows = table.rows_of(subject)
+    affect = table.affect[rows]
+    picked = [int(np.argmin(np.linalg.norm(affect, axis=1)))]
+    while len(picked) < min(count, len(rows)):
+        distance = np.linalg.norm(affect[:, None] - affect[picked], axis=2).min(axis=1)
+        picked.append(int(np.argmax(distance)))
+    chosen = rows[sorted(picked, key=lambda row: (affect[row, 0], row))]
+    images = table.frames.read(chosen)
+    images = resize(images, min(images.shape[1], _FACE_SIZE))
+    return [
+        SampleFace(float(valence), float(arousal), image)
+        for (valence, arousal), image in zip(table.affect[chosen], images, strict=True)
+    ]
