@@ -15,6 +15,7 @@ from pen_mobile.types import Doubles, Floats, Image
 
 _WANTED = "an image is a path, a PIL image, or RGB pixels [H, W, 3], uint8 or float in 0..1"
 _CHANNELS = (1, 3, 4)
+_LONGEST_RECORDING_S = 1e8
 _LONGEST_SIDE = 32_766  # OpenCV's crop goes no further
 
 
@@ -98,6 +99,34 @@ def to_times(given: Any, count: int) -> Doubles:
     if values.shape not in ((), (count,)):
         raise BadInput(f"captured_at is {list(values.shape)}; one time, or [{count}], one for each label, is wanted")
     return np.array(np.broadcast_to(values, (count,)))
+
+
+def to_unix_times(times: Doubles, now: float, recording_start: float | None) -> tuple[Doubles, float | None]:
+    """Return Unix times; seconds since the start of a recording are counted from that start.
+
+    Times below 10^8 (three years) are since the start of a recording. Where its start is not known, the recording has
+    just ended. A clock that shows less itself has its own zero, and nothing is changed.
+
+    Args:
+        times: seconds ``[N]``.
+        now: what the clock shows.
+        recording_start: Unix time, known from earlier labels of the same recording; None when there are none.
+
+    Returns:
+        Unix times ``[N]``, and the start of the recording.
+
+    Raises:
+        BadInput: a time is not finite or negative, or the two kinds are mixed.
+    """
+    for row in np.flatnonzero(~(np.isfinite(times) & (times >= 0)))[:1]:
+        raise BadInput(f"captured_at of label {row + 1} is {times[row]:g}; give seconds, Unix time")
+    relative = times < _LONGEST_RECORDING_S
+    if now < _LONGEST_RECORDING_S or not relative.any():
+        return times, recording_start
+    if not relative.all():
+        raise BadInput("captured_at mixes Unix time and seconds since the start of a recording; give one of them")
+    start = now - times.max() if recording_start is None else recording_start
+    return start + times, start
 
 
 def _from_pil(given: Any) -> Any:

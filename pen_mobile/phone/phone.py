@@ -20,7 +20,7 @@ from pen_mobile.data.images import resize
 from pen_mobile.errors import BadInput
 from pen_mobile.phone.adaptation.adapt import AdaptationResult, adapt
 from pen_mobile.phone.adaptation.context import AdaptationContext
-from pen_mobile.phone.array_input import to_image, to_images, to_matrix, to_times
+from pen_mobile.phone.array_input import to_image, to_images, to_matrix, to_times, to_unix_times
 from pen_mobile.phone.binding import binding_of
 from pen_mobile.phone.runtime import BundleRuntime
 from pen_mobile.phone.store.database import IN_MEMORY
@@ -28,8 +28,11 @@ from pen_mobile.phone.store.head_versions import ActiveHead, ConcurrentUpdateErr
 from pen_mobile.phone.store.options import StoreOptions
 from pen_mobile.phone.store.status import StoreStatus
 from pen_mobile.phone.store.store import Store
-from pen_mobile.types import Floats, Image
+from pen_mobile.types import Doubles, Floats, Image
 from pen_mobile.utils.plain import Result
+from pen_mobile.utils.text import counted
+
+_DAY_S = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,7 @@ class Phone:
         """
         self._runtime, self._store = runtime, store
         self._closed = False
+        self._recording_start: float | None = None
         self.manifest = runtime.bundle.manifest
         self._detector: FaceDetector | None = None
         backbone = self.manifest.backbone
@@ -195,15 +199,16 @@ class Phone:
         Args:
             z: features ``[N, D_z]``.
             affect: labels ``[N, 2]``, valence and arousal, each in [-1, 1].
-            captured_at: when, Unix seconds, of each or of all; None is now. Labels that are close in time count as few
-                labels, which the phone can know only when their times are given.
+            captured_at: capture time of each or of all; None is now. Seconds, Unix time or since the start of a
+                recording (the same one for as long as the phone is open), or ``datetime`` objects. Labels that are
+                close in time count as few labels, which the phone can know only when their times are given.
 
         Raises:
-            BadInput: not numbers, of another shape, or a label that cannot be kept.
+            BadInput: not numbers, of another shape, a label that cannot be kept, or older than the store keeps them.
         """
         features = to_matrix(z, self.manifest.head.feature_size, "features")
         labels = to_matrix(affect, 2, "labels")
-        times = None if captured_at is None else to_times(captured_at, len(labels))
+        times = None if captured_at is None else self._unix_times(to_times(captured_at, len(labels)))
         self.store.add(features, labels, captured_at=times)
 
     def plan(self, strategy: str | None = None, optimizer: str | None = None) -> AdaptationPart:
@@ -284,6 +289,19 @@ class Phone:
     def _check_open(self) -> None:
         if self._closed:
             raise BadInput("this phone is closed; open it again with Phone.open")
+
+    def _unix_times(self, times: Doubles) -> Doubles:
+        """Return times as the store keeps them; refuse those that retention would delete at once."""
+        options = self.store.options
+        now, days = options.clock(), options.retention.days
+        times, self._recording_start = to_unix_times(times, now, self._recording_start)
+        old = np.flatnonzero(times < now - (np.inf if days is None else days) * _DAY_S)
+        if len(old):
+            raise BadInput(
+                f"{counted(len(old), 'label')} of {len(times)} older than {days:g} days, which the store does not "
+                f"keep; the first is label {old[0] + 1}: leave them out, or open the store with another retention"
+            )
+        return times
 
     def _add_labelled_images(self, images: Any, labels: Any, aligned: bool, captured_at: Any) -> None:
         images, labels = to_images(images), to_matrix(labels, 2, "labels")

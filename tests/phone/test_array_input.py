@@ -16,7 +16,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image as PilImage
 
 from pen_mobile.errors import BadInput
-from pen_mobile.phone.array_input import to_image, to_images, to_matrix, to_times
+from pen_mobile.phone.array_input import to_image, to_images, to_matrix, to_times, to_unix_times
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (6, 7, 3), np.uint8)
 GREY = PIXELS[:, :, 0]
@@ -137,3 +137,23 @@ def test_times_of_all_kinds_are_seconds() -> None:
         to_times([1, 2, 3], 2)
     with pytest.raises(BadInput, match="captured_at"):
         to_times(["yesterday", "today"], 2)
+
+
+def test_seconds_of_a_recording_become_unix_time_with_one_start() -> None:
+    """The recording has just ended: 100 s before 1.7e9 it was at 0; what comes later is counted from there."""
+    first, start = to_unix_times(np.array([0.0, 40, 100]), 1.7e9, None)
+    assert (first.tolist(), start) == ([1.7e9 - 100, 1.7e9 - 60, 1.7e9], 1.7e9 - 100)
+    later, same = to_unix_times(np.array([120.0]), 1.7e9 + 30, start)
+    assert (later.tolist(), same) == ([1.7e9 + 20], start)
+    unix, none = to_unix_times(np.array([1.69e9]), 1.7e9, None)
+    assert (unix.tolist(), none) == ([1.69e9], None)
+    own_zero, none = to_unix_times(np.array([5.0]), 900.0, None)
+    assert (own_zero.tolist(), none) == ([5.0], None)
+
+
+@pytest.mark.parametrize(
+    ("times", "message"), [([5, 1.7e9], "mixes"), ([5, np.nan], "label 2 is nan"), ([-1], "is -1"), ([np.inf], "inf")]
+)
+def test_times_that_mean_nothing_are_refused(times: list[float], message: str) -> None:
+    with pytest.raises(BadInput, match=message):
+        to_unix_times(np.array(times), 1.7e9, None)

@@ -212,3 +212,14 @@ def test_the_times_of_images_are_kept(bundle_folder: Path, people: FrameTable) -
     with Phone.open(bundle_folder, options=StoreOptions(clock=lambda: 1.7e9)) as phone:
         phone.adapt(frames[:3], affect[:3], aligned=True, captured_at=[1.7e9 - 30, 1.7e9 - 20, 1.7e9 - 10])
         assert phone.store.samples().captured_at.tolist() == [1.7e9 - 30, 1.7e9 - 20, 1.7e9 - 10]
+
+
+def test_labels_that_retention_would_delete_are_refused(small_bundle: Path) -> None:
+    year = 365 * 86400
+    with Phone.open(small_bundle, options=StoreOptions(clock=lambda: 1.7e9)) as phone:
+        z = np.random.default_rng(0).standard_normal((3, phone.manifest.head.feature_size))
+        with pytest.raises(BadInput, match=r"2 labels of 3 older than 365 days, .* the first is label 1"):
+            phone.add_labels(z, np.zeros((3, 2)), [1.7e9 - year - 9, 1.7e9, 1.7e9 - year - 1])
+        assert phone.status().samples == 0
+        phone.add_labels(z, np.zeros((3, 2)), [0, 10, 20])
+        assert phone.store.samples().captured_at.tolist() == [1.7e9 - 20, 1.7e9 - 10, 1.7e9]
