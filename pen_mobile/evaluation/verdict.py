@@ -82,7 +82,7 @@ def person_sentence(person: PersonResult) -> str:
     Args:
         person: result of one person.
     """
-    labels = counted(person.adaptation.labels, "label")
+    labels = counted(person.labels_given, "label")
     if not person.adaptation.accepted:
         return f"The phone kept its head after {labels}: {person.adaptation.reason}."
     changes = _capital(joined([verdict.words for verdict in verdicts(person)]))
@@ -108,7 +108,7 @@ def label_counts(result: Personalization) -> str:
     Args:
         result: results of all people.
     """
-    counts = [person.adaptation.labels for person in result.people]
+    counts = [person.labels_given for person in result.people]
     if min(counts) != max(counts):
         return f"{min(counts)} to {max(counts)} labels"
     return counted(counts[0], "label") + (" each" if len(counts) > 1 else "")

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from markupsafe import Markup
@@ -31,20 +31,13 @@ from pen_mobile.reports.adaptation_figures import (
     gate_is_unchanged,
     trace_figure,
 )
+from pen_mobile.reports.demo_tables import TrainingStage
 from pen_mobile.reports.html import data_uri, number, render
 from pen_mobile.reports.sample_faces import SampleFace
 from pen_mobile.utils.files import replacing
 from pen_mobile.utils.text import counted
 
 _OPEN = 2  # people whose figures are shown without a click
-
-
-class TrainingStage(NamedTuple):
-    """One stage of training on the source people."""
-
-    name: str
-    epochs: int
-    best_validation_loss: float
 
 
 @dataclass(frozen=True)
@@ -102,7 +95,7 @@ def fewer_labels(result: Personalization, wanted: int) -> str | None:
         result: results of all people.
         wanted: number of labels that each person was asked for.
     """
-    if all(person.adaptation.labels == wanted for person in result.people):
+    if all(person.labels_given == wanted for person in result.people):
         return None
     return (
         f"{counted(wanted, 'label')} of each person were asked for; the first halves of the recordings hold fewer "

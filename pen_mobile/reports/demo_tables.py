@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,10 +14,15 @@ from pen_mobile.types import Floats
 from pen_mobile.utils.table import Cell, Row, Table, Tone
 from pen_mobile.utils.text import decimal, file_size
 
-if TYPE_CHECKING:
-    from pen_mobile.reports.demo_report import TrainingStage
-
 _TONES: dict[str, Tone] = {"better": "better", "worse": "worse", "the same": ""}
+
+
+class TrainingStage(NamedTuple):
+    """One stage of training on the source people."""
+
+    name: str
+    epochs: int
+    best_validation_loss: float
 
 
 def stages_table(stages: Sequence[TrainingStage]) -> Table:

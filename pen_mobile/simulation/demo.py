@@ -19,7 +19,8 @@ from pen_mobile.data.table import SubjectTable
 from pen_mobile.errors import BadInput
 from pen_mobile.evaluation.personalization import Personalization, PersonResult, personalize
 from pen_mobile.evaluation.verdict import headline, person_sentence
-from pen_mobile.reports.demo_report import DemoContext, TrainingStage, fewer_labels, write_demo_page
+from pen_mobile.reports.demo_report import DemoContext, fewer_labels, write_demo_page
+from pen_mobile.reports.demo_tables import TrainingStage
 from pen_mobile.reports.sample_faces import sample_faces
 from pen_mobile.training.config import LearningConfig
 from pen_mobile.training.run_folder import Run

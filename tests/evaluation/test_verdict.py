@@ -21,7 +21,9 @@ def person(
     agreements = [Agreement(0.5, 0.5, *errors) for errors in (before, after, own_mean)]
     gate, two = np.ones(1, np.float32), np.zeros((1, 2), np.float32)
     adaptation = AdaptationResult(accepted, "held-out error would go from 0.21 to 0.35", labels)
-    return PersonResult("ann", adaptation, *agreements, gate, gate, Trace(np.zeros(1), two, two, two, two))
+    return PersonResult(
+        "ann", adaptation, *agreements, gate, gate, Trace(np.zeros(1), two, two, two, two), labels, True
+    )
 
 
 def everybody(*people: PersonResult) -> Personalization:

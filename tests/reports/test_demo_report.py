@@ -17,7 +17,8 @@ from pen_mobile.contract.manifest import Manifest
 from pen_mobile.evaluation.personalization import Personalization, PersonResult, Trace
 from pen_mobile.metrics import Agreement
 from pen_mobile.phone.adaptation.adapt import AdaptationResult
-from pen_mobile.reports.demo_report import DemoContext, TrainingStage, fewer_labels, write_demo_page
+from pen_mobile.reports.demo_report import DemoContext, fewer_labels, write_demo_page
+from pen_mobile.reports.demo_tables import TrainingStage
 from pen_mobile.reports.sample_faces import SampleFace
 from pen_mobile.utils import files
 
@@ -42,7 +43,7 @@ def person(
     gate = np.array([0.5, 0.3, 0.2], np.float32)
     own_mean = Agreement(0.0, 0.0, 0.41, 0.43)
     trace = Trace(np.arange(moments) / 5, affect, *estimates)
-    return PersonResult(name, adaptation, before, after, own_mean, gate, gate[::-1], trace)
+    return PersonResult(name, adaptation, before, after, own_mean, gate, gate[::-1], trace, adaptation.labels, True)
 
 
 def personalization(synthetic: bool = True) -> Personalization:
