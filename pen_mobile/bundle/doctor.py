@@ -10,6 +10,7 @@ from importlib import metadata
 from typing import Any
 
 from pen_mobile.utils.provenance import core_count
+from pen_mobile.utils.system_libraries import install_command, missing_libraries
 
 _REQUIRED = (
     "torch",
@@ -50,7 +51,13 @@ def examine() -> list[Finding]:
     findings = [Finding("python", "ok", f"{platform.python_version()} on {platform.platform()}, {core_count()} cores")]
     findings += [_package(name) for name in _REQUIRED]
     findings += [_package(name, use) for name, use in _OPTIONAL.items()]
-    checks = {"executorch runtime": _runtime, "sqlite": _sqlite, "accelerator": _accelerator, "core ml": _core_ml}
+    checks = {
+        "system libraries": _system_libraries,
+        "executorch runtime": _runtime,
+        "sqlite": _sqlite,
+        "accelerator": _accelerator,
+        "core ml": _core_ml,
+    }
     findings += [_tried(name, check) for name, check in checks.items()]
     return findings
 
@@ -69,6 +76,14 @@ def _tried(name: str, check: Callable[[], Finding]) -> Finding:
         return check()
     except Exception as error:  # noqa: BLE001  a doctor reports every failure and goes on
         return Finding(name, "broken", str(error).splitlines()[0] if str(error) else type(error).__name__)
+
+
+def _system_libraries() -> Finding:
+    missing = missing_libraries() if platform.system() == "Linux" else []
+    if missing:
+        lacking = f"without {', '.join(missing)}; on Debian or Ubuntu: {install_command(missing)}"
+        return Finding("system libraries", "broken", lacking)
+    return Finding("system libraries", "ok", "those of OpenCV and MediaPipe are there")
 
 
 def _runtime() -> Finding:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pen_mobile.contract.manifest import AdaptationPart, OptimizerName
 from pen_mobile.errors import BadInput
 from pen_mobile.utils.resources import contract_folder
+from pen_mobile.utils.suggestions import choices
 from pen_mobile.utils.toml import read_toml
 
 Backend = Literal["xnnpack", "vulkan"]
@@ -101,7 +102,7 @@ def load_recipe(name_or_file: str) -> Recipe:
     built_in = contract_folder() / f"{name_or_file}.toml"
     path = built_in if name_or_file in recipe_names() else Path(name_or_file)
     if path.suffix != ".toml":
-        raise BadInput(f"no recipe {name_or_file!r}; built in are {', '.join(recipe_names())}, or give a .toml file")
+        raise BadInput(f"no recipe {name_or_file!r}; {choices(name_or_file, recipe_names())}, or give a .toml file")
     try:
         return Recipe.model_validate(read_toml(path))
     except ValidationError as error:

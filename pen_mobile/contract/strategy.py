@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import Enum
 
 from pen_mobile.errors import BadInput
+from pen_mobile.utils.suggestions import choices
 
 
 class Strategy(str, Enum):
@@ -50,4 +51,4 @@ def strategy_of(name: str) -> Strategy:
     try:
         return Strategy(name)
     except ValueError:
-        raise BadInput(f"unknown strategy {name!r}; known are {', '.join(Strategy)}") from None
+        raise BadInput(f"unknown strategy {name!r}; {choices(name, map(str, Strategy))}") from None

@@ -17,6 +17,7 @@ from pen_mobile.data.splits import generator_for
 from pen_mobile.data.table import FeatureTable, SubjectTable
 from pen_mobile.errors import BadInput
 from pen_mobile.types import Rows
+from pen_mobile.utils.suggestions import choices
 
 GAP_S = 2.0
 """Rows closer than this to the other side of a cut in time are used for neither: neighbouring frames are copies."""
@@ -66,7 +67,7 @@ def adaptation_split(
         BadInput: an unknown scheme, or a recording too short for it.
     """
     if scheme not in SCHEMES:
-        raise BadInput(f"unknown split {scheme!r}; there are {', '.join(SCHEMES)}")
+        raise BadInput(f"unknown split {scheme!r}; {choices(scheme, SCHEMES)}")
     rows = table.rows_of(subject)
     if features is None and isinstance(table, FeatureTable):
         features = table.features

@@ -17,6 +17,7 @@ from pen_mobile.data.synthetic import SyntheticConfig, synthetic_table
 from pen_mobile.data.table import FeatureTable, FrameTable, SubjectTable
 from pen_mobile.errors import BadInput
 from pen_mobile.utils.progress import SILENT, Progress
+from pen_mobile.utils.suggestions import choices
 from pen_mobile.utils.validation import read_json_as
 
 SYNTHETIC = "synthetic"
@@ -72,7 +73,7 @@ def _synthetic_config(settings: str, frame_size: int) -> SyntheticConfig:
     for setting in filter(None, settings.split(",")):
         key, _, value = setting.partition("=")
         if key not in kinds:
-            raise BadInput(f"{SYNTHETIC}:{setting}: unknown setting {key!r}; known are {', '.join(kinds)}")
+            raise BadInput(f"{SYNTHETIC}:{setting}: unknown setting {key!r}; {choices(key, kinds)}")
         try:
             values[key] = kinds[key](value)
         except ValueError:
@@ -112,7 +113,7 @@ def _read_npz(path: Path) -> dict[str, Any]:
         raise BadInput(f"{path}: not a readable .npz file without Python objects: {_one_line(error)}") from None
     for name in ("z", "y", "subject", "role"):
         if name not in columns:
-            raise BadInput(f"{path}: array {name!r} is missing; there are {', '.join(columns)}")
+            raise BadInput(f"{path}: array {name!r} is missing; {choices(name, columns)}")
     y = columns.pop("y")
     if y.ndim != 2 or y.shape[1] != 2:
         raise BadInput(f"{path}: y must be [N, 2] (valence, arousal), not {list(y.shape)}")
@@ -131,7 +132,7 @@ def _columns_of(table: Any) -> dict[str, Any]:
 def _table(columns: dict[str, Any], path: Path, frame_size: int) -> SubjectTable:
     for name in _COLUMNS:
         if name not in columns:
-            raise BadInput(f"{path}: column {name!r} is missing; there are {', '.join(columns)}")
+            raise BadInput(f"{path}: column {name!r} is missing; {choices(name, columns)}")
     if ("image" in columns) == ("feature" in columns):
         raise BadInput(f"{path}: give either a column 'image' or a column 'feature'")
     for name in ("subject", "role", "image"):

@@ -15,6 +15,7 @@ from pen_mobile.contract.crop import Crop
 from pen_mobile.data.images import Frames
 from pen_mobile.errors import BadInput
 from pen_mobile.types import Doubles, Floats, Rows
+from pen_mobile.utils.suggestions import choices
 
 Role = Literal["source", "target"]
 ROLES: tuple[Role, Role] = ("source", "target")
@@ -64,8 +65,7 @@ class BaseTable(ABC):
         """
         rows = np.flatnonzero(self.subject == subject)
         if not len(rows):
-            known = ", ".join(self.subjects()[:12])
-            raise BadInput(f"{self.origin}: no subject {subject!r}; there are {known}")
+            raise BadInput(f"{self.origin}: no subject {subject!r}; {choices(subject, self.subjects())}")
         return rows[np.argsort(self.time_s[rows], kind="stable")]
 
     def rows_with_role(self, role: Role) -> Rows:

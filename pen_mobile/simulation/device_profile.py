@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pen_mobile.errors import BadInput
 from pen_mobile.utils.resources import contract_folder
+from pen_mobile.utils.suggestions import choices
 from pen_mobile.utils.toml import read_toml
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -130,7 +131,7 @@ def load_profile(name_or_file: str) -> Profile:
     built_in = name_or_file in profile_names()
     path = _folder() / f"{name_or_file}.toml" if built_in else Path(name_or_file)
     if path.suffix != ".toml":
-        raise BadInput(f"no profile {name_or_file!r}; built in are {', '.join(profile_names())}, or give a .toml file")
+        raise BadInput(f"no profile {name_or_file!r}; {choices(name_or_file, profile_names())}, or give a .toml file")
     try:
         return Profile.model_validate(read_toml(path))
     except ValidationError as error:

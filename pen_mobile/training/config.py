@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 from pen_mobile.errors import BadInput
 from pen_mobile.models.optimizers import OPTIMIZERS, OptimizerName
+from pen_mobile.utils.suggestions import choices
 from pen_mobile.utils.toml import read_toml
 
 
@@ -89,7 +90,7 @@ class LearningConfig:
         known = {field.name: field for field in dataclasses.fields(cls)}
         for key, value in values.items():
             if key not in known:
-                raise BadInput(f"{path}: unknown key {key!r}; known are {', '.join(known)}")
+                raise BadInput(f"{path}: unknown key {key!r}; {choices(key, known)}")
             if type(value) not in _accepted(known[key].type):
                 raise BadInput(f"{path}: {key} = {value!r} is not of type {known[key].type}")
         values.update({key: value for key, value in overrides.items() if value is not None})

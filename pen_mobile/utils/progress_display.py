@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING, Any
 
 from pen_mobile.utils.progress import SILENT, Progress, Task
+from pen_mobile.utils.silence import audible
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -165,7 +166,7 @@ def _own_standard_error() -> IO[str]:
     """Return standard error on a descriptor of its own, which stays when libraries are silenced."""
     try:
         if sys.stderr.fileno() == 2:
-            return os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8", errors="backslashreplace")
+            return os.fdopen(audible(2), "w", buffering=1, encoding="utf-8", errors="backslashreplace")
     except (OSError, ValueError, AttributeError):
         pass
     return sys.stderr

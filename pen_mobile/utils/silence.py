@@ -17,6 +17,7 @@ SHOW_VARIABLE = "PEN_MOBILE_DEBUG"
 _lock = threading.RLock()
 _depth = 0
 _restore = contextlib.ExitStack()
+_kept: dict[int, int] = {}
 
 
 @contextlib.contextmanager
@@ -44,6 +45,18 @@ def quiet_libraries() -> Iterator[None]:
                 _restore.close()
 
 
+def audible(descriptor: int) -> int:
+    """Return a new descriptor to where 1 or 2 leads when libraries are not silenced.
+
+    Args:
+        descriptor: 1 or 2.
+
+    Raises:
+        OSError: it is closed.
+    """
+    return os.dup(_kept.get(descriptor, descriptor))
+
+
 def _silence(restore: contextlib.ExitStack) -> None:
     _flush()
     for descriptor in (1, 2):
@@ -61,7 +74,9 @@ def _discard(descriptor: int, restore: contextlib.ExitStack) -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, descriptor)
     os.close(nowhere)
+    _kept[descriptor] = kept
     restore.callback(os.close, kept)
+    restore.callback(_kept.pop, descriptor)
     restore.callback(os.dup2, kept, descriptor)
 
 

@@ -15,5 +15,5 @@ def test_a_strategy_is_its_name_in_text() -> None:
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(BadInput, match=r"unknown strategy 'magic'; known are prior, gradient, gate, offset"):
+    with pytest.raises(BadInput, match=r"unknown strategy 'magic'; there are prior, gradient, gate, offset"):
         strategy_of("magic")

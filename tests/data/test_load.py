@@ -178,7 +178,7 @@ def test_a_file_that_is_no_image_is_named_when_it_is_read(images: Path) -> None:
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"arousal": None}, "column 'arousal' is missing; there are subject, role, time_s, valence, feature"),
+        ({"arousal": None}, "column 'arousal' is missing; there are subject, role, time_s, valence and feature"),
         ({"feature": None}, "give either a column 'image' or a column 'feature'"),
         ({"image": ["a.png"] * 3}, "give either a column 'image' or a column 'feature'"),
         ({"feature": [[1.0, 2.0], [3.0], [5.0, 6.0]]}, "feature vectors must all be lists of the same number"),
@@ -201,7 +201,7 @@ def test_bad_parquet_is_refused(tmp_path: Path, changed: dict[str, Any], message
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"z": None}, "array 'z' is missing; there are y, subject, role"),
+        ({"z": None}, "array 'z' is missing; there are y, subject and role"),
         ({"role": None}, "array 'role' is missing"),
         ({"y": np.zeros((3, 3))}, r"y must be \[N, 2\] \(valence, arousal\), not \[3, 3\]"),
         ({"y": np.zeros(3)}, r"y must be \[N, 2\] \(valence, arousal\), not \[3\]"),
@@ -279,7 +279,7 @@ def test_other_kinds_of_data_are_refused(name: str) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ("bad=1", "synthetic:bad=1: unknown setting 'bad'; known are sources, targets, seconds, fps, seed"),
+        ("bad=1", "synthetic:bad=1: unknown setting 'bad'; there are sources, targets, seconds, fps and seed"),
         ("sources=two", "synthetic:sources=two: 'two' is not a number"),
         ("sources", "synthetic:sources: '' is not a number"),
         ("sources=-1", "sources must not be negative"),

@@ -56,7 +56,7 @@ def test_rows_with_role() -> None:
 
 
 def test_unknown_person_is_answered_with_those_there_are() -> None:
-    with pytest.raises(BadInput, match=r"people\.npz: no subject 'cy'; there are al, bea"):
+    with pytest.raises(BadInput, match=r"people\.npz: no subject 'cy'; there are al and bea"):
         table().rows_of("cy")
 
 

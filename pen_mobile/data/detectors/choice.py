@@ -10,6 +10,7 @@ from pen_mobile.data.detectors.model_file import resolve_model
 from pen_mobile.data.faces import FaceDetector
 from pen_mobile.errors import BadInput
 from pen_mobile.utils.progress import SILENT, Progress
+from pen_mobile.utils.suggestions import choices
 
 DETECTORS = (BLAZEFACE, LBP_FRONTAL)
 
@@ -28,7 +29,7 @@ def open_detector(name: str, model: Path | None = None, progress: Progress = SIL
         return LbpFrontal()
     if name == BLAZEFACE:
         return BlazeFace(resolve_model(model, progress))
-    raise BadInput(f"unknown face detector {name!r}; there are {', '.join(DETECTORS)}")
+    raise BadInput(f"unknown face detector {name!r}; {choices(name, DETECTORS)}")
 
 
 def best_detector(model: Path | None = None, progress: Progress = SILENT) -> tuple[str, Path | None]:

@@ -12,6 +12,7 @@ from pen_mobile.data.readers.recola import read_recola
 from pen_mobile.data.readers.table_file import read_table_file
 from pen_mobile.errors import BadInput
 from pen_mobile.utils.progress import SILENT, Progress
+from pen_mobile.utils.suggestions import choices
 
 FORMATS = ("recola", "afew-va", "aff-wild2", "table")
 
@@ -46,4 +47,4 @@ def read_recordings(
         return read_afew_va(source, seed=seed)
     if name == "aff-wild2":
         return read_aff_wild2(source, progress=progress)
-    raise BadInput(f"unknown format {name!r}; there are {', '.join(FORMATS)}")
+    raise BadInput(f"unknown format {name!r}; {choices(name, FORMATS)}")

@@ -9,6 +9,7 @@ from pen_mobile.phone.active_learning.budget import Budget
 from pen_mobile.phone.active_learning.observation import Observation, QueryHistory
 from pen_mobile.phone.active_learning.scores import SCORES
 from pen_mobile.types import Floats
+from pen_mobile.utils.suggestions import choices
 
 
 class QueryStrategy:
@@ -30,7 +31,7 @@ class QueryStrategy:
             BadInput: there is no such strategy.
         """
         if strategy not in SCORES:
-            raise BadInput(f"unknown query strategy {strategy!r}; known are {', '.join(SCORES)}")
+            raise BadInput(f"unknown query strategy {strategy!r}; {choices(strategy, SCORES)}")
         self.history = QueryHistory()
         self._score, self._budget, self._rng = SCORES[strategy], Budget(per_hour), np.random.default_rng([seed, 3])
 

@@ -20,6 +20,7 @@ from pen_mobile.training.strategies.offset import adapt_offset
 from pen_mobile.training.strategies.offset_ridge import adapt_with_offset_ridge
 from pen_mobile.training.strategies.personal_expert import adapt_with_personal_expert
 from pen_mobile.training.strategies.ridge import adapt_with_ridge
+from pen_mobile.utils.suggestions import choices
 
 Strategy = Callable[[Tensor, Tensor, Tensor, AdaptationSettings], Tensor]
 
@@ -53,7 +54,7 @@ def adapt_with(
         BadInput: no such strategy, or shapes that do not fit together.
     """
     if name not in STRATEGIES:
-        raise BadInput(f"unknown strategy {name!r}; known are {', '.join(STRATEGIES)}")
+        raise BadInput(f"unknown strategy {name!r}; {choices(name, map(str, STRATEGIES))}")
     if (
         head_parameters.ndim != 2
         or len(head_parameters) % 3

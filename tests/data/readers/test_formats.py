@@ -38,5 +38,5 @@ def test_the_others_are_folders(tmp_path: Path, name: str) -> None:
 
 
 def test_other_names_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="unknown format 'semaine'; there are recola, afew-va, aff-wild2, table"):
+    with pytest.raises(BadInput, match="unknown format 'semaine'; there are recola, afew-va, aff-wild2 and table"):
         read_recordings(tmp_path, "semaine")

@@ -79,7 +79,7 @@ def test_one_person_is_enough(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (changed("arousal", "calm"), "column 'arousal' is missing; there are subject, role, time_s, valence, calm"),
+        (changed("arousal", "calm"), "column 'arousal' is missing; there are subject, role, time_s, valence"),
         (changed("image", "picture"), "give either a column 'image' or a column 'feature'"),
         (changed("a.png", "z.png"), r"row 3: image \S*z\.png does not exist"),
         (changed("0.75", "1.75"), r"row 3: arousal is 1\.75; labels must lie in \[-1, 1\]"),

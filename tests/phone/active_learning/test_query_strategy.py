@@ -58,7 +58,7 @@ def test_affect_coverage_counts_answers_in_the_cell() -> None:
 
 
 def test_an_unknown_strategy_lists_the_known_ones() -> None:
-    with pytest.raises(BadInput, match=r"unknown query strategy 'best'; known are random, disagreement, gate-entropy"):
+    with pytest.raises(BadInput, match=r"unknown query strategy 'best'; there are random, disagreement, gate-entropy"):
         QueryStrategy("best", 4)
 
 

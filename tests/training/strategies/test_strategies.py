@@ -126,7 +126,7 @@ def test_gate_moves_the_gate_alone_and_sn_has_none(make_case) -> None:
 @pytest.mark.parametrize(
     ("name", "rows", "width", "columns", "message"),
     [
-        ("magic", 9, 5, 2, "unknown strategy 'magic'; known are eq8"),
+        ("magic", 9, 5, 2, "unknown strategy 'magic'; there are"),
         ("ridge", 8, 5, 2, "does not fit"),
         ("ridge", 9, 4, 2, "does not fit"),
         ("ridge", 9, 5, 1, "affect must be"),
