@@ -71,7 +71,7 @@ def test_a_failed_import_is_explained_in_one_line() -> None:
     error = ImportError("libGL.so.1: cannot open shared object file: No such file or directory")
     assert explain(error) is not None
     with (
-        pytest.raises(BadInput, match="this system lacks libGL.so.1.*apt-get install .*libgl1") as raised,
+        pytest.raises(BadInput, match=r"this system lacks libGL\.so\.1.*apt-get install .*libgl1") as raised,
         explained_imports(),
     ):
         raise error
