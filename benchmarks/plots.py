@@ -28,7 +28,7 @@ _OURS = ("ours", "exported")
 _WAYS = {
     "not adapted": (MUTED, "", (0, (5, 3))),
     "own mean, no model": (OWN_MEAN, "", (0, (2, 2))),
-    "eq8": (INK, "o", "-"),
+    "gradient": (INK, "o", "-"),
     "offset": ("#2a9d8f", "^", "-"),
     "gate": ("#cc5f74", "s", "-"),
     "ridge": ("#8a8f1f", "v", "-"),

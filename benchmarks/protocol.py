@@ -62,7 +62,7 @@ def run(size: Size, jobs: int, epochs: int) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as folder:
         write_table(Path(folder) / "features.npz", size)
         command = [sys.executable, "-m", "pen_mobile", "protocol", "features.npz", "--out", "out", "--jobs", str(jobs)]
-        command += ["--samplings", "random", "--poolings", "pooled", "--no-strategies", "--no-comparators", "-q"]
+        command += ["--samplings", "random", "--scopes", "pooled", "--no-strategies", "--no-comparators", "-q"]
         command += ["--epochs", str(epochs)]
         started = time.perf_counter()
         process = subprocess.Popen(command, cwd=folder)

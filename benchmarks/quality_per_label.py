@@ -19,11 +19,11 @@ from scipy import stats
 from pen_mobile.data.images import Frames
 from pen_mobile.data.synthetic import SyntheticConfig, synthetic_table
 from pen_mobile.data.table import FeatureTable
-from pen_mobile.paper.cell import CellKey
-from pen_mobile.paper.plan import ProtocolPlan
-from pen_mobile.paper.results import OWN_MEAN, UNADAPTED, Outcome, Sampling
-from pen_mobile.paper.strategy_study import run_strategy_cell
-from pen_mobile.paper.summary import person_mean
+from pen_mobile.paper.model_study import CellKey
+from pen_mobile.paper.protocol_plan import ProtocolPlan
+from pen_mobile.paper.protocol_result import OWN_MEAN, UNADAPTED, Evaluation, Sampling
+from pen_mobile.paper.protocol_summary import person_mean
+from pen_mobile.paper.strategy_study import run_strategy_study
 from pen_mobile.training.config import LearningConfig
 from pen_mobile.training.features import extract_features
 from pen_mobile.training.run_folder import Run
@@ -84,7 +84,7 @@ def pieces(frames: Frames, size: int = 64) -> Iterator[np.ndarray]:
     yield from (frames.read(slice(start, start + size)) for start in range(0, len(frames), size))
 
 
-def outcomes(scale: Scale, run: Run) -> Iterator[tuple[Sampling, Outcome]]:
+def evaluations(scale: Scale, run: Run) -> Iterator[tuple[Sampling, Evaluation]]:
     """Adapt every owner in every way with every number of labels."""
     plan = ProtocolPlan(
         shares=(0.0,), strategies=tuple(STRATEGIES), counts=scale.counts, steps=scale.steps, learning_rate=0.1
@@ -92,14 +92,14 @@ def outcomes(scale: Scale, run: Run) -> Iterator[tuple[Sampling, Outcome]]:
     for seed in range(1, scale.seeds + 1):
         table = owners(scale, run, seed)
         for sampling in get_args(Sampling):
-            cell = run_strategy_cell(table, plan, CellKey(seed, sampling, "person", "strategies"), run)
-            yield from ((sampling, one) for one in cell.outcomes if one.model in (MODEL, OWN_MEAN))
+            cell = run_strategy_study(table, plan, CellKey(seed, sampling, "person", "strategies"), run)
+            yield from ((sampling, one) for one in cell.evaluations if one.model in (MODEL, OWN_MEAN))
         click.echo(f"owners of seed {seed} done", err=True)
 
 
-def rows_of(found: list[tuple[Sampling, Outcome]]) -> list[dict[str, Any]]:
+def rows_of(found: list[tuple[Sampling, Evaluation]]) -> list[dict[str, Any]]:
     """Summarise over seeds; a row is one way to adapt with one number of labels."""
-    groups: dict[tuple[str, str, int], list[Outcome]] = {}
+    groups: dict[tuple[str, str, int], list[Evaluation]] = {}
     for sampling, one in found:
         way = "own mean, no model" if one.model == OWN_MEAN else one.strategy
         way = "not adapted" if way == UNADAPTED else way
@@ -135,7 +135,7 @@ def interval(values: list[float | None]) -> dict[str, float] | str:
 def main(quick: bool) -> None:
     scale = TINY if quick else FULL
     with TemporaryDirectory() as folder, one_thread():
-        rows = rows_of(list(outcomes(scale, shipped_model(scale, Path(folder) / "run"))))
+        rows = rows_of(list(evaluations(scale, shipped_model(scale, Path(folder) / "run"))))
     for row in rows:
         ccc = row["CCC person"]
         click.echo(f"{row['sampling']:7} {row['way']:20} {row['labels each']:4}  {ccc['mean']:.3f}")

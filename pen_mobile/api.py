@@ -115,7 +115,7 @@ def _learning_config(config: LearningConfig | Place | None, settings: dict[str, 
     from pen_mobile.training.config import LearningConfig
 
     if isinstance(config, LearningConfig):
-        return replace(config, **{name: value for name, value in settings.items() if value is not None})
+        return config.changed(**settings)
     return LearningConfig.load(_path(config), **settings)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 
-class Agreement(NamedTuple):
+@dataclass(frozen=True)
+class Agreement:
     """CCC and RMSE of valence and of arousal over one set of samples.
 
     ``ccc_*`` is None when it is undefined: fewer than two samples, or labels and estimates all one

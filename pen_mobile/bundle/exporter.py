@@ -39,6 +39,7 @@ from pen_mobile.contract.manifest import (
 from pen_mobile.data.faces import make_crop
 from pen_mobile.errors import Refused
 from pen_mobile.training.run_folder import Run, TrainedBackbone
+from pen_mobile.utils.plain import to_plain
 from pen_mobile.utils.progress import Task
 from pen_mobile.utils.resources import contract_folder
 
@@ -194,7 +195,7 @@ class Exporter:
         backbone = self.backbone
         if backbone is None or self._digest is None:
             return None
-        crop = make_crop(**(self.run.record.data["crop"] or {}) | {"size": backbone.input_size})
+        crop = make_crop(**(self.run.record.data.crop or {}) | {"size": backbone.input_size})
         return BackbonePart(
             file=self.backbone_file,
             method=self.backbone_method,
@@ -217,10 +218,10 @@ class Exporter:
         record = self.run.record
         return SourcePart(
             subjects=record.expert_count,
-            data_digest=record.data["digest"],
-            synthetic=record.data["synthetic"],
-            validation=record.validation,
-            seed=record.config["seed"],
+            data_digest=record.data.digest,
+            synthetic=record.data.synthetic,
+            validation=to_plain(record.validation),
+            seed=record.config.seed,
             versions=record.versions,
         )
 

@@ -33,7 +33,7 @@ def int8_numbers(run: Run, recipe: QuantizationRecipe, part: QuantizationPart, p
     if part.tried[-1].qat_epochs:
         return {"format": "int8", "program": hashlib.sha256(program).hexdigest()}
     calibration = {
-        "data": run.record.data["digest"],
+        "data": run.record.data.digest,
         "seed": run.config.seed,
         "validation_fraction": run.config.validation_fraction,
         "cells": recipe.cells,

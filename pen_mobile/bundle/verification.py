@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from pen_mobile.metrics import Agreement
+from pen_mobile.utils.plain import to_plain
 
 Signature = Literal["valid", "not checked", "none"]
 
@@ -61,7 +62,7 @@ class Verification:
             "checks": [asdict(check) | {"passed": check.passed} for check in self.checks],
             "skipped": self.skipped,
             "outside_delegate": self.outside_delegate,
-            "against_float_model": self.agreement._asdict(),
+            "against_float_model": to_plain(self.agreement),
         }
 
     @classmethod

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from dataclasses import astuple
+from typing import TYPE_CHECKING
 
 from pen_mobile.utils.text import decimal
+
+if TYPE_CHECKING:
+    from pen_mobile.metrics import Agreement
 
 AGREEMENT_HEAD = ("CCC valence", "CCC arousal", "RMSE valence", "RMSE arousal")
 
 
-def agreement_cells(values: Iterable[float | None]) -> list[str]:
+def agreement_cells(agreement: Agreement) -> list[str]:
     """Return the entries below :data:`AGREEMENT_HEAD`.
 
     Args:
-        values: CCC and RMSE; None where one is not defined.
+        agreement: CCC and RMSE; None where one is not defined.
     """
-    return [decimal(value) for value in values]
+    return [decimal(value) for value in astuple(agreement)]

@@ -25,7 +25,7 @@ from pen_mobile.utils.table import invented
     help="How rows that adapt are chosen: at random as in the paper, or in blocks of time.",
 )
 @click.option(
-    "--poolings",
+    "--scopes",
     default="pooled,person",
     show_default=True,
     help="Adapt to all target people together as in the paper, or to one person at a time.",
@@ -50,7 +50,7 @@ def protocol(
     seed_count: int,
     seed: int,
     samplings: str,
-    poolings: str,
+    scopes: str,
     strategies: bool,
     jobs: int | None,
     device: str,
@@ -63,24 +63,26 @@ def protocol(
     features of the data it learned from. Heads are learned anew for every seed. The same command goes on
     after an interruption; a finished part is never done twice.
     """
-    from pen_mobile.paper.plan import ProtocolPlan
     from pen_mobile.paper.protocol import RESULTS, run_protocol
+    from pen_mobile.paper.protocol_plan import ProtocolPlan
     from pen_mobile.paper.terminal_tables import as_parts
+    from pen_mobile.utils.plain import to_plain
+    from pen_mobile.utils.validation import validated_options
 
-    plan = ProtocolPlan(
-        seeds=tuple(range(seed, seed + seed_count)),
-        samplings=_listed(samplings),
-        poolings=_listed(poolings),
-        strategies=_strategies() if strategies else (),
-        **settings,
-    )
+    options = {
+        "seeds": tuple(range(seed, seed + seed_count)),
+        "samplings": _listed(samplings),
+        "scopes": _listed(scopes),
+        "strategies": _strategies() if strategies else (),
+    }
+    plan = validated_options(ProtocolPlan, options | settings)
     result, summary = run_protocol(source, plan, out, data=data, jobs=jobs, device=device, progress=output.progress)
     output.finish(
-        result.as_json() | {"out": str(out), "summary": summary.as_json()},
+        to_plain(result) | {"out": str(out), "summary": to_plain(summary)},
         [
             *as_parts(result, summary),
             f"{out / 'report.html'} shows every other setting, with figures",
-            f"{out / RESULTS}: {_counted(result.plan['seeds'])}, {result.data.rows:,} rows of "
+            f"{out / RESULTS}: {_counted(result.plan.seeds)}, {result.data.rows:,} rows of "
             f"{len(result.data.source)} source and {len(result.data.target)} target people"
             f"{invented(result.data.synthetic)}",
         ],

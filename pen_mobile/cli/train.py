@@ -48,17 +48,22 @@ def train(data: str, out: Path, output: Output, **settings: Any) -> None:
     The same command resumes a run that was interrupted.
     """
     from pen_mobile import api
+    from pen_mobile.utils.plain import to_plain
 
     if not _is_first_process():
         output.mute()
     run = api.train(data, out, progress=output.progress, **settings)
-    record, synthetic = run.record, run.record.data["synthetic"]
+    record, synthetic = run.record, run.record.data.synthetic
     output.finish(
-        {"run": str(out), "validation": record.validation, "stages": record.stages, "synthetic": synthetic},
+        {
+            "run": str(out),
+            "synthetic": synthetic,
+            **to_plain({"validation": record.validation, "stages": record.stages}),
+        },
         [
             Table(
                 ("model", *AGREEMENT_HEAD),
-                [(name, *agreement_cells(values.values())) for name, values in record.validation.items()],
+                [(name, *agreement_cells(values)) for name, values in record.validation.items()],
             ),
             f"{out}: held-out rows of {counted(record.expert_count, 'source person', 'source people')}"
             f"{invented(synthetic)}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import astuple
 
 import numpy as np
 import torch
@@ -11,13 +12,13 @@ from lightning_fabric import Fabric
 
 from pen_mobile.data.table import FeatureTable
 from pen_mobile.metrics import Agreement
-from pen_mobile.paper.cell import CellKey
 from pen_mobile.paper.comparators.gru import GruSettings, fit_gru
 from pen_mobile.paper.comparators.svr import fit_svr
 from pen_mobile.paper.comparators.trajectory import Comparator, Trajectory, split_in_time, trajectories_of
 from pen_mobile.paper.comparison import ComparisonRow
-from pen_mobile.paper.results import UNADAPTED, Cell, Model, ProtocolResult
-from pen_mobile.paper.target_evaluation import Answer, Target, Trial
+from pen_mobile.paper.protocol_plan import CellKey
+from pen_mobile.paper.protocol_result import UNADAPTED, Cell, Model, ProtocolResult
+from pen_mobile.paper.target_evaluation import Answer, Target
 from pen_mobile.types import Floats
 
 Fit = Callable[[Sequence[Trajectory], Sequence[Trajectory], int, Fabric], Comparator]
@@ -26,7 +27,7 @@ _GRU_ROWS = 500_000
 """Rows that a GRU may read in all epochs together: fifty epochs of a small data set, ten of RECOLA."""
 
 
-def run_comparator_cell(
+def run_comparator_study(
     source: FeatureTable, table: FeatureTable, key: CellKey, device: torch.device | str = "cpu"
 ) -> Cell:
     """Learn both designs and test them on the target people's test rows.
@@ -41,37 +42,36 @@ def run_comparator_cell(
     target = Target.split(table, key.sampling, key.seed)
     training, validation = split_in_time(trajectories_of(source, "source"))
     fabric = Fabric(accelerator=torch.device(device).type, devices=1)
-    trials = []
+    evaluations = []
     for model, fit in _DESIGNS.items():
         began = time.perf_counter()
         comparator = fit(training, validation, key.seed, fabric)
         seconds = time.perf_counter() - began
         answer = Answer(_estimates(comparator, table, target), {})
-        trials.append(Trial(model, 0.0, None, 0, 0, seconds, answer, UNADAPTED))
-    outcomes = [target.outcome(trial) for trial in trials]
-    seconds = time.perf_counter() - started
-    return Cell(key.seed, key.sampling, key.pooling, key.study, outcomes, left_out=target.left_out, seconds=seconds)
+        tested = target.compare(answer, model, share=0.0, seconds=seconds, strategy=UNADAPTED)
+        evaluations.append(tested.evaluation)
+    return Cell(*key, evaluations, left_out=target.left_out, seconds=time.perf_counter() - started)
 
 
 def comparison_rows(result: ProtocolResult) -> list[ComparisonRow]:
     """Return the designs as rows beside s-PEN, each the mean over the seeds."""
     cells = [cell for cell in result.cells if cell.study == "comparators"]
     rows = []
-    for same in zip(*(cell.outcomes for cell in cells), strict=True):
-        mean = _mean([outcome.pooled for outcome in same])
-        seconds = float(np.mean([outcome.seconds for outcome in same]))
+    for same in zip(*(cell.evaluations for cell in cells), strict=True):
+        mean = _mean([one.pooled for one in same])
+        seconds = float(np.mean([one.seconds for one in same]))
         rows.append(ComparisonRow(*_NAMES[same[0].model], mean, seconds, _NOTE))
     return rows
 
 
 def _mean(agreements: Sequence[Agreement]) -> Agreement:
     """Average every number; one that is undefined for a seed is undefined."""
-    columns = zip(*agreements, strict=True)
+    columns = zip(*(astuple(one) for one in agreements), strict=True)
     return Agreement(*(None if None in column else float(np.mean(column)) for column in columns))  # type: ignore[arg-type]
 
 
 def _estimates(comparator: Comparator, table: FeatureTable, target: Target) -> Floats:
-    """Return what a comparator says about all test rows, person after person, ``[N, 2]``."""
+    """Return the estimates of a comparator for all test rows, person after person, ``[N, 2]``."""
     parts = []
     for name, split in target.splits.items():
         rows = table.rows_of(name)

@@ -1,15 +1,13 @@
-"""The whole protocol in a folder: source learning and cells as tasks, in worker processes, resumable.
+"""The whole protocol in a folder: source learning and cells as tasks of an engine, resumable.
 
 ``protocol.json`` says what the folder is for; ``source/seed-<k>`` are runs, ``lambdas.json`` a search over lambdas;
-``cells/*.json`` is one file for each finished task and ``predictions/*.npz`` what the models of the first seed
-said; ``cache`` may be deleted; ``results.json`` is everything together,
-``report.html`` and ``figures`` show it.
+``cells/*.json`` is one file for each finished task and ``predictions/*.npz`` the estimates of the first seed's models;
+``cache`` may be deleted; ``results.json`` is everything together, ``report.html`` and ``figures`` show it.
 """
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,25 +19,26 @@ from pen_mobile.data.table import ROLES, FeatureTable
 from pen_mobile.engine.local_processes import LocalProcesses
 from pen_mobile.engine.task import Task
 from pen_mobile.errors import BadInput
-from pen_mobile.metrics import Agreement
-from pen_mobile.paper.cell import CellKey, run_cell
-from pen_mobile.paper.plan import ProtocolPlan
-from pen_mobile.paper.protocol_input import Population, read_people
-from pen_mobile.paper.results import Cell, DataRecord, ProtocolResult, SourceOutcome
-from pen_mobile.paper.summary import Summary, summarize
+from pen_mobile.paper.model_study import run_model_study
+from pen_mobile.paper.protocol_input import FeatureStore, read_people
+from pen_mobile.paper.protocol_plan import CellKey, ProtocolPlan
+from pen_mobile.paper.protocol_result import Cell, DataRecord, ProtocolResult, SourceEvaluation
+from pen_mobile.paper.protocol_summary import Summary, summarize
 from pen_mobile.paper.target_evaluation import Target, predict
-from pen_mobile.training.lambda_search import SourceSamples, search_lambdas
+from pen_mobile.training.lambda_search import LambdaCandidate, SourceSamples, search_lambdas
 from pen_mobile.training.run_folder import Run
 from pen_mobile.training.source_training import learn_source, make_fabric
 from pen_mobile.utils import provenance
 from pen_mobile.utils.files import read_json, write_json
+from pen_mobile.utils.plain import to_plain
 from pen_mobile.utils.progress import SILENT, Progress
 from pen_mobile.utils.threads import one_thread
+from pen_mobile.utils.validation import read_json_as, validated
 
 RESULTS = "results.json"
 _ABOUT = "protocol.json"
 _CACHE = "cache"
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -56,19 +55,19 @@ TaskKey = SourceKey | CellKey
 
 
 @dataclass(frozen=True, eq=False)
-class Bench:
-    """All that a task needs, in whatever process it runs.
+class TaskContext:
+    """All that a task needs, in any process.
 
     Attributes:
         folder: of the protocol.
         plan: settings.
-        population: people; features stay in files.
+        features: people; their features stay in files.
         device: ``cpu`` or another that torch knows.
     """
 
     folder: Path
     plan: ProtocolPlan
-    population: Population
+    features: FeatureStore
     device: str
 
     def file(self, key: TaskKey) -> Path:
@@ -77,36 +76,34 @@ class Bench:
 
     def work(self, key: TaskKey) -> None:
         """Do one task and leave its file."""
-        if isinstance(key, SourceKey):
-            write_json(self.file(key), self._learn(key.seed).as_json())
-        else:
-            write_json(self.file(key), self._measure(key).as_json())
+        found = self._learn(key.seed) if isinstance(key, SourceKey) else self._measure(key)
+        write_json(self.file(key), to_plain(found))
 
-    def _learn(self, seed: int) -> SourceOutcome:
-        table, config = self.population.table("source"), self.plan.source_config(seed)
+    def _learn(self, seed: int) -> SourceEvaluation:
+        table, config = self.features.table("source"), self.plan.source_config(seed)
         run = learn_source(table, config, self._run_folder(seed), make_fabric(self.device))
         _, held_out = validation_split(table, config.validation_fraction, seed)
         stages = run.record.stages
-        return SourceOutcome(
+        return SourceEvaluation(
             seed,
-            validation={name: Agreement(**values) for name, values in run.record.validation.items()},  # type: ignore[arg-type]
+            validation=run.record.validation,
             gate=_source_gate(run, table.take(held_out)),
-            steps={name: stage["steps"] for name, stage in stages.items()},
-            seconds=sum(epoch["seconds"] for stage in stages.values() for epoch in stage["epochs"]),
+            steps={name: stage.steps for name, stage in stages.items()},
+            seconds=sum(epoch.seconds for stage in stages.values() for epoch in stage.epochs),
         )
 
     def _measure(self, key: CellKey) -> Cell:
-        table = self.population.table("target")
+        table = self.features.table("target")
         if key.study == "comparators":
-            from pen_mobile.paper.comparator_study import run_comparator_cell
+            from pen_mobile.paper.comparator_study import run_comparator_study
 
-            return run_comparator_cell(self.population.table("source"), table, key, self.device)
+            return run_comparator_study(self.features.table("source"), table, key, self.device)
         run = Run.open(self._run_folder(key.seed))
         if key.study == "strategies":
-            from pen_mobile.paper.strategy_study import run_strategy_cell
+            from pen_mobile.paper.strategy_study import run_strategy_study
 
-            return run_strategy_cell(table, self.plan, key, run, self.device)
-        cell, predictions = run_cell(table, self.plan, key, run, self.device)
+            return run_strategy_study(table, self.plan, key, run, self.device)
+        cell, predictions = run_model_study(table, self.plan, key, run, self.device)
         if key.seed != self.plan.seeds[0]:
             return cell
         name = f"predictions/{key}.npz"
@@ -153,44 +150,43 @@ def run_protocol(
     """
     fabric = make_fabric(device)
     about = _read_about(folder, plan, fabric)
-    bench = Bench(folder, plan, _population(source, data, about, folder, fabric, progress), fabric.device.type)
+    context = TaskContext(folder, plan, _features(source, data, about, folder, fabric, progress), fabric.device.type)
     keys = task_keys(plan)
-    if not all(bench.file(key).exists() for key in keys):
-        _check_splits(bench)
-    search = lambda_search(bench, progress) if plan.cross_validate else []
+    if not all(context.file(key).exists() for key in keys):
+        _check_splits(context)
+    search = lambda_search(context, progress) if plan.cross_validate else []
     if search:
         best = search[0]
-        bench = replace(bench, plan=replace(plan, lambda_0=best["lambda_0"], lambda_1=best["lambda_1"]))
-    engine = LocalProcesses(jobs if bench.device == "cpu" else 1)
-    engine.map(bench.work, [_task(key, bench) for key in keys], title="protocol", progress=progress)
-    result = _collect(bench, keys)
+        context = replace(context, plan=replace(plan, lambda_0=best.lambda_0, lambda_1=best.lambda_1))
+    engine = LocalProcesses(jobs if context.device == "cpu" else 1)
+    engine.map(context.work, [_task(key, context) for key in keys], title="protocol", progress=progress)
+    result = _collect(context, keys)
     summary = summarize(result)
-    result.save(folder / RESULTS, summary=summary.as_json(), lambda_search=search)
-    _draw(result, summary, bench)
+    result.save(folder / RESULTS, summary=to_plain(summary), lambda_search=to_plain(search))
+    _draw(result, summary, context)
     return result, summary
 
 
-def _draw(result: ProtocolResult, summary: Summary, bench: Bench) -> None:
+def _draw(result: ProtocolResult, summary: Summary, context: TaskContext) -> None:
     """Write the page and its figures; matplotlib is loaded here and not in the workers."""
     from pen_mobile.paper.comparator_study import comparison_rows
     from pen_mobile.paper.protocol_report import write_report
 
-    affect = {role: bench.population.sides[role].affect for role in ROLES}
-    write_report(result, summary, bench.folder, affect=affect, comparisons=comparison_rows(result))
+    affect = {role: context.features.sides[role].affect for role in ROLES}
+    write_report(result, summary, context.folder, affect=affect, comparisons=comparison_rows(result))
 
 
-def lambda_search(bench: Bench, progress: Progress) -> list[dict[str, Any]]:
+def lambda_search(context: TaskContext, progress: Progress) -> list[LambdaCandidate]:
     """Return every (lambda_0, lambda_1) of the paper's grid and how it did, the best first."""
-    file, seed = bench.folder / "lambdas.json", bench.plan.seeds[0]
+    file, seed = context.folder / "lambdas.json", context.plan.seeds[0]
     if not file.exists():
-        table, config = bench.population.table("source"), bench.plan.source_config(seed)
+        table, config = context.features.table("source"), context.plan.source_config(seed)
         with one_thread():
-            run = learn_source(table, config, bench.folder / "source" / "lambdas", make_fabric(bench.device))
+            run = learn_source(table, config, context.folder / "source" / "lambdas", make_fabric(context.device))
             halves = validation_split(table, config.validation_fraction, seed)
             found = search_lambdas(SourceSamples.of(table, halves), run.shared_head(), config, progress=progress)
-        write_json(file, [candidate.as_json() for candidate in found])
-    candidates: list[dict[str, Any]] = read_json(file)
-    return candidates
+        write_json(file, to_plain(found))
+    return read_json_as(list[LambdaCandidate], file)
 
 
 def task_keys(plan: ProtocolPlan) -> list[TaskKey]:
@@ -203,21 +199,21 @@ def task_keys(plan: ProtocolPlan) -> list[TaskKey]:
         for sampling in plan.samplings:
             if plan.strategies:
                 keys.append(CellKey(seed, sampling, "person", "strategies"))
-            keys += [CellKey(seed, sampling, pooling, "models") for pooling in plan.poolings]
+            keys += [CellKey(seed, sampling, scope, "models") for scope in plan.scopes]
     return keys
 
 
-def _task(key: TaskKey, bench: Bench) -> Task[TaskKey]:
+def _task(key: TaskKey, context: TaskContext) -> Task[TaskKey]:
     """Return a task for the engine; cells that adapt heads need the source learning of their seed."""
     adapts = isinstance(key, CellKey) and key.study != "comparators"
-    return Task(str(key), key, bench.file(key), str(SourceKey(key.seed)) if adapts else None)
+    return Task(str(key), key, context.file(key), str(SourceKey(key.seed)) if adapts else None)
 
 
-def _check_splits(bench: Bench) -> None:
+def _check_splits(context: TaskContext) -> None:
     """Raise :class:`BadInput` before hours of work when a sampling can split nobody."""
-    table = bench.population.table("target")
-    for seed in bench.plan.seeds:
-        for sampling in bench.plan.samplings:
+    table = context.features.table("target")
+    for seed in context.plan.seeds:
+        for sampling in context.plan.samplings:
             Target.split(table, sampling, seed)
 
 
@@ -227,7 +223,7 @@ def _read_about(folder: Path, plan: ProtocolPlan, fabric: Fabric) -> dict[str, A
     Raises:
         BadInput: the folder holds something else, or another plan.
     """
-    about = {"format": _FORMAT, "plan": json.loads(json.dumps(asdict(plan))), "device": fabric.device.type}
+    about = {"format": _FORMAT, "plan": to_plain(plan), "device": fabric.device.type}
     if not folder.exists() or (folder.is_dir() and all(file.name == _CACHE for file in folder.iterdir())):
         return about
     if not (folder / _ABOUT).is_file():
@@ -245,29 +241,29 @@ def _read_about(folder: Path, plan: ProtocolPlan, fabric: Fabric) -> dict[str, A
     return old
 
 
-def _population(
+def _features(
     source: str, data: str | None, about: dict[str, Any], folder: Path, fabric: Fabric, progress: Progress
-) -> Population:
+) -> FeatureStore:
     """Read people, claim the folder for them, and put their features into files.
 
     Raises:
         BadInput: the folder holds a protocol of other data.
     """
     given = read_people(source, data, progress)
-    record = DataRecord(**about["data"]) if "data" in about else given.record
+    record = validated(DataRecord, about["data"], str(folder / _ABOUT)) if "data" in about else given.record
     if (record.digest, record.backbone) != (given.record.digest, given.record.backbone):
         raise BadInput(f"{folder} holds a protocol of other data ({record.origin}); choose another --out or remove it")
-    write_json(folder / _ABOUT, about | {"data": asdict(record)})
-    return replace(given, record=record).population(folder / _CACHE, fabric, progress)
+    write_json(folder / _ABOUT, about | {"data": to_plain(record)})
+    return replace(given, record=record).store(folder / _CACHE, fabric, progress)
 
 
-def _collect(bench: Bench, keys: list[TaskKey]) -> ProtocolResult:
-    files = {key: read_json(bench.file(key)) for key in keys}
+def _collect(context: TaskContext, keys: list[TaskKey]) -> ProtocolResult:
+    files = {key: context.file(key) for key in keys}
     return ProtocolResult(
-        plan=asdict(bench.plan),
-        data=bench.population.record,
-        sources=[SourceOutcome.from_json(values) for key, values in files.items() if isinstance(key, SourceKey)],
-        cells=[Cell.from_json(values) for key, values in files.items() if isinstance(key, CellKey)],
+        plan=context.plan,
+        data=context.features.record,
+        sources=[read_json_as(SourceEvaluation, file) for key, file in files.items() if isinstance(key, SourceKey)],
+        cells=[read_json_as(Cell, file) for key, file in files.items() if isinstance(key, CellKey)],
         command=provenance.command(),
         versions=provenance.versions(),
     )

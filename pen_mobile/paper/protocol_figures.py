@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pen_mobile.data.statistics import DIMENSIONS, covered_spans
-from pen_mobile.paper import results
-from pen_mobile.paper.per_subject import COMPARED, PersonScore
-from pen_mobile.paper.results import MODELS, GateMeans, Model, Pooling, Predictions, Sampling
-from pen_mobile.paper.summary import Spread, Summary
+from pen_mobile.paper import protocol_result as results
+from pen_mobile.paper.person_scores import COMPARED, PersonScore
+from pen_mobile.paper.predictions import Predictions
+from pen_mobile.paper.protocol_plan import AdaptationScope, Sampling
+from pen_mobile.paper.protocol_result import MODELS, GateMeans, Model
+from pen_mobile.paper.protocol_summary import MeanStd, Summary
 from pen_mobile.reports.adaptation_figures import draw_weights
 from pen_mobile.reports.mpl import Axes, Figure, Line2D
 from pen_mobile.reports.plot_style import (
@@ -73,9 +75,14 @@ _EDGE = 1.06  # affect beyond this is drawn here
 
 @figure_style()
 def learning_curve_figure(
-    summary: Summary, sampling: Sampling, poolings: Sequence[Pooling], shares: Sequence[float], measure: str, over: Over
+    summary: Summary,
+    sampling: Sampling,
+    scopes: Sequence[AdaptationScope],
+    shares: Sequence[float],
+    measure: str,
+    over: Over,
 ) -> Figure:
-    """Draw how a measure changes with n: valence and arousal side by side, a row for each pooling.
+    """Draw how a measure changes with n: valence and arousal side by side, a row for each scope.
 
     Bands are one standard deviation over seeds on either side; with one seed there is none.
 
@@ -86,23 +93,23 @@ def learning_curve_figure(
     """
     models = [model for model in (*MODELS, results.OWN_MEAN) if not _always_zero(model, measure, over)]
     top, each, across = 44, 128, (WIDTH - _LEFT - 8 - 14) / 2
-    figure = new_figure(top + len(poolings) * (each + 14) + 22)
+    figure = new_figure(top + len(scopes) * (each + 14) + 22)
     limits = _limits(summary, models, measure, over)
-    for row, pooling in enumerate(poolings):
+    for row, scope in enumerate(scopes):
         for column, dimension in enumerate(DIMENSIONS):
             axes = add_axes(figure, _LEFT + column * (across + 14), top + row * (each + 14), across, each)
             for model in models:
-                found = [(share, summary.find(sampling, pooling, model, share)) for share in shares]
+                found = [(share, summary.find(sampling, scope, model, share)) for share in shares]
                 points = [(100 * share, getattr(line, over)[f"{measure}_{dimension}"]) for share, line in found if line]
                 draw_spreads(axes, points, COLOURS[model], LOOKS[model])
-            _share_axis(axes, shares, labels=row == len(poolings) - 1)
+            _share_axis(axes, shares, labels=row == len(scopes) - 1)
             axes.set_ylim(*limits)
             axes.grid(axis="y")
             axes.tick_params(length=0, labelleft=column == 0)
             if row == 0:
                 add_title(axes, dimension, INK)
             if column == 0:
-                axes.set_ylabel({"pooled": "one head for all", "person": "one head each"}[pooling], labelpad=2)
+                axes.set_ylabel({"pooled": "one head for all", "person": "one head each"}[scope], labelpad=2)
     figure.axes[-2].set_xlabel("n, % of a person's labels", loc="left")
     drawn = [model for model in models if any(line.model == model for line in summary.lines)]
     add_legend(figure, [look_handle(_NAMES.get(model, model), COLOURS[model], LOOKS[model]) for model in drawn], 8)
@@ -114,9 +121,9 @@ def _always_zero(model: Model, measure: str, over: Over) -> bool:
     return (model, measure, over) == (results.OWN_MEAN, "ccc", "person")
 
 
-def draw_spreads(axes: Axes, points: Sequence[tuple[float, Spread]], colour: str, look: Look) -> None:
+def draw_spreads(axes: Axes, points: Sequence[tuple[float, MeanStd]], colour: str, look: Look) -> None:
     """Draw a line through means, with a band where there is a deviation."""
-    known = [(x, spread.mean, spread.std or 0.0) for x, spread in points if spread.mean is not None]
+    known = [(x, statistic.mean, statistic.std or 0.0) for x, statistic in points if statistic.mean is not None]
     if not known:
         return
     x, mean, std = np.array(known, dtype=np.float64).T
@@ -127,18 +134,18 @@ def draw_spreads(axes: Axes, points: Sequence[tuple[float, Spread]], colour: str
 
 def _limits(summary: Summary, models: Sequence[Model], measure: str, over: Over) -> tuple[float, float]:
     """Return a range that holds every curve of one measure, whatever its sampling."""
-    spreads = [
+    statistics = [
         getattr(line, over)[f"{measure}_{dimension}"]
         for line in summary.lines
         if line.study == "models" and line.model in models
         for dimension in DIMENSIONS
     ]
-    return range_of(spreads)
+    return range_of(statistics)
 
 
-def range_of(spreads: Sequence[Spread]) -> tuple[float, float]:
+def range_of(statistics: Sequence[MeanStd]) -> tuple[float, float]:
     """Return a range of an axis that holds means and deviations with a margin."""
-    known = [(spread.mean, spread.std or 0.0) for spread in spreads if spread.mean is not None]
+    known = [(statistic.mean, statistic.std or 0.0) for statistic in statistics if statistic.mean is not None]
     if not known:
         return 0.0, 1.0
     low, high = min(mean - std for mean, std in known), max(mean + std for mean, std in known)

@@ -1,4 +1,4 @@
-"""Everybody's features and labels, in files that worker processes map into memory instead of copying."""
+"""Features and labels of all people, in files that worker processes map into memory instead of copying."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pen_mobile.data.load import load_table
 from pen_mobile.data.table import ROLES, FeatureTable, Role, SubjectTable
 from pen_mobile.errors import BadInput
-from pen_mobile.paper.results import DataRecord
+from pen_mobile.paper.protocol_result import DataRecord
 from pen_mobile.training.features import cached_features
 from pen_mobile.training.run_folder import Run
 from pen_mobile.types import Rows
@@ -34,8 +34,8 @@ class _Side:
 
 
 @dataclass(frozen=True, eq=False)
-class Population:
-    """Source and target people; small enough to send to another process.
+class FeatureStore:
+    """Features and labels of source and target people; small enough to send to another process.
 
     Attributes:
         record: what results say about the data.
@@ -65,7 +65,7 @@ class Population:
 
 
 @dataclass(frozen=True, eq=False)
-class Given:
+class ProtocolInput:
     """DATA or RUN as read, before anything is computed or written.
 
     Attributes:
@@ -78,7 +78,7 @@ class Given:
     table: SubjectTable
     run: Run | None = None
 
-    def population(self, cache: Path, fabric: Fabric, progress: Progress = SILENT) -> Population:
+    def store(self, cache: Path, fabric: Fabric, progress: Progress = SILENT) -> FeatureStore:
         """Put features into files, unless they are there already.
 
         Args:
@@ -92,7 +92,7 @@ class Given:
             rows = self.table.rows_with_role(role)
             features = self._file(role, rows, cache, fabric, progress)
             sides[role] = _side(self.table, rows, features)
-        return Population(self.record, sides)
+        return FeatureStore(self.record, sides)
 
     def _file(self, role: Role, rows: Rows, cache: Path, fabric: Fabric, progress: Progress) -> Path:
         if isinstance(self.table, FeatureTable):
@@ -109,7 +109,7 @@ class Given:
         return Path(str(features.filename))
 
 
-def read_people(source: str, data: str | None = None, progress: Progress = SILENT) -> Given:
+def read_people(source: str, data: str | None = None, progress: Progress = SILENT) -> ProtocolInput:
     """Read what stands for DATA or RUN on the command line.
 
     Args:
@@ -131,24 +131,24 @@ def read_people(source: str, data: str | None = None, progress: Progress = SILEN
             f"{source}: holds images; the protocol needs features: 'pen-mobile train {source} --out RUN', "
             "then 'pen-mobile protocol RUN'"
         )
-    return Given(_record(table, table.features.shape[1]), table)
+    return ProtocolInput(_record(table, table.features.shape[1]), table)
 
 
-def _from_run(run: Run, data: str | None, progress: Progress) -> Given:
-    origin = data or str(run.record.data["origin"])
+def _from_run(run: Run, data: str | None, progress: Progress) -> ProtocolInput:
+    origin = data or str(run.record.data.origin)
     try:
         table = load_table(origin, run.config.input_size, progress)
     except BadInput as error:
         raise BadInput(f"{error} (the data of {run.folder}; if they moved, give --data)") from None
     _check_roles(table)
-    if table.take(table.rows_with_role("source")).digest != run.record.data["digest"]:
+    if table.take(table.rows_with_role("source")).digest != run.record.data.digest:
         raise BadInput(
             f"{origin}: the source people differ from those that {run.folder} learned from; give its data with --data"
         )
     if isinstance(table, FeatureTable):
-        return Given(_record(table, table.features.shape[1]), table)
+        return ProtocolInput(_record(table, table.features.shape[1]), table)
     backbone = f"{run.config.backbone} {run.record.backbone_digest}"
-    return Given(_record(table, run.record.feature_size, backbone), table, run)
+    return ProtocolInput(_record(table, run.record.feature_size, backbone), table, run)
 
 
 def _write_rows(features: NDArray[np.float32], rows: Rows, path: Path) -> None:

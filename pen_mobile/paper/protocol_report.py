@@ -15,7 +15,8 @@ from pen_mobile.data.statistics import EDGES
 from pen_mobile.data.table import ROLES, Role
 from pen_mobile.paper.comparators.published import TABLE_2
 from pen_mobile.paper.comparison import ComparisonRow
-from pen_mobile.paper.per_subject import COMPARED, PersonScore, person_scores, representative
+from pen_mobile.paper.person_scores import COMPARED, PersonScore, person_scores, representative
+from pen_mobile.paper.predictions import Predictions, estimate_key
 from pen_mobile.paper.protocol_figures import (
     Over,
     TracePanel,
@@ -24,6 +25,9 @@ from pen_mobile.paper.protocol_figures import (
     person_figure,
     person_trace_figure,
 )
+from pen_mobile.paper.protocol_plan import Sampling
+from pen_mobile.paper.protocol_result import OWN_MEAN, Cell, ProtocolResult
+from pen_mobile.paper.protocol_summary import Check, Summary
 from pen_mobile.paper.report_tables import (
     Setting,
     comparison_grid,
@@ -34,22 +38,14 @@ from pen_mobile.paper.report_tables import (
     strategy_grids,
     table_1_grids,
 )
-from pen_mobile.paper.results import (
-    OWN_MEAN,
-    Cell,
-    Predictions,
-    ProtocolResult,
-    Sampling,
-    estimate_key,
-)
 from pen_mobile.paper.strategy_figures import strategy_figure
-from pen_mobile.paper.summary import Check, Summary
 from pen_mobile.paper.terminal_tables import strategy_table
 from pen_mobile.reports.data_figures import JOINT, draw_joint
 from pen_mobile.reports.html import number, render
 from pen_mobile.reports.mpl import Figure
 from pen_mobile.reports.plot_style import INK, inline_svg, save_figure
 from pen_mobile.utils.files import replacing
+from pen_mobile.utils.plain import to_plain
 
 REPORT = "report.html"
 FIGURES = "figures"
@@ -130,22 +126,20 @@ class _Pages:
 
     @property
     def _shares(self) -> Sequence[float]:
-        shares: Sequence[float] = self.result.plan["shares"]
+        shares: Sequence[float] = self.result.plan.shares
         return shares
 
     def _settings(self) -> list[Setting]:
         """Return every Table 1 there is; the first is the paper's, if the paper's is there."""
-        there = {(line.sampling, line.pooling) for line in self.summary.lines if line.study == "models"}
+        there = {(line.sampling, line.scope) for line in self.summary.lines if line.study == "models"}
         wanted = (
-            Setting(sampling, pooling)
-            for sampling in self.result.plan["samplings"]
-            for pooling in self.result.plan["poolings"]
+            Setting(sampling, scope) for sampling in self.result.plan.samplings for scope in self.result.plan.scopes
         )
         return [setting for setting in wanted if setting in there]
 
     def _samplings(self, study: str) -> list[Sampling]:
         there = {line.sampling for line in self.summary.lines if line.study == study}
-        return [sampling for sampling in self.result.plan["samplings"] if sampling in there]
+        return [sampling for sampling in self.result.plan.samplings if sampling in there]
 
     def _headline(self, settings: Sequence[Setting]) -> str:
         """Say in one sentence what labels did for s-PEN, beside s-SN and the baseline."""
@@ -185,8 +179,8 @@ class _Pages:
         ]
 
     def _curve(self, settings: Sequence[Setting], sampling: Sampling, measure: str, over: Over, words: str) -> Drawing:
-        poolings = [setting.pooling for setting in settings if setting.sampling == sampling]
-        figure = learning_curve_figure(self.summary, sampling, poolings, self._shares, measure, over)
+        scopes = [setting.scope for setting in settings if setting.sampling == sampling]
+        figure = learning_curve_figure(self.summary, sampling, scopes, self._shares, measure, over)
         name = f"learning-curves-{measure}-{over}-{sampling}"
         return self._add(name, figure, f"{words}; {sampling_words(sampling)}")
 
@@ -202,7 +196,7 @@ class _Pages:
         for setting in settings:
             scores = person_scores(list(self.result.select(*setting)))
             if scores:
-                name = f"people-{setting.sampling}-{setting.pooling}"
+                name = f"people-{setting.sampling}-{setting.scope}"
                 drawings.append(self._add(name, person_figure(scores), setting.words))
         return drawings
 
@@ -214,7 +208,7 @@ class _Pages:
             source = next((one.gate for one in self.result.sources if one.seed == cell.seed), {})
             if source and cell.gate_before and cell.gate_after:
                 figure = gate_maps_figure(source, cell.gate_before, cell.gate_after)
-                name = f"gate-{setting.sampling}-{setting.pooling}"
+                name = f"gate-{setting.sampling}-{setting.scope}"
                 drawings.append(self._add(name, figure, setting.words))
         return drawings
 
@@ -242,8 +236,8 @@ class _Pages:
 
     def _strategies(self, sampling: Sampling) -> dict[str, Any]:
         lines = [line for line in self.summary.lines if (line.study, line.sampling) == ("strategies", sampling)]
-        cell = next(self.result.select(sampling, lines[0].pooling, "strategies"))
-        figure = strategy_figure(lines, len(cell.outcomes[0].people))
+        cell = next(self.result.select(sampling, lines[0].scope, "strategies"))
+        figure = strategy_figure(lines, len(cell.evaluations[0].people))
         words = sampling_words(sampling)
         return {
             "title": words[0].upper() + words[1:],
@@ -261,7 +255,7 @@ class _Pages:
 
     def _facts(self) -> dict[str, str]:
         """Return the settings, as people read them; what was not set is left out."""
-        plan = self.result.plan.items()
+        plan = to_plain(self.result.plan).items()
         return {name.replace("_", " "): _setting_words(value) for name, value in plan if value not in (None, (), [])}
 
     def _add(self, name: str, figure: Figure, caption: str) -> Drawing:

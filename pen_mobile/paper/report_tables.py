@@ -9,8 +9,9 @@ from typing import NamedTuple
 from pen_mobile.data.statistics import DIMENSIONS
 from pen_mobile.paper.comparison import ComparisonRow
 from pen_mobile.paper.protocol_figures import Over
-from pen_mobile.paper.results import MODELS, OWN_MEAN, Model, Pooling, Sampling
-from pen_mobile.paper.summary import PAIRS, Difference, Line, Spread, Summary
+from pen_mobile.paper.protocol_plan import AdaptationScope, Sampling
+from pen_mobile.paper.protocol_result import MODELS, OWN_MEAN, Model
+from pen_mobile.paper.protocol_summary import PAIRS, AggregateRow, Difference, MeanStd, Summary
 from pen_mobile.reports.html import DASH, number
 
 DIGITS = 3
@@ -22,13 +23,13 @@ class Setting(NamedTuple):
     """How rows were chosen, and for whom a head was adapted: one Table 1."""
 
     sampling: Sampling
-    pooling: Pooling
+    scope: AdaptationScope
 
     @property
     def words(self) -> str:
         """The setting in words."""
-        pooling = {"pooled": "One head for all target people", "person": "One head for each person"}[self.pooling]
-        return f"{pooling}, {sampling_words(self.sampling)}"
+        scope = {"pooled": "One head for all target people", "person": "One head for each person"}[self.scope]
+        return f"{scope}, {sampling_words(self.sampling)}"
 
 
 def sampling_words(sampling: Sampling) -> str:
@@ -93,37 +94,37 @@ def table_1_grids(summary: Summary, setting: Setting, shares: Sequence[float]) -
 def _model_block(
     summary: Summary, setting: Setting, shares: Sequence[float], measure: str, dimension: str, over: Over
 ) -> Block:
-    def spread(model: Model, share: float) -> Spread | None:
+    def value(model: Model, share: float) -> MeanStd | None:
         line = summary.find(*setting, model, share)
         return None if line is None else getattr(line, over)[f"{measure}_{dimension}"]
 
     models = (*MODELS, OWN_MEAN)
     contest = [model != OWN_MEAN for model in models]
-    columns = [marked([spread(model, share) for model in models], contest, larger=measure == "ccc") for share in shares]
+    columns = [marked([value(model, share) for model in models], contest, larger=measure == "ccc") for share in shares]
     rows = zip(models, zip(*columns, strict=True), strict=True)
     return Block(dimension, [Row(MODEL_NAMES[model], entries, model == OWN_MEAN) for model, entries in rows])
 
 
 def marked(
-    spreads: Sequence[Spread | None], contest: Sequence[bool], *, larger: bool, digits: int = DIGITS
+    values: Sequence[MeanStd | None], contest: Sequence[bool], *, larger: bool, digits: int = DIGITS
 ) -> list[Entry]:
     """Return entries of one column; bold is the best contestant, and what is no contestant but no worse than it.
 
     Numbers that look the same are equally good.
     """
     sign = 1 if larger else -1
-    means = [None if spread is None or spread.mean is None else sign * round(spread.mean, digits) for spread in spreads]
+    means = [None if value is None or value.mean is None else sign * round(value.mean, digits) for value in values]
     best = max((mean for mean, runs in zip(means, contest, strict=True) if runs and mean is not None), default=None)
     bold = [mean is not None and best is not None and mean >= best for mean in means]
-    return [Entry(spread_text(spread, digits), strong) for spread, strong in zip(spreads, bold, strict=True)]
+    return [Entry(spread_text(value, digits), strong) for value, strong in zip(values, bold, strict=True)]
 
 
-def spread_text(spread: Spread | None, digits: int = DIGITS) -> str:
+def spread_text(value: MeanStd | None, digits: int = DIGITS) -> str:
     """Return a mean, with its deviation over seeds where there are several."""
-    if spread is None or spread.mean is None:
+    if value is None or value.mean is None:
         return DASH
-    mean = number(spread.mean, digits)
-    return mean if spread.std is None else f"{mean} ± {number(spread.std, digits)}"
+    mean = number(value.mean, digits)
+    return mean if value.std is None else f"{mean} ± {number(value.std, digits)}"
 
 
 def percent(share: float) -> str:
@@ -136,7 +137,7 @@ def difference_grids(summary: Summary, setting: Setting, shares: Sequence[float]
     found = {
         (one.measure, one.model, one.other, one.share): one
         for one in summary.differences
-        if (one.sampling, one.pooling) == setting
+        if (one.sampling, one.scope) == setting
     }
     grids = []
     for measure, side in (("ccc", "above"), ("rmse", "below")):
@@ -166,10 +167,10 @@ def _person_entry(one: Difference | None) -> Entry:
     return Entry(signed(one.person), one.low > 0 or one.high < 0, interval)
 
 
-def _signed_spread(spread: Spread) -> str:
-    if spread.mean is None:
+def _signed_spread(value: MeanStd) -> str:
+    if value.mean is None:
         return DASH
-    return signed(spread.mean) + ("" if spread.std is None else f" ± {number(spread.std, DIGITS)}")
+    return signed(value.mean) + ("" if value.std is None else f" ± {number(value.std, DIGITS)}")
 
 
 def signed(value: float) -> str:
@@ -178,7 +179,7 @@ def signed(value: float) -> str:
     return f"+{text}" if round(value, DIGITS) > 0 else text
 
 
-Column = tuple[str, Callable[[Line], Spread], bool, int]
+Column = tuple[str, Callable[[AggregateRow], MeanStd], bool, int]
 
 _STRATEGY_COLUMNS: tuple[Column, ...] = (
     ("CCC, people", lambda line: line.person["ccc"], True, DIGITS),
@@ -189,7 +190,7 @@ _STRATEGY_COLUMNS: tuple[Column, ...] = (
 """Title, number, whether more is better, digits."""
 
 
-def strategy_grids(lines: Sequence[Line]) -> list[Grid]:
+def strategy_grids(lines: Sequence[AggregateRow]) -> list[Grid]:
     """Return one table for each number of labels: strategies as rows, measures of each model as columns.
 
     Args:
@@ -204,7 +205,7 @@ def strategy_grids(lines: Sequence[Line]) -> list[Grid]:
     ]
 
 
-def lines_of(lines: Iterable[Line], share: float | None, count: int | None) -> list[Line]:
+def lines_of(lines: Iterable[AggregateRow], share: float | None, count: int | None) -> list[AggregateRow]:
     """Return the lines with one amount of labels."""
     return [line for line in lines if (line.share, line.count) == (share, count)]
 
@@ -215,7 +216,7 @@ def _budget_words(share: float | None, count: int | None) -> str:
     return "1 label of each person" if count == 1 else f"{count} labels of each person"
 
 
-def _strategy_grid(caption: str, lines: Sequence[Line], unadapted: Sequence[Line]) -> Grid:
+def _strategy_grid(caption: str, lines: Sequence[AggregateRow], unadapted: Sequence[AggregateRow]) -> Grid:
     """Return the table of one amount of labels, with not adapting and the own mean as references."""
     models = [model for model in MODELS if any(line.model == model for line in lines)]
     names = list(dict.fromkeys(line.strategy for line in lines if line.model != OWN_MEAN))
@@ -241,17 +242,17 @@ def _strategy_grid(caption: str, lines: Sequence[Line], unadapted: Sequence[Line
     return Grid(caption, head, [Block("", rows)], [(model, len(_STRATEGY_COLUMNS)) for model in models])
 
 
-def _first(lines: Iterable[Line], model: Model, strategy: str) -> Line | None:
+def _first(lines: Iterable[AggregateRow], model: Model, strategy: str) -> AggregateRow | None:
     return next((line for line in lines if (line.model, line.strategy) == (model, strategy)), None)
 
 
-def _strategy_columns(lines: Sequence[Line | None]) -> Iterator[list[Entry]]:
+def _strategy_columns(lines: Sequence[AggregateRow | None]) -> Iterator[list[Entry]]:
     """Yield the columns of one model; the last two lines are references, which take no time."""
     contest = [place < len(lines) - 2 for place in range(len(lines))]
     for title, measure, larger, digits in _STRATEGY_COLUMNS:
         timed = [line if runs or title != "ms" else None for line, runs in zip(lines, contest, strict=True)]
-        spreads = [None if line is None else measure(line) for line in timed]
-        yield marked(spreads, contest, larger=larger, digits=digits)
+        values = [None if line is None else measure(line) for line in timed]
+        yield marked(values, contest, larger=larger, digits=digits)
 
 
 def comparison_grid(summary: Summary, setting: Setting, shares: Sequence[float], rows: Sequence[ComparisonRow]) -> Grid:
@@ -265,10 +266,10 @@ def comparison_grid(summary: Summary, setting: Setting, shares: Sequence[float],
     return Grid("Measured here, on this data: CCC of valence and arousal over pooled rows", head, [Block("", lines)])
 
 
-def _line_entries(line: Line) -> list[Entry]:
+def _line_entries(line: AggregateRow) -> list[Entry]:
     seconds = None if line.milliseconds.mean is None else line.milliseconds.mean / 1e3
-    spreads = [line.pooled[name] for name in ("ccc_valence", "ccc_arousal", "ccc", "rmse")]
-    return [*(Entry(spread_text(spread)) for spread in spreads), Entry(number(seconds, 1)), Entry("")]
+    values = [line.pooled[name] for name in ("ccc_valence", "ccc_arousal", "ccc", "rmse")]
+    return [*(Entry(spread_text(value)) for value in values), Entry(number(seconds, 1)), Entry("")]
 
 
 def _comparison_entries(row: ComparisonRow) -> list[Entry]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from pen_mobile.paper.protocol_figures import COLOURS, LOOKS, Look, draw_spreads, look_handle, range_of
-from pen_mobile.paper.results import MODELS, OWN_MEAN
-from pen_mobile.paper.summary import Line, Spread
+from pen_mobile.paper.protocol_result import MODELS, OWN_MEAN
+from pen_mobile.paper.protocol_summary import AggregateRow, MeanStd
 from pen_mobile.reports.mpl import Axes, Figure, Line2D, NullLocator
 from pen_mobile.reports.plot_style import INK, MUTED, WIDE, add_axes, add_legend, add_title, figure_style, new_figure
 
@@ -16,8 +16,10 @@ _MARKERS = ("o", "^", "s", "v", "D", "P")
 _OWN_MEAN: Look = LOOKS[OWN_MEAN] | {"markersize": 0}
 _UNADAPTED: Look = {"linestyle": (0, (5, 3)), "markersize": 0}
 
+Measure = Callable[[AggregateRow], MeanStd]
+
 _PERSON_CCC = "CCC, mean of people"
-_MEASURES: dict[str, Callable[[Line], Spread]] = {
+_MEASURES: dict[str, Callable[[AggregateRow], MeanStd]] = {
     "CCC, pooled rows": lambda line: line.pooled["ccc"],
     _PERSON_CCC: lambda line: line.person["ccc"],
     "RMSE, pooled rows": lambda line: line.pooled["rmse"],
@@ -27,7 +29,7 @@ _LEFT, _TOP, _EACH, _BETWEEN = 60, 52, 140, 20  # CSS pixels
 
 
 @figure_style()
-def strategy_figure(lines: Sequence[Line], people: int) -> Figure:
+def strategy_figure(lines: Sequence[AggregateRow], people: int) -> Figure:
     """Draw CCC and RMSE against the number of labels that a person gave, a column for each model.
 
     Args:
@@ -55,7 +57,7 @@ def strategy_figure(lines: Sequence[Line], people: int) -> Figure:
     return figure
 
 
-def _looks(lines: Iterable[Line]) -> dict[str, tuple[str, Look]]:
+def _looks(lines: Iterable[AggregateRow]) -> dict[str, tuple[str, Look]]:
     """Return colour and marker of each strategy, in the order of the study."""
     names = dict.fromkeys(line.strategy for line in lines if line.model != OWN_MEAN and line.labels)
     return {
@@ -67,8 +69,8 @@ def _looks(lines: Iterable[Line]) -> dict[str, tuple[str, Look]]:
 def _draw_measure(
     axes: Axes,
     title: str,
-    mine: Sequence[Line],
-    lines: Sequence[Line],
+    mine: Sequence[AggregateRow],
+    lines: Sequence[AggregateRow],
     looks: dict[str, tuple[str, Look]],
     people: int,
 ) -> None:
@@ -78,8 +80,8 @@ def _draw_measure(
     own_mean = [line for line in given if line.model == OWN_MEAN and title != _PERSON_CCC]
     unadapted = [measure(line) for line in mine if not line.labels]
     first, last = given[0].labels / people, given[-1].labels / people
-    for spread in unadapted:
-        draw_spreads(axes, [(first, spread), (last, spread)], MUTED, _UNADAPTED)
+    for statistic in unadapted:
+        draw_spreads(axes, [(first, statistic), (last, statistic)], MUTED, _UNADAPTED)
     draw_spreads(axes, _points(own_mean, measure, people), COLOURS[OWN_MEAN], _OWN_MEAN)
     for name, (colour, look) in looks.items():
         chosen = [line for line in given if line.model == mine[0].model and line.strategy == name]
@@ -90,7 +92,9 @@ def _draw_measure(
     axes.grid(axis="y")
 
 
-def _points(lines: Iterable[Line], measure: Callable[[Line], Spread], people: int) -> list[tuple[float, Spread]]:
+def _points(
+    lines: Iterable[AggregateRow], measure: Callable[[AggregateRow], MeanStd], people: int
+) -> list[tuple[float, MeanStd]]:
     return [(line.labels / people, measure(line)) for line in lines]
 
 
@@ -102,7 +106,7 @@ def _label_axis(axes: Axes, first: float, last: float) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
 
 
-def _handles(looks: dict[str, tuple[str, Look]], lines: Sequence[Line]) -> list[Line2D]:
+def _handles(looks: dict[str, tuple[str, Look]], lines: Sequence[AggregateRow]) -> list[Line2D]:
     entries = [(name, colour, look) for name, (colour, look) in looks.items()]
     if any(line.model == OWN_MEAN for line in lines):
         entries.append(("own mean", COLOURS[OWN_MEAN], _OWN_MEAN))

@@ -10,11 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pen_mobile.contract.strategy import Strategy
 from pen_mobile.data.table import FeatureTable
-from pen_mobile.paper.cell import CellKey, adaptation_settings, source_heads, step_count
-from pen_mobile.paper.plan import ProtocolPlan
-from pen_mobile.paper.results import UNADAPTED, Cell, Model
-from pen_mobile.paper.target_evaluation import Heads, Target, Trial
+from pen_mobile.paper.model_study import source_heads, step_count
+from pen_mobile.paper.protocol_plan import CellKey, ProtocolPlan
+from pen_mobile.paper.protocol_result import UNADAPTED, Cell, Model
+from pen_mobile.paper.target_evaluation import Heads, Target, Tested
 from pen_mobile.training.run_folder import Run
 from pen_mobile.training.strategies import adapt_with
 from pen_mobile.types import Rows
@@ -23,7 +24,7 @@ _MOST_LABELS = 1000
 """Nobody labels more moments of themselves; larger shares are left out of the comparison."""
 
 
-def run_strategy_cell(
+def run_strategy_study(
     table: FeatureTable, plan: ProtocolPlan, key: CellKey, run: Run, device: torch.device | str = "cpu"
 ) -> Cell:
     """Adapt s-SN and s-PEN to each person with every strategy, every share and every number of labels.
@@ -31,16 +32,15 @@ def run_strategy_cell(
     Args:
         table: target people with features.
         plan: settings; strategies that take gradient steps use those of Eq. 8.
-        key: which cell; its study is ``strategies`` and its pooling ``person``.
+        key: which cell; its study is ``strategies`` and its scope ``person``.
         run: source learning with the same seed.
         device: where heads adapt and are tested.
     """
     started = time.perf_counter()
     target = Target.split(table, key.sampling, key.seed, device)
     source = {name: head.to(device) for name, head in source_heads(run).items()}
-    outcomes = [target.outcome(trial) for trial in _StrategyStudy(target, plan, key, source).trials()]
-    seconds = time.perf_counter() - started
-    return Cell(key.seed, key.sampling, key.pooling, key.study, outcomes, left_out=target.left_out, seconds=seconds)
+    evaluations = [tested.evaluation for tested in _StrategyStudy(target, plan, key, source).tested()]
+    return Cell(*key, evaluations, left_out=target.left_out, seconds=time.perf_counter() - started)
 
 
 @dataclass(frozen=True)
@@ -65,16 +65,15 @@ class _StrategyStudy:
     key: CellKey
     source: dict[Model, Tensor]
 
-    def trials(self) -> Iterator[Trial]:
+    def tested(self) -> Iterator[Tested]:
         """Yield the unadapted models, then everything for each amount of labels that an owner could give."""
         for model, head in self.source.items():
-            answer = self.target.test(self.target.everybody(head))
-            yield Trial(model, 0.0, None, 0, 0, 0.0, answer, UNADAPTED)
+            yield self.target.evaluate(self.target.everybody(head), model, share=0.0, strategy=UNADAPTED)
         for budget in self._budgets():
             yield self.target.own_mean(budget.rows, budget.share, budget.count)
             for strategy in self.plan.strategies:
                 for model in self.source:
-                    yield self._trial(model, strategy, budget)
+                    yield self._adapted(model, strategy, budget)
 
     def _budgets(self) -> Iterator[_Budget]:
         for share in self.plan.adapting_shares:
@@ -85,8 +84,8 @@ class _StrategyStudy:
             if count <= self.target.largest_pool:
                 yield _Budget(None, count, self.target.first(count))
 
-    def _trial(self, model: Model, strategy: str, budget: _Budget) -> Trial:
-        settings = adaptation_settings(self.plan, self.key.seed)
+    def _adapted(self, model: Model, strategy: Strategy, budget: _Budget) -> Tested:
+        settings = self.plan.adaptation_settings(self.key.seed)
         head = self.source[model]
         heads: Heads = {}
         seconds = []
@@ -96,8 +95,13 @@ class _StrategyStudy:
             started = time.perf_counter()
             heads[name] = adapt_with(strategy, head, z, affect, settings)
             seconds.append(time.perf_counter() - started)
-        steps = max(step_count(settings, len(rows)) for rows in budget.rows.values())
-        answer = self.target.test(heads)
-        return Trial(
-            model, budget.share, budget.count, budget.labels, steps, float(np.median(seconds)), answer, strategy
+        return self.target.evaluate(
+            heads,
+            model,
+            share=budget.share,
+            count=budget.count,
+            labels=budget.labels,
+            steps=max(step_count(settings, len(rows)) for rows in budget.rows.values()),
+            seconds=float(np.median(seconds)),
+            strategy=strategy.value,
         )

@@ -1,11 +1,11 @@
-"""The target people of one cell: who adapts to which rows, and what their heads answer."""
+"""The target people of one cell: the rows that adapt and test, and the evaluation of heads on them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,43 +17,29 @@ from pen_mobile.data.table import FeatureTable
 from pen_mobile.errors import BadInput
 from pen_mobile.metrics import agreement
 from pen_mobile.models.heads import ExpertHead
-from pen_mobile.paper.results import (
-    EQUATION_8,
-    OWN_MEAN,
-    GateMeans,
-    Model,
-    Outcome,
-    Predictions,
-    Sampling,
-    estimate_key,
-)
+from pen_mobile.paper.predictions import Predictions, estimate_key
+from pen_mobile.paper.protocol_plan import Sampling
+from pen_mobile.paper.protocol_result import OWN_MEAN, Evaluation, GateMeans, Model
 from pen_mobile.types import Floats, Rows
 
 Heads = dict[str, Tensor]
-"""Person -> the packed head that answers for that person."""
+"""Person -> head parameters for that person."""
 
 _BATCH = 4096  # rows tested at once
 
 
 class Answer(NamedTuple):
-    """What some heads say about all test rows: estimates ``[N, 2]``, and the mean gate of each person."""
+    """Estimates for all test rows ``[N, 2]``, and the mean gate of each person."""
 
     estimate: Floats
     gate: GateMeans
 
 
-@dataclass(frozen=True, eq=False)
-class Trial:
-    """An outcome before it is compared with the labels; for the names see :class:`Outcome`."""
+class Tested(NamedTuple):
+    """An evaluation, and the estimates that it is of."""
 
-    model: Model
-    share: float | None
-    count: int | None
-    labels: int
-    steps: int
-    seconds: float
+    evaluation: Evaluation
     answer: Answer
-    strategy: str = EQUATION_8
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,46 +102,73 @@ class Target:
         return np.concatenate([split.test for split in self.splits.values()])
 
     def everybody(self, head: Tensor) -> Heads:
-        """Let one head answer for all."""
+        """Return one head for all people."""
         return dict.fromkeys(self.splits, head)
 
     def test(self, heads: Heads) -> Answer:
-        """Let each person's head answer that person's test rows."""
+        """Return the estimates of each person's head for that person's test rows."""
         answers = [predict(heads[name], self.features, split.test) for name, split in self.splits.items()]
         gate = {name: gate.mean(axis=0).tolist() for name, (_, gate) in zip(self.splits, answers, strict=True)}
         return Answer(np.concatenate([estimate for estimate, _ in answers]), gate)
 
-    def own_mean(self, rows: dict[str, Rows], share: float | None, count: int | None = None) -> Trial:
-        """Answer with the mean of the labels that each person gave: what knowing only *who* it is achieves."""
+    def own_mean(self, rows: dict[str, Rows], share: float | None, count: int | None = None) -> Tested:
+        """Evaluate the mean of the labels that each person gave: what knowing only *who* it is achieves."""
         affect = self.affect.cpu().numpy()
         means = {name: affect[rows[name]].mean(axis=0) for name in self.splits}
         estimate = np.repeat(list(means.values()), [len(split.test) for split in self.splits.values()], axis=0)
-        return Trial(OWN_MEAN, share, count, sum(map(len, rows.values())), 0, 0.0, Answer(estimate, {}))
+        return self.compare(
+            Answer(estimate, {}), OWN_MEAN, share=share, count=count, labels=sum(map(len, rows.values()))
+        )
 
-    def outcome(self, test: Trial) -> Outcome:
-        """Compare answers with labels, over all people and for each."""
+    def evaluate(self, heads: Heads, model: Model, **facts: Any) -> Tested:
+        """Test heads on each person's test rows.
+
+        Args:
+            heads: head parameters of each person.
+            model: name of the model.
+            facts: further fields of the :class:`Evaluation`.
+        """
+        return self.compare(self.test(heads), model, **facts)
+
+    def compare(self, answer: Answer, model: Model, **facts: Any) -> Tested:
+        """Compare estimates with labels, over all people and for each.
+
+        Args:
+            answer: estimates for all test rows.
+            model: name of the model.
+            facts: further fields of the :class:`Evaluation`; nothing adapted where they do not say.
+        """
         ends = np.cumsum([len(split.test) for split in self.splits.values()])
         people = {
-            name: agreement(test.answer.estimate[end - len(split.test) : end], self.labels[end - len(split.test) : end])
+            name: agreement(answer.estimate[end - len(split.test) : end], self.labels[end - len(split.test) : end])
             for (name, split), end in zip(self.splits.items(), ends, strict=True)
         }
-        values = dict(vars(test))
-        answer = values.pop("answer")
-        return Outcome(**values, pooled=agreement(answer.estimate, self.labels), people=people)
+        fields = {"share": None, "count": None, "labels": 0, "steps": 0, "seconds": 0.0} | facts
+        return Tested(
+            Evaluation(model, pooled=agreement(answer.estimate, self.labels), people=people, **fields), answer
+        )
 
-    def predictions(self, tests: Sequence[Trial]) -> Predictions:
-        """Keep every answer of a model study beside the labels."""
-        rows = self._test_rows
+    def predictions(self, tested: Sequence[Tested]) -> Predictions:
+        """Return the estimates of a model study beside the labels."""
         subject = np.repeat(list(self.splits), [len(split.test) for split in self.splits.values()])
         estimates = {
-            estimate_key(test.model, test.share): test.answer.estimate for test in tests if test.share is not None
+            estimate_key(one.model, one.share): answer.estimate for one, answer in tested if one.share is not None
         }
-        return Predictions(subject, self.time_s[rows], self.labels, estimates)
+        return Predictions(subject, self.time_s[self._test_rows], self.labels, estimates)
 
 
 @torch.no_grad()
 def predict(head_parameters: Tensor, features: Tensor, rows: Rows) -> tuple[Floats, Floats]:
-    """Return affect ``[B, 2]`` and gate weights ``[B, n_s]`` that a packed head gives some rows of features."""
+    """Return affect and gate weights of a head for some rows of features.
+
+    Args:
+        head_parameters: ``[3 n_s, D_z + 1]``.
+        features: z of all rows, ``[N, D_z]``.
+        rows: numbers of the rows to predict, ``[B]``.
+
+    Returns:
+        Affect ``[B, 2]`` and gate weights ``[B, n_s]``.
+    """
     head = ExpertHead(head_parameters.shape[1] - 1, head_parameters.shape[0] // 3).to(head_parameters.device)
     head.head_parameters.copy_(head_parameters)
     parts = [head(features[chosen]) for chosen in torch.split(torch.from_numpy(rows), _BATCH)]

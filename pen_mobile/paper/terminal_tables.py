@@ -5,23 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from pen_mobile.paper.comparators.published import TABLE_2
-from pen_mobile.paper.results import (
-    MODELS,
-    OWN_MEAN,
-    UNADAPTED,
-    Model,
-    Pooling,
-    ProtocolResult,
-    Sampling,
-)
-from pen_mobile.paper.summary import Check, Line, Spread, Summary
+from pen_mobile.paper.protocol_plan import AdaptationScope, Sampling
+from pen_mobile.paper.protocol_result import MODELS, OWN_MEAN, UNADAPTED, Model, ProtocolResult
+from pen_mobile.paper.protocol_summary import AggregateRow, Check, MeanStd, Summary
 from pen_mobile.utils.table import Part, Table
 
 _SAMPLINGS: dict[Sampling, str] = {
     "random": "rows drawn at random, as in the paper",
     "blocks": "whole blocks of time, so that no tested moment has a neighbour that adapted",
 }
-_POOLINGS: dict[Pooling, str] = {
+_POOLINGS: dict[AdaptationScope, str] = {
     "pooled": "one head adapted to all target people together, as in the paper",
     "person": "one head adapted to each person, as on a phone",
 }
@@ -33,26 +26,26 @@ _COMPARATORS: dict[Model, str] = {
 
 def as_parts(result: ProtocolResult, summary: Summary) -> Iterator[Part]:
     """Yield what a terminal has room for: both tables and strategies in the first setting, and all checks."""
-    sampling: Sampling = result.plan["samplings"][0]
-    pooling: Pooling = result.plan["poolings"][0]
-    if result.plan["cross_validate"]:
-        yield f"cross-validated: lambda_0 = {result.plan['lambda_0']:g}, lambda_1 = {result.plan['lambda_1']:g}"
-    yield f"Table 1: {_POOLINGS[pooling]}; {_SAMPLINGS[sampling]}"
-    yield table_1(result, summary, sampling, pooling)
-    if result.plan["comparators"]:
+    sampling: Sampling = result.plan.samplings[0]
+    scope: AdaptationScope = result.plan.scopes[0]
+    if result.plan.cross_validate:
+        yield f"cross-validated: lambda_0 = {result.plan.lambda_0:g}, lambda_1 = {result.plan.lambda_1:g}"
+    yield f"Table 1: {_POOLINGS[scope]}; {_SAMPLINGS[sampling]}"
+    yield table_1(result, summary, sampling, scope)
+    if result.plan.comparators:
         yield f"Table 2, pooled over target people; {_SAMPLINGS[sampling]}"
         yield table_2(result, summary)
-    if result.plan["strategies"]:
+    if result.plan.strategies:
         yield f"which way to adapt wins, one person at a time; {_SAMPLINGS[sampling]}"
         yield strategy_table(summary, sampling)
-    yield Table(("statement", "sampling", "pooling", "here"), [_check_cells(check) for check in summary.checks])
+    yield Table(("statement", "sampling", "scope", "here"), [_check_cells(check) for check in summary.checks])
     yield from _left_out(result)
 
 
-def table_1(result: ProtocolResult, summary: Summary, sampling: Sampling, pooling: Pooling) -> Table:
+def table_1(result: ProtocolResult, summary: Summary, sampling: Sampling, scope: AdaptationScope) -> Table:
     """Return Table 1 with the own-mean baseline, and below it RMSE and the mean CCC of single people."""
-    shares: Sequence[float] = result.plan["shares"]
-    measures: tuple[tuple[str, Callable[[Line], Spread]], ...] = (
+    shares: Sequence[float] = result.plan.shares
+    measures: tuple[tuple[str, Callable[[AggregateRow], MeanStd]], ...] = (
         ("CCC valence", lambda line: line.pooled["ccc_valence"]),
         ("CCC arousal", lambda line: line.pooled["ccc_arousal"]),
         ("RMSE valence", lambda line: line.pooled["rmse_valence"]),
@@ -62,16 +55,16 @@ def table_1(result: ProtocolResult, summary: Summary, sampling: Sampling, poolin
     rows = []
     for title, measure in measures:
         for model in (*MODELS, OWN_MEAN):
-            lines = [summary.find(sampling, pooling, model, share) for share in shares]
+            lines = [summary.find(sampling, scope, model, share) for share in shares]
             rows.append((title, model, *(_spread(measure(line) if line else None) for line in lines)))
     return Table(("measure", "model", *(f"{share:.0%}" for share in shares)), rows)
 
 
 def table_2(result: ProtocolResult, summary: Summary) -> Table:
     """Return CCC of s-PEN and of the designs learned beside it, and what others reported on other data."""
-    sampling: Sampling = result.plan["samplings"][0]
+    sampling: Sampling = result.plan.samplings[0]
     rows = []
-    for share in [share for share in result.plan["shares"] if share in (0, 0.05)]:
+    for share in [share for share in result.plan.shares if share in (0, 0.05)]:
         line = summary.find(sampling, "pooled", "s-PEN", share)
         rows.append(("here", f"s-PEN, {share:.0%} of the labels", *_table_2_cells(line)))
     for model, name in _COMPARATORS.items():
@@ -83,13 +76,13 @@ def table_2(result: ProtocolResult, summary: Summary) -> Table:
     return Table(("where", "model", "CCC valence", "CCC arousal", "mean"), rows)
 
 
-def _table_2_cells(line: Line | None) -> tuple[str, ...]:
+def _table_2_cells(line: AggregateRow | None) -> tuple[str, ...]:
     return tuple(_spread(line.pooled[name] if line else None) for name in ("ccc_valence", "ccc_arousal", "ccc"))
 
 
 def strategy_table(summary: Summary, sampling: Sampling) -> Table:
     """Return, for each amount of labels, the strategy with the best CCC and with the best RMSE, beside Eq. 8."""
-    groups: dict[tuple[float, int | None, Model], list[Line]] = {}
+    groups: dict[tuple[float, int | None, Model], list[AggregateRow]] = {}
     for line in summary.lines:
         if (line.sampling, line.study) == (sampling, "strategies") and line.share != 0 and line.model != OWN_MEAN:
             groups.setdefault((line.share or 0, line.count, line.model), []).append(line)
@@ -103,7 +96,7 @@ def strategy_table(summary: Summary, sampling: Sampling) -> Table:
     return Table(head, rows)
 
 
-def _strategy_cells(line: Line) -> tuple[str, ...]:
+def _strategy_cells(line: AggregateRow) -> tuple[str, ...]:
     numbers = (_spread(line.pooled["ccc"]), _spread(line.pooled["rmse"]))
     return (line.strategy, *numbers, f"{_or(line.milliseconds.mean, 0):.1f}")
 
@@ -111,7 +104,7 @@ def _strategy_cells(line: Line) -> tuple[str, ...]:
 def _check_cells(check: Check) -> tuple[str, ...]:
     verdict = {True: "holds", False: "does not hold", None: "not looked at"}[check.holds]
     numbers = ", ".join(f"{name} {value:.3f}" for name, value in check.numbers.items())
-    return check.statement, check.sampling or "-", check.pooling or "-", f"{verdict}: {numbers}" if numbers else verdict
+    return check.statement, check.sampling or "-", check.scope or "-", f"{verdict}: {numbers}" if numbers else verdict
 
 
 def _left_out(result: ProtocolResult) -> Iterator[str]:
@@ -120,10 +113,10 @@ def _left_out(result: ProtocolResult) -> Iterator[str]:
         yield f"left out: {reason}"
 
 
-def _spread(spread: Spread | None) -> str:
-    if spread is None or spread.mean is None:
+def _spread(statistic: MeanStd | None) -> str:
+    if statistic is None or statistic.mean is None:
         return "-"
-    return f"{spread.mean:.3f}" if spread.std is None else f"{spread.mean:.3f} ± {spread.std:.3f}"
+    return f"{statistic.mean:.3f}" if statistic.std is None else f"{statistic.mean:.3f} ± {statistic.std:.3f}"
 
 
 def _or(value: float | None, otherwise: float) -> float:

@@ -185,7 +185,7 @@ def _claim(out: Path) -> None:
 def _demo_context(demo: DemoResult, run: Run, table: SubjectTable, labels: int, seed: int) -> DemoContext:
     bundle = open_bundle(demo.out / "bundle")
     stages = [
-        TrainingStage(name, len(log["epochs"]) - 1, min(epoch["validation_loss"] for epoch in log["epochs"]))
+        TrainingStage(name, len(log.epochs) - 1, min(epoch.validation_loss for epoch in log.epochs))
         for name, log in run.record.stages.items()
     ]
     return DemoContext(

@@ -1,4 +1,4 @@
-"""Target adaptation (Eq. 8) of many packed heads side by side, each as if it were alone.
+"""Target adaptation (Eq. 8) of many heads side by side, each as if it were alone.
 
 A protocol trains dozens of small heads on the same features: s-PEN and t-PEN on pooled people, one
 head a person, and so on. One head at a time spends its time in calls, not in arithmetic. Here heads that
@@ -11,22 +11,26 @@ The shared head SN is a mixture of one: an expert head with n_s = 1, whose softm
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain, count, islice
-from typing import NamedTuple, get_args
+from typing import NamedTuple
 
 import torch
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from pen_mobile.errors import BadInput
 from pen_mobile.models.optimizers import OPTIMIZERS, OptimizerName
 from pen_mobile.training.batches import EpochBatches
+from pen_mobile.utils.validation import Count, NotNegative, Positive, Seed
 
 _LOOK = 512  # samples of each set of rows that are gathered at once to measure the loss
-_TOGETHER = 2**19  # weights of a team: more would push its optimizer's slots out of the cache, and gain nothing
+_TOGETHER = (
+    2**19
+)  # weights of a batch of heads: more would push its optimizer's slots out of the cache, and gain nothing
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class AdaptationSettings:
     """How to adapt to a target person's labels by gradient steps.
 
@@ -40,28 +44,16 @@ class AdaptationSettings:
     """
 
     optimizer: OptimizerName = "adadelta"
-    learning_rate: float | None = None
-    lambda_1: float = 1e-3
-    batch_size: int = 32
-    epochs: int = 30
-    steps: int | None = None
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.optimizer not in get_args(OptimizerName):
-            raise BadInput(f"optimizer must be one of {', '.join(get_args(OptimizerName))}")
-        for name in ("batch_size", "epochs", "steps"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise BadInput(f"{name} must be at least 1, not {value}")
-        if self.learning_rate is not None and not self.learning_rate > 0:
-            raise BadInput(f"learning_rate must be greater than 0, not {self.learning_rate}")
-        if not self.lambda_1 >= 0:
-            raise BadInput(f"lambda_1 must be 0 or more, not {self.lambda_1}")
+    learning_rate: Positive | None = None
+    lambda_1: NotNegative = 1e-3
+    batch_size: Count = 32
+    epochs: Count = 30
+    steps: Count | None = None
+    seed: Seed = 0
 
 
 @torch.no_grad()
-def adapt_together(
+def adapt_batched(
     heads: Tensor,
     features: Tensor,
     affect: Tensor,
@@ -79,11 +71,11 @@ def adapt_together(
     the smallest Eq. 8 over the head's own rows are returned; a loss that is not finite is never the smallest.
 
     Args:
-        heads: packed weights to start from, ``[M, 3 n_s, D_z + 1]``; not changed.
+        heads: head parameters to start from, ``[M, 3 n_s, D_z + 1]``; not changed.
         features: z of all samples, ``[N, D_z]``, same dtype as ``heads``; may be memory-mapped and read-only.
         affect: valence and arousal of all samples, ``[N, 2]``.
         rows: for each head the int64 row numbers that it learns from; none returns the head as it is.
-        only: packed rows that may change, such as ``slice(0, n_s)`` for the gate; None is all.
+        only: rows of a head that may change, such as ``slice(0, n_s)`` for the gate; None is all.
         device: where to compute.
 
     Returns:
@@ -96,11 +88,11 @@ def adapt_together(
     _check(heads, features, affect, rows)
     samples = _Samples(features.to(device), affect.to(device, heads.dtype))
     adapted = heads.clone()
-    for members in _teams(rows, settings.batch_size, heads[0].numel() if len(heads) else 0):
+    for members in _head_batches(rows, settings.batch_size, heads[0].numel() if len(heads) else 0):
         index = torch.tensor(members)
-        team = _Team(heads[index].to(device), samples, [rows[same[0]] for same in members], settings, only)
-        team.train()
-        adapted[index.flatten()] = team.best.flatten(0, 1).to(adapted.device)
+        batch = _HeadBatch(heads[index].to(device), samples, [rows[same[0]] for same in members], settings, only)
+        batch.train()
+        adapted[index.flatten()] = batch.best.flatten(0, 1).to(adapted.device)
     return adapted
 
 
@@ -116,7 +108,7 @@ def _check(heads: Tensor, features: Tensor, affect: Tensor, rows: Sequence[Tenso
         raise BadInput(f"row numbers must be between 0 and {len(features) - 1}")
 
 
-def _teams(rows: Sequence[Tensor], batch_size: int, weights: int) -> Iterator[list[list[int]]]:
+def _head_batches(rows: Sequence[Tensor], batch_size: int, weights: int) -> Iterator[list[list[int]]]:
     """Yield numbers of heads ``[G][H]`` that can step together: H on the same rows, G with as many batches."""
     readers: dict[bytes, list[int]] = {}
     for head, chosen in enumerate(rows):
@@ -259,7 +251,7 @@ class _Adam:
 _OPTIMIZERS: dict[OptimizerName, type[_Adadelta | _Sgd | _Adam]] = {"adadelta": _Adadelta, "sgd": _Sgd, "adam": _Adam}
 
 
-class _Team:
+class _HeadBatch:
     """Heads that step together: G sets of rows with equally many batches, H heads on each.
 
     Attributes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,26 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from pen_mobile.errors import BadInput
-from pen_mobile.utils.files import replacing
+from pen_mobile.utils.files import replacing, to_json
+from pen_mobile.utils.plain import to_plain
+from pen_mobile.utils.validation import validated
 
 Weights = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class EpochLog:
+    """One epoch of a stage.
+
+    Attributes:
+        validation_loss: mean loss over the validation samples after the epoch.
+        seconds: time of its training steps.
+        training_loss: mean loss of its batches; None for epoch 0, which is before training.
+    """
+
+    validation_loss: float
+    seconds: float = 0.0
+    training_loss: float | None = None
 
 
 @dataclass
@@ -23,13 +40,13 @@ class StageLog:
     """How a stage went.
 
     Attributes:
-        epochs: per epoch its training loss, validation loss and seconds; entry 0 is before training.
+        epochs: one entry per epoch; entry 0 is before training.
         best_epoch: the epoch whose weights were kept.
         steps: optimizer steps taken.
         finished: False while the stage can be resumed.
     """
 
-    epochs: list[dict[str, float]] = field(default_factory=list)
+    epochs: list[EpochLog] = field(default_factory=list)
     best_epoch: int = 0
     steps: int = 0
     finished: bool = False
@@ -37,7 +54,7 @@ class StageLog:
     @property
     def best_loss(self) -> float:
         """Smallest validation loss so far."""
-        return self.epochs[self.best_epoch]["validation_loss"]
+        return self.epochs[self.best_epoch].validation_loss
 
 
 @dataclass
@@ -63,7 +80,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
             if value is not None
         }
     metadata = {
-        "log": json.dumps(asdict(checkpoint.log)),
+        "log": to_json(to_plain(checkpoint.log)),
         "param_groups": json.dumps(checkpoint.optimizer.get("param_groups", [])),
     }
     cpu = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
@@ -83,8 +100,9 @@ def load_checkpoint(path: Path) -> Checkpoint | None:
         with safe_open(path, framework="pt") as stream:
             metadata = stream.metadata() or {}
             tensors = {key: stream.get_tensor(key) for key in stream.keys()}  # noqa: SIM118
-        log, groups = StageLog(**json.loads(metadata["log"])), json.loads(metadata["param_groups"])
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        log = validated(StageLog, json.loads(metadata["log"]), "log")
+        groups = json.loads(metadata["param_groups"])
+    except (SafetensorError, OSError, KeyError, ValueError, BadInput) as error:
         raise BadInput(f"{path}: damaged checkpoint ({error}); delete it to train this stage again") from None
     slots: dict[int, dict[str, Tensor]] = {}
     for key, value in _under(tensors, "slot.").items():

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
 
 from pen_mobile.errors import BadInput
 from pen_mobile.models.optimizers import OPTIMIZERS, OptimizerName
 from pen_mobile.utils.suggestions import choices
 from pen_mobile.utils.toml import read_toml
+from pen_mobile.utils.validation import Count, Flag, NotNegative, Positive, Seed, validated, validated_options
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class LearningConfig:
     """Settings of source learning; the defaults are the paper's (Section 4), but for the step size of stage 4.
 
@@ -44,35 +47,24 @@ class LearningConfig:
 
     backbone: str = "resnet50"
     weights: str = "imagenet"
-    input_size: int = 224
+    input_size: Count = 224
     backbone_optimizer: OptimizerName = "adadelta"
-    backbone_learning_rate: float | None = None
-    backbone_epochs: int = 10
+    backbone_learning_rate: Positive | None = None
+    backbone_epochs: Count = 10
     optimizer: OptimizerName = "adadelta"
-    learning_rate: float | None = None
-    joint_learning_rate: float | None = None
-    head_epochs: int = 30
-    joint_epochs: int = 30
-    patience: int = 5
-    batch_size: int = 32
-    lambda_0: float = 1e-3
-    lambda_1: float = 1e-3
-    validation_fraction: float = 0.2
-    augment: bool = False
-    frame_cache_gb: float = 8.0
-    max_steps: int | None = None
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name in ("input_size", "backbone_epochs", "head_epochs", "joint_epochs", "patience", "batch_size"):
-            _require(getattr(self, name) >= 1, name, "at least 1")
-        for name in ("lambda_0", "lambda_1", "seed", "frame_cache_gb"):
-            _require(getattr(self, name) >= 0, name, "0 or more")
-        for name in ("backbone_learning_rate", "learning_rate", "joint_learning_rate", "max_steps"):
-            _require(getattr(self, name) is None or getattr(self, name) > 0, name, "greater than 0")
-        for name in ("backbone_optimizer", "optimizer"):
-            _require(getattr(self, name) in OPTIMIZERS, name, f"one of {', '.join(get_args(OptimizerName))}")
-        _require(0 < self.validation_fraction < 1, "validation_fraction", "between 0 and 1")
+    learning_rate: Positive | None = None
+    joint_learning_rate: Positive | None = None
+    head_epochs: Count = 30
+    joint_epochs: Count = 30
+    patience: Count = 5
+    batch_size: Count = 32
+    lambda_0: NotNegative = 1e-3
+    lambda_1: NotNegative = 1e-3
+    validation_fraction: Annotated[float, Field(gt=0, lt=1, strict=True)] = 0.2
+    augment: Flag = False
+    frame_cache_gb: NotNegative = 8.0
+    max_steps: Count | None = None
+    seed: Seed = 0
 
     @property
     def joint_step_size(self) -> float:
@@ -83,26 +75,28 @@ class LearningConfig:
     def load(cls, path: Path | None, **overrides: Any) -> LearningConfig:
         """Read a TOML file (or none) and let every override that is not None replace its key.
 
+        Args:
+            path: the file; None takes the defaults.
+            overrides: options of the command line, by the names of the fields.
+
         Raises:
             BadInput: an unknown key, or a value that makes no sense.
         """
         values = {} if path is None else read_toml(path)
-        known = {field.name: field for field in dataclasses.fields(cls)}
-        for key, value in values.items():
+        known = [field.name for field in dataclasses.fields(cls)]
+        for key in values:
             if key not in known:
                 raise BadInput(f"{path}: unknown key {key!r}; {choices(key, known)}")
-            if type(value) not in _accepted(known[key].type):
-                raise BadInput(f"{path}: {key} = {value!r} is not of type {known[key].type}")
-        values.update({key: value for key, value in overrides.items() if value is not None})
-        return cls(**values)
+        return validated(cls, values, str(path)).changed(**overrides)
 
+    def changed(self, **overrides: Any) -> LearningConfig:
+        """Return the settings with others for some fields.
 
-def _accepted(annotation: Any) -> tuple[type, ...]:
-    text = str(annotation)
-    kinds: dict[str, tuple[type, ...]] = {"float": (int, float), "int": (int,), "bool": (bool,)}
-    return next((types for name, types in kinds.items() if name in text), (str,))
+        Args:
+            overrides: values by the names of the fields; None keeps a field.
 
-
-def _require(holds: bool, name: str, what: str) -> None:
-    if not holds:
-        raise BadInput(f"{name} must be {what}")
+        Raises:
+            BadInput: a value that makes no sense.
+        """
+        given = {name: value for name, value in overrides.items() if value is not None}
+        return validated_options(type(self), dataclasses.asdict(self) | given)

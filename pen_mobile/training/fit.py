@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from pen_mobile.models.optimizers import OptimizerName, make_optimizer
 from pen_mobile.training.batches import Batch, EpochBatches, Samples, batch_loader
-from pen_mobile.training.checkpoint import Checkpoint, StageLog, Weights, load_checkpoint, save_checkpoint
+from pen_mobile.training.checkpoint import Checkpoint, EpochLog, StageLog, Weights, load_checkpoint, save_checkpoint
 from pen_mobile.utils.progress import SILENT, Progress
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class _Loop:
         self.fabric, self.stage = fabric, stage
         self.log = StageLog()
         self.seconds = 0.0
-        self.train_loss = float("nan")
+        self.train_loss: float | None = None
         optimizer = make_optimizer(stage.optimizer, stage.module.parameters(), stage.learning_rate)
         self.module, self.optimizer = fabric.setup(stage.module, optimizer)
         share = {"rank": fabric.global_rank, "world": fabric.world_size}
@@ -135,11 +135,9 @@ class _Loop:
             count = len(batch.affect)
             total += torch.tensor([float(self.stage.loss(self.module, batch)) * count, count], dtype=torch.float64)
         reduced: Any = self.fabric.all_reduce(total, reduce_op="sum")
-        epoch = {"validation_loss": float(reduced[0] / reduced[1]), "seconds": round(self.seconds, 3)}
-        if self.log.epochs:
-            epoch["training_loss"] = self.train_loss
+        epoch = EpochLog(float(reduced[0] / reduced[1]), round(self.seconds, 3), self.train_loss)
         self.log.epochs.append(epoch)
-        if len(self.log.epochs) == 1 or epoch["validation_loss"] < self.log.best_loss:
+        if len(self.log.epochs) == 1 or epoch.validation_loss < self.log.best_loss:
             self.log.best_epoch = len(self.log.epochs) - 1
             self.best = {key: value.detach().clone() for key, value in self.stage.module.state_dict().items()}
 

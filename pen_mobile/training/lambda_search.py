@@ -6,7 +6,7 @@ are one. The pair with the smallest Eq. 5 on the held-out rows wins, for Eq. 4 o
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
@@ -46,10 +46,6 @@ class LambdaCandidate:
     loss: float
     epoch: int
     validation: Agreement
-
-    def as_json(self) -> dict[str, Any]:
-        """Return plain values for a JSON document."""
-        return asdict(self) | {"validation": self.validation._asdict()}
 
 
 @dataclass(frozen=True, eq=False)

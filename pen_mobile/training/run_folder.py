@@ -7,34 +7,61 @@ is one that a complete run no longer has.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+import dataclasses
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass
 
 from pen_mobile.errors import BadInput
+from pen_mobile.metrics import Agreement
 from pen_mobile.models.backbone import Backbone, backbone_digest
 from pen_mobile.models.heads import ExpertHead, SharedHead
-from pen_mobile.training.checkpoint import Weights, load_checkpoint
+from pen_mobile.training.checkpoint import StageLog, Weights, load_checkpoint
 from pen_mobile.training.config import LearningConfig
 from pen_mobile.utils.files import read_json, write_json
+from pen_mobile.utils.plain import to_plain
+from pen_mobile.utils.validation import validated
 
 STAGES = ("1-backbone", "2-shared", "3-gate", "4-experts")
 _RECORD = "run.json"
-_FORMAT = 1
+_FORMAT = 2
 _FREE = {"frame_cache_gb"}
 """Settings that change how fast a run is, not what comes out: they may differ when it goes on."""
 
 
-@dataclass
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class RunData:
+    """The data that a run learned from.
+
+    Attributes:
+        digest: hash of the source people's rows.
+        origin: DATA as it was given.
+        synthetic: True for invented people.
+        rows: number of rows of source people.
+        source_subjects: their names, sorted; expert k belongs to the k-th.
+        crop: how faces became frames, where that is known.
+    """
+
+    digest: str
+    origin: str
+    synthetic: bool
+    rows: int
+    source_subjects: list[str]
+    crop: dict[str, Any] | None = None
+
+
+@dataclass(config=ConfigDict(extra="forbid"))
 class RunRecord:
     """The contents of ``run.json``.
 
     Attributes:
-        config: the settings, as :class:`LearningConfig` fields.
-        data: digest, origin, rows, source people and whether they are synthetic.
+        config: the settings.
+        data: the data.
         feature_size: D_z.
         expert_count: n_s.
         backbone_digest: hash of the trained backbone; empty for a run on features.
@@ -45,13 +72,13 @@ class RunRecord:
         format: version of this record.
     """
 
-    config: dict[str, Any]
-    data: dict[str, Any]
+    config: LearningConfig
+    data: RunData
     feature_size: int = 0
     expert_count: int = 0
     backbone_digest: str = ""
-    validation: dict[str, dict[str, float | None]] = field(default_factory=dict)
-    stages: dict[str, dict[str, Any]] = field(default_factory=dict)
+    validation: dict[str, Agreement] = field(default_factory=dict)
+    stages: dict[str, StageLog] = field(default_factory=dict)
     command: str = ""
     versions: dict[str, str] = field(default_factory=dict)
     complete: bool = False
@@ -60,12 +87,12 @@ class RunRecord:
     @property
     def experts_are_copies(self) -> bool:
         """True when joint learning never beat its start: all experts are the shared head, and s-PEN is s-SN."""
-        return bool(self.stages[STAGES[3]]["best_epoch"] == 0)
+        return self.stages[STAGES[3]].best_epoch == 0
 
 
-@dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False)
 class TrainedBackbone:
-    """The backbone of a run, built only when somebody needs the network: importing torchvision takes seconds.
+    """The backbone of a run, built only when the network is needed: importing torchvision takes seconds.
 
     Attributes:
         name, input_size, feature_size: as :class:`Backbone` has them.
@@ -108,9 +135,7 @@ class Run:
             folder.mkdir(parents=True)
         elif not folder.is_dir() or any(folder.iterdir()):
             old = cls.read(folder).record
-            # What an older version did not know yet, it did as the defaults do.
-            settings = asdict(LearningConfig()) | old.config
-            for what, there, here in (("data", old.data, record.data), ("config", settings, record.config)):
+            for what, there, here in (("data", old.data, record.data), ("config", old.config, record.config)):
                 difference = _difference(there, here)
                 if difference:
                     raise BadInput(
@@ -131,12 +156,12 @@ class Run:
         if not (folder / _RECORD).is_file():
             raise BadInput(f"{folder} is not a run: it has no {_RECORD}; make one with 'pen-mobile train'")
         values = read_json(folder / _RECORD)
-        if not isinstance(values, dict) or values.get("format") != _FORMAT:
-            raise BadInput(f"{folder / _RECORD} is not of format {_FORMAT}; train again with this version")
-        try:
-            return cls(folder, RunRecord(**values))
-        except TypeError as error:
-            raise BadInput(f"{folder / _RECORD}: {error}") from None
+        version = values.get("format") if isinstance(values, dict) else None
+        if version != _FORMAT:
+            raise BadInput(
+                f"{folder / _RECORD} is a run record of format {version}; this version reads {_FORMAT}: train again"
+            )
+        return cls(folder, validated(RunRecord, values, str(folder / _RECORD)))
 
     @classmethod
     def open(cls, folder: Path) -> Run:
@@ -154,7 +179,7 @@ class Run:
 
     def save(self) -> None:
         """Write ``run.json``."""
-        write_json(self.folder / _RECORD, asdict(self.record))
+        write_json(self.folder / _RECORD, to_plain(self.record))
 
     def stage_file(self, stage: str) -> Path:
         """Return the file of one of :data:`STAGES`."""
@@ -168,7 +193,7 @@ class Run:
     @property
     def config(self) -> LearningConfig:
         """The settings of the run."""
-        return LearningConfig(**self.record.config)
+        return self.record.config
 
     def backbone(self) -> Backbone | None:
         """Return the trained backbone, or None for a run on features."""
@@ -220,6 +245,7 @@ class Run:
         return checkpoint.best
 
 
-def _difference(old: dict[str, Any], new: dict[str, Any]) -> str:
-    keys = [key for key in new if key not in _FREE and old.get(key) != new[key]]
-    return ", ".join(f"{key} {old.get(key)!r} there, {new[key]!r} here" for key in keys[:3])
+def _difference(old: RunData | LearningConfig, new: RunData | LearningConfig) -> str:
+    there, here = to_plain(old), to_plain(new)
+    keys = [key for key in here if key not in _FREE and there[key] != here[key]]
+    return ", ".join(f"{key} {there[key]!r} there, {here[key]!r} here" for key in keys[:3])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,9 +28,10 @@ from pen_mobile.training.config import LearningConfig
 from pen_mobile.training.features import cached_features
 from pen_mobile.training.fit import Loss, Stage, fit
 from pen_mobile.training.frame_cache import cached_frames
-from pen_mobile.training.run_folder import STAGES, Run, RunRecord
+from pen_mobile.training.run_folder import STAGES, Run, RunData, RunRecord
 from pen_mobile.types import Rows
 from pen_mobile.utils import provenance
+from pen_mobile.utils.plain import to_plain
 from pen_mobile.utils.progress import SILENT, Progress
 
 
@@ -82,15 +83,15 @@ def learn_source(
 
 
 def _record(source: SubjectTable, config: LearningConfig) -> RunRecord:
-    data = {
-        "digest": source.digest,
-        "origin": source.origin,
-        "synthetic": source.synthetic,
-        "crop": source.crop.model_dump() if isinstance(source, FrameTable) and source.crop else None,
-        "rows": len(source),
-        "source_subjects": source.subjects("source"),
-    }
-    return RunRecord(asdict(config), data, command=provenance.command(), versions=provenance.versions())
+    data = RunData(
+        digest=source.digest,
+        origin=source.origin,
+        synthetic=source.synthetic,
+        rows=len(source),
+        source_subjects=source.subjects("source"),
+        crop=to_plain(source.crop) if isinstance(source, FrameTable) and source.crop else None,
+    )
+    return RunRecord(config, data, command=provenance.command(), versions=provenance.versions())
 
 
 class _FrameToAffect(nn.Module):
@@ -235,7 +236,7 @@ class _Learner:
             seed=config.seed,
         )
         log = fit(self.fabric, stage, self.run.stage_file(name), self.progress)
-        self.run.record.stages[name] = asdict(log)
+        self.run.record.stages[name] = log
 
     def _frame_samples(self, size: int, frames: Frames) -> _Halves:
         augment = Augmentation(self.config.seed) if self.config.augment else None
@@ -260,7 +261,7 @@ class _Learner:
         record.feature_size, record.expert_count = self.feature_size, len(self.people)
         record.backbone_digest = digest
         for name, estimate in (("s-SN", shared.cpu()(held_out)), ("s-PEN", experts.cpu()(held_out).affect)):
-            record.validation[name] = agreement(estimate.numpy(), self.source.affect[self.held_out])._asdict()
+            record.validation[name] = agreement(estimate.numpy(), self.source.affect[self.held_out])
         if self.fabric.is_global_zero:
             self.run.save_feature_statistics(features)
             shutil.rmtree(self.run.frame_folder, ignore_errors=True)  # gigabytes, of use to stage 1 and features only

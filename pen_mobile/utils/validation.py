@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from pen_mobile.errors import BadInput
 from pen_mobile.utils.files import read_json
@@ -45,3 +45,41 @@ def first_problem(error: ValidationError) -> str:
     place = ".".join(str(key) for key in first["loc"])
     reason = first["msg"].removeprefix("Value error, ")
     return f"{place}: {reason}" if place else reason
+
+
+def validated_options(kind: type[Checked], values: dict[str, Any]) -> Checked:
+    """Return options of the command line as an instance of ``kind``.
+
+    Args:
+        kind: a pydantic model or dataclass whose fields are the options.
+        values: field -> value.
+
+    Raises:
+        BadInput: a value does not fit; the message names the option.
+    """
+    try:
+        return TypeAdapter(kind).validate_python(values)
+    except ValidationError as error:
+        raise BadInput(f"--{option_problem(error)}") from None
+
+
+def option_problem(error: ValidationError) -> str:
+    """Return the first problem as ``some-key: reason``."""
+    key, separator, reason = first_problem(error).partition(": ")
+    return key.split(".")[0].replace("_", "-") + separator + reason
+
+
+Item = TypeVar("Item")
+
+Count = Annotated[int, Field(ge=1, strict=True)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
+Seed = Annotated[int, Field(ge=0, strict=True)]
+Flag = Annotated[bool, Field(strict=True)]
+
+
+def unique(values: tuple[Item, ...]) -> tuple[Item, ...]:
+    """Return the values when none of them comes twice; for pydantic's ``AfterValidator``."""
+    if len(set(values)) < len(values):
+        raise ValueError("must be without repetitions")
+    return values

@@ -70,7 +70,7 @@ QUALITY = [
         **{name: spread(0.5, "mean") for name in ("CCC person", "CCC pooled", "RMSE pooled")},
     }
     for sampling in ("random", "blocks")
-    for way, labels in (("not adapted", 0), ("eq8", 5), ("eq8", 10), ("own mean, no model", 5))
+    for way, labels in (("not adapted", 0), ("gradient", 5), ("gradient", 10), ("own mean, no model", 5))
 ]
 
 

@@ -8,7 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from pen_mobile.cli.main import cli
-from pen_mobile.paper.results import ProtocolResult
+from pen_mobile.paper.protocol_result import ProtocolResult
+from pen_mobile.utils.validation import validated
 
 QUICK = ("--epochs", "1", "--optimizer", "adam", "--samplings", "random", "--jobs", "1", "--no-strategies")
 
@@ -18,7 +19,7 @@ def invoke(*arguments):
 
 
 def test_people_see_table_1(make_features, tmp_path):
-    done = invoke(make_features(), "--out", tmp_path / "out", "--poolings", "pooled", *QUICK)
+    done = invoke(make_features(), "--out", tmp_path / "out", "--scopes", "pooled", *QUICK)
     assert done.exit_code == 0, done.output
     assert "one head adapted to all target people together" in done.output
     assert "CCC valence" in done.output
@@ -29,7 +30,7 @@ def test_standard_output_is_one_json_document(make_features, tmp_path):
     command = [sys.executable, "-m", "pen_mobile", "protocol", str(make_features()), "--out", str(tmp_path / "out")]
     done = subprocess.run([*command, *QUICK, "--json"], capture_output=True, timeout=300, check=True, text=True)
     document = json.loads(done.stdout)
-    assert ProtocolResult.from_json(document) == ProtocolResult.load(tmp_path / "out" / "results.json")
+    assert validated(ProtocolResult, document, "stdout") == ProtocolResult.load(tmp_path / "out" / "results.json")
     assert document["plan"]["seeds"] == [0]
     assert document["data"]["digest"]
     assert document["versions"]["torch"]
@@ -46,7 +47,7 @@ def test_seeds_follow_the_first_one(make_features, tmp_path):
         5,
         "--seeds",
         2,
-        "--poolings",
+        "--scopes",
         "person",
         *QUICK,
         "--json",
@@ -58,8 +59,8 @@ def test_seeds_follow_the_first_one(make_features, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--samplings", "stripes"), "--samplings must be some of random, blocks, not 'stripes'"),
-        (("--epochs", "0"), "--epochs must be at least 1"),
+        (("--samplings", "stripes"), "--samplings: Input should be 'random' or 'blocks'"),
+        (("--epochs", "0"), "--epochs: Input should be greater than or equal to 1"),
         (("--data", "z.npz"), "--data is for a run folder"),
     ],
 )

@@ -13,9 +13,9 @@ from pen_mobile.cli.main import cli
 from pen_mobile.data.load import load_table
 from pen_mobile.data.table import FeatureTable
 from pen_mobile.paper import comparator_study
-from pen_mobile.paper.cell import CellKey
-from pen_mobile.paper.comparator_study import comparison_rows, run_comparator_cell
-from pen_mobile.paper.results import UNADAPTED, ProtocolResult
+from pen_mobile.paper.comparator_study import comparison_rows, run_comparator_study
+from pen_mobile.paper.model_study import CellKey
+from pen_mobile.paper.protocol_result import UNADAPTED, ProtocolResult
 
 KEY = CellKey(0, "random", "pooled", "comparators")
 
@@ -44,8 +44,8 @@ def roles(table: FeatureTable) -> tuple[FeatureTable, FeatureTable]:
 def test_estimates_meet_the_labels_of_their_own_rows(make_features, monkeypatch: pytest.MonkeyPatch) -> None:
     """With labels as estimates the error is 0 only if every estimate is compared with its own row's label."""
     monkeypatch.setattr(comparator_study, "_DESIGNS", {"SVR": lambda *_: Echo()})
-    cell = run_comparator_cell(*roles(echoing(load_table(str(make_features())))), KEY)
-    (outcome,) = cell.outcomes
+    cell = run_comparator_study(*roles(echoing(load_table(str(make_features())))), KEY)
+    (outcome,) = cell.evaluations
     assert outcome.pooled.rmse == 0
     assert outcome.pooled.ccc == pytest.approx(1)
     assert sorted(outcome.people) == ["eve", "finn", "gus"]
@@ -53,17 +53,17 @@ def test_estimates_meet_the_labels_of_their_own_rows(make_features, monkeypatch:
 
 def test_both_designs_learn_something(make_features) -> None:
     """Labels follow the features of these people: a linear SVR of frames must beat a constant, whose CCC is 0."""
-    cell = run_comparator_cell(*roles(load_table(str(make_features()))), KEY)
-    by_name = {outcome.model: outcome for outcome in cell.outcomes}
+    cell = run_comparator_study(*roles(load_table(str(make_features()))), KEY)
+    by_name = {outcome.model: outcome for outcome in cell.evaluations}
     assert list(by_name) == ["GRU", "SVR"]
     ccc = by_name["SVR"].pooled.ccc
     assert ccc is not None
     assert ccc > 0.2
-    assert all(outcome.strategy == UNADAPTED and outcome.labels == 0 for outcome in cell.outcomes)
+    assert all(outcome.strategy == UNADAPTED and outcome.labels == 0 for outcome in cell.evaluations)
 
 
 def test_table_2_and_the_lambdas_on_the_command_line(make_features, tmp_path: Path) -> None:
-    quick = ["--epochs", "2", "--optimizer", "adam", "--samplings", "random", "--poolings", "pooled", "--jobs", "1"]
+    quick = ["--epochs", "2", "--optimizer", "adam", "--samplings", "random", "--scopes", "pooled", "--jobs", "1"]
     command = ["protocol", str(make_features()), "--out", str(tmp_path / "out"), *quick, "--no-strategies"]
     done = CliRunner().invoke(cli, [*command, "--cross-validate"])
     assert done.exit_code == 0, done.output
@@ -73,5 +73,5 @@ def test_table_2_and_the_lambdas_on_the_command_line(make_features, tmp_path: Pa
     assert [row.name for row in comparison_rows(result)] == ["End2You's design", "AVEC 2016 baseline's design"]
     search = json.loads((tmp_path / "out" / "lambdas.json").read_text())
     assert len(search) == 64
-    assert [result.plan[name] for name in ("lambda_0", "lambda_1")] == [search[0]["lambda_0"], search[0]["lambda_1"]]
+    assert (result.plan.lambda_0, result.plan.lambda_1) == (search[0]["lambda_0"], search[0]["lambda_1"])
     assert search[0]["loss"] == min(candidate["loss"] for candidate in search)

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from pen_mobile.errors import BadInput
-from pen_mobile.paper.plan import ProtocolPlan
+from pen_mobile.paper.protocol_plan import ProtocolPlan
+from pen_mobile.utils.validation import validated_options
 
 
 def test_the_defaults_are_the_papers():
@@ -22,19 +23,20 @@ def test_source_learning_takes_the_settings_of_its_seed():
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ({"epochs": 0}, "--epochs must be at least 1"),
-        ({"steps": 0}, "--steps must be at least 1"),
-        ({"learning_rate": 0.0}, "--learning-rate must be greater than 0"),
-        ({"lambda_1": -1.0}, "--lambda-1 must be 0 or more"),
-        ({"lambda_0": float("nan")}, "--lambda-0 must be 0 or more"),
-        ({"optimizer": "adagrad"}, "--optimizer must be one of adadelta, sgd, adam"),
-        ({"samplings": ("stripes",)}, "--samplings must be some of random, blocks, not 'stripes'"),
-        ({"poolings": ()}, "--poolings must be at least one"),
-        ({"shares": (0.1, 0.7)}, "--shares must be between 0 and 0.5"),
-        ({"shares": (0.5, 0.1)}, "--shares must be in rising order"),
-        ({"seeds": (1, 1)}, "--seeds must be without repetitions"),
+        ({"epochs": 0}, "--epochs: Input should be greater than or equal to 1"),
+        ({"steps": 0}, "--steps: Input should be greater than or equal to 1"),
+        ({"learning_rate": 0.0}, "--learning-rate: Input should be greater than 0"),
+        ({"lambda_1": -1.0}, "--lambda-1: Input should be greater than or equal to 0"),
+        ({"lambda_0": float("nan")}, "--lambda-0: Input should be"),
+        ({"optimizer": "adagrad"}, "--optimizer: Input should be 'adadelta', 'sgd' or 'adam'"),
+        ({"samplings": ("stripes",)}, "--samplings: Input should be 'random' or 'blocks'"),
+        ({"strategies": ("magic",)}, "--strategies: Input should be 'prior', 'gradient'"),
+        ({"scopes": ()}, "--scopes: Tuple should have at least 1 item"),
+        ({"shares": (0.1, 0.7)}, "--shares: Input should be less than or equal to 0.5"),
+        ({"shares": (0.5, 0.1)}, "--shares: must rise, without repetitions"),
+        ({"seeds": (1, 1)}, "--seeds: must be without repetitions"),
     ],
 )
 def test_what_makes_no_sense_is_refused_by_the_name_of_its_flag(setting, message):
-    with pytest.raises(BadInput, match=message):
-        ProtocolPlan(**setting)
+    with pytest.raises(BadInput, match=f"^{message}"):
+        validated_options(ProtocolPlan, setting)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, replace
+from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,20 +15,19 @@ import pytest
 
 from pen_mobile.metrics import Agreement
 from pen_mobile.paper.comparison import ComparisonRow
-from pen_mobile.paper.per_subject import person_scores, representative
-from pen_mobile.paper.plan import ProtocolPlan
+from pen_mobile.paper.person_scores import person_scores, representative
+from pen_mobile.paper.predictions import Predictions, estimate_key
 from pen_mobile.paper.protocol_figures import TracePanel, person_trace_figure
+from pen_mobile.paper.protocol_plan import ProtocolPlan
 from pen_mobile.paper.protocol_report import write_report
-from pen_mobile.paper.results import (
+from pen_mobile.paper.protocol_result import (
     Cell,
     DataRecord,
-    Outcome,
-    Predictions,
+    Evaluation,
     ProtocolResult,
-    SourceOutcome,
-    estimate_key,
+    SourceEvaluation,
 )
-from pen_mobile.paper.summary import summarize
+from pen_mobile.paper.protocol_summary import summarize
 
 BANNER = "no number here may be compared with real recordings"
 DASH, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
@@ -100,7 +99,7 @@ class Page(HTMLParser):
 
 def outcome(model, share, ccc, rmse=0.1, people=("eve", "finn"), **more):
     values = ccc if isinstance(ccc, Agreement) else Agreement(ccc, ccc, rmse, rmse)
-    return Outcome(
+    return Evaluation(
         model,
         share,
         more.pop("count", None),
@@ -115,7 +114,7 @@ def outcome(model, share, ccc, rmse=0.1, people=("eve", "finn"), **more):
 
 def model_cell(seed=0, shift=0.0, people=("eve", "finn"), **more):
     """Return a cell where s-PEN is ahead of s-SN by 0.1 with 5 % and behind by 0.05 with 50 %."""
-    outcomes = [
+    evaluations = [
         outcome("s-SN", 0.0, 0.3 + shift, 0.30, people, labels=0),
         outcome("s-PEN", 0.0, None, 0.31, people, labels=0),
         *(
@@ -127,7 +126,7 @@ def model_cell(seed=0, shift=0.0, people=("eve", "finn"), **more):
             for model, (ccc, rmse) in numbers.items()
         ),
     ]
-    cell = Cell(seed, "random", "pooled", "models", outcomes, **more)
+    cell = Cell(seed, "random", "pooled", "models", evaluations, **more)
     gates = {name: [0.75, 0.25] for name in people}
     return replace(cell, gate_before=gates, gate_after={name: [0.5, 0.5] for name in people})
 
@@ -138,16 +137,16 @@ def strategy_cell():
         one = outcome("s-PEN", None, values, strategy=strategy, count=count, labels=labels)
         return replace(one, seconds=seconds, people={"eve": Agreement(person, person, 0.1, 0.1)})
 
-    outcomes = [
+    evaluations = [
         replace(outcome("s-PEN", 0.0, 0.55, 0.16, ("eve",), strategy="none", labels=0), seconds=0.0),
-        both("eq8", 5, 0.4, 0.6, 0.20, 0.25, 5),
+        both("gradient", 5, 0.4, 0.6, 0.20, 0.25, 5),
         both("ridge", 5, 0.5, 0.5, 0.17, 0.001, 5),
         outcome("own-mean", None, 0.0, 0.18, ("eve",), count=5, labels=5),
-        both("eq8", 20, 0.7, 0.8, 0.10, 0.5, 20),
+        both("gradient", 20, 0.7, 0.8, 0.10, 0.5, 20),
         both("ridge", 20, 0.6, 0.7, 0.12, 0.002, 20),
         outcome("own-mean", None, 0.0, 0.17, ("eve",), count=20, labels=20),
     ]
-    return Cell(0, "random", "person", "strategies", outcomes)
+    return Cell(0, "random", "person", "strategies", evaluations)
 
 
 def result(*cells, synthetic=True, shares=(0.0, 0.05, 0.5), seeds=(0,), people=("eve", "finn"), **more):
@@ -156,8 +155,8 @@ def result(*cells, synthetic=True, shares=(0.0, 0.05, 0.5), seeds=(0,), people=(
     data = DataRecord("z.npz", "abc123", synthetic, 1280, 16, {"ann": 600, "bob": 600}, target, "resnet18 f00d")
     gate = {"ann": [0.9, 0.1], "bob": [0.2, 0.8]}
     versions = {"python": "3.11.7", "pen-mobile": "0.1.0"}
-    sources = [SourceOutcome(seed, {}, gate, {}, 1.5) for seed in seeds]
-    return ProtocolResult(asdict(plan), data, sources, list(cells), "pen-mobile protocol z.npz", versions, **more)
+    sources = [SourceEvaluation(seed, {}, gate, {}, 1.5) for seed in seeds]
+    return ProtocolResult(plan, data, sources, list(cells), "pen-mobile protocol z.npz", versions, **more)
 
 
 def predictions(people=("eve", "finn"), moments=40):
@@ -262,13 +261,13 @@ def test_checks_say_what_holds(page):
 
 
 def test_strategies_are_ranked_in_every_column(page):
-    # with 5 labels: eq8 has the better pooled CCC, ridge the better CCC of people and RMSE, and is faster;
+    # with 5 labels: gradient has the better pooled CCC, ridge the better CCC of people and RMSE, and is faster;
     # not adapting beats both in CCC of people (0.55 > 0.5) and RMSE (0.16 < 0.17)
-    assert page.row("eq8") == (["0.400", "0.600", "0.200", "250.0"], [False, True, False, False])
+    assert page.row("gradient") == (["0.400", "0.600", "0.200", "250.0"], [False, True, False, False])
     assert page.row("ridge") == (["0.500", "0.500", "0.170", "1.0"], [True, False, True, True])
     assert page.row("not adapted") == (["0.550", "0.550", "0.160", DASH], [True, False, True, False])
     assert page.row("own mean", 6)[0] == ["0.000", "0.000", "0.180", DASH]
-    assert page.row("eq8", 1)[0][:2] == ["0.700", "0.800"]  # 20 labels come after 5
+    assert page.row("gradient", 1)[0][:2] == ["0.700", "0.800"]  # 20 labels come after 5
 
 
 def test_published_and_measured_stand_apart(page, text):
@@ -341,10 +340,10 @@ def test_what_is_not_there_has_no_section(tmp_path, given, there):
 def test_undefined_people_do_not_break_the_page(tmp_path):
     nobody = Agreement(None, None, 0.1, 0.1)
     half = Agreement(0.5, None, 0.1, 0.1)
-    outcomes = [outcome(model, 0.5, nobody) for model in ("s-SN", "s-PEN")]
-    for one in outcomes:
+    evaluations = [outcome(model, 0.5, nobody) for model in ("s-SN", "s-PEN")]
+    for one in evaluations:
         one.people["finn"] = half
-    text = written(tmp_path, result(Cell(0, "random", "pooled", "models", outcomes), shares=(0.0, 0.5)))
+    text = written(tmp_path, result(Cell(0, "random", "pooled", "models", evaluations), shares=(0.0, 0.5)))
     assert Page(text).row("s-SN")[0] == [DASH, DASH]
     assert "nan" not in re.sub(r"<[^>]+>", " ", text).lower()
 
@@ -367,8 +366,8 @@ def test_people_are_sorted_by_who_gains_most_from_experts():
             for share in (0.0, 0.05)
         ]
 
-    outcomes = [*scored("a", 0.5, 0.4), *scored("b", 0.5, 0.8), *scored("c", 0.5, 0.6), *scored("d", None, 0.6)]
-    scores = person_scores([Cell(0, "random", "pooled", "models", outcomes)])
+    evaluations = [*scored("a", 0.5, 0.4), *scored("b", 0.5, 0.8), *scored("c", 0.5, 0.6), *scored("d", None, 0.6)]
+    scores = person_scores([Cell(0, "random", "pooled", "models", evaluations)])
     assert [score.name for score in scores] == ["b", "c", "a"]  # +0.3, +0.1, -0.1; d has no difference
     assert [score.difference for score in scores] == pytest.approx([0.3, 0.1, -0.1])
     many = [replace(scores[0], name=str(place)) for place in range(9)]
@@ -376,9 +375,9 @@ def test_people_are_sorted_by_who_gains_most_from_experts():
 
 
 def test_scores_leave_out_the_unadapted_model():
-    outcomes = [outcome("s-SN", 0.0, 0.1), *(outcome("s-SN", share, 0.1 + share) for share in (0.1, 0.5))]
-    outcomes += [outcome("s-PEN", 0.1, 0.5)]
-    score = person_scores([Cell(0, "random", "pooled", "models", outcomes)])[0]
+    evaluations = [outcome("s-SN", 0.0, 0.1), *(outcome("s-SN", share, 0.1 + share) for share in (0.1, 0.5))]
+    evaluations += [outcome("s-PEN", 0.1, 0.5)]
+    score = person_scores([Cell(0, "random", "pooled", "models", evaluations)])[0]
     assert score.ccc["s-SN"] == pytest.approx((0.4, 0.4))  # (0.2 + 0.6) / 2
 
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import signal
 import subprocess
 import sys
@@ -12,10 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pen_mobile.contract.strategy import Strategy
 from pen_mobile.errors import BadInput
-from pen_mobile.paper.plan import ProtocolPlan
+from pen_mobile.paper.predictions import Predictions
 from pen_mobile.paper.protocol import RESULTS, run_protocol, task_keys
-from pen_mobile.paper.results import MODELS, Predictions, ProtocolResult
+from pen_mobile.paper.protocol_plan import ProtocolPlan
+from pen_mobile.paper.protocol_result import MODELS, ProtocolResult
 from pen_mobile.utils.files import read_json
 
 QUICK = ProtocolPlan(epochs=2, shares=(0.0, 0.1, 0.5), samplings=("random",), optimizer="adam")
@@ -44,12 +45,12 @@ def numbers() -> Any:
 def test_every_cell_has_table_1(make_features, tmp_path):
     result = run(make_features(), tmp_path / "out")
 
-    assert [(cell.sampling, cell.pooling) for cell in result.cells] == [("random", "pooled"), ("random", "person")]
+    assert [(cell.sampling, cell.scope) for cell in result.cells] == [("random", "pooled"), ("random", "person")]
     for cell in result.cells:
-        found = {(outcome.model, outcome.share) for outcome in cell.outcomes}
+        found = {(outcome.model, outcome.share) for outcome in cell.evaluations}
         adapted = {(model, share) for model in (*MODELS, "own-mean") for share in (0.1, 0.5)}
         assert found == adapted | {("s-SN", 0.0), ("s-PEN", 0.0)}  # without labels there is no target-only model
-        assert all(list(outcome.people) == ["eve", "finn", "gus"] for outcome in cell.outcomes)
+        assert all(list(outcome.people) == ["eve", "finn", "gus"] for outcome in cell.evaluations)
 
 
 def test_labels_and_steps_are_counted(make_features, tmp_path):
@@ -64,12 +65,12 @@ def test_labels_and_steps_are_counted(make_features, tmp_path):
 
 
 def test_steps_can_be_the_same_for_every_share(make_features, tmp_path):
-    plan = replace(QUICK, steps=7, poolings=("person",))
+    plan = replace(QUICK, steps=7, scopes=("person",))
     (cell,) = run(make_features(), tmp_path / "out", plan).cells
-    assert {outcome.steps for outcome in cell.outcomes if outcome.model in MODELS and outcome.share} == {7}
+    assert {outcome.steps for outcome in cell.evaluations if outcome.model in MODELS and outcome.share} == {7}
 
 
-def test_both_poolings_test_the_same_unadapted_models_on_the_same_rows(make_features, tmp_path):
+def test_both_scopes_test_the_same_unadapted_models_on_the_same_rows(make_features, tmp_path):
     pooled, person = run(make_features(), tmp_path / "out").cells
     assert pooled.find("s-PEN", 0.0) == person.find("s-PEN", 0.0)
     assert pooled.find("own-mean", 0.1) == person.find("own-mean", 0.1)
@@ -114,7 +115,7 @@ def test_the_number_of_workers_changes_no_number(make_features, tmp_path, number
 
 
 def test_only_the_first_seed_keeps_predictions(make_features, tmp_path):
-    plan = replace(QUICK, seeds=(3, 4), poolings=("pooled",))
+    plan = replace(QUICK, seeds=(3, 4), scopes=("pooled",))
     first, second = run(make_features(), tmp_path / "out", plan).cells
     assert (first.seed, second.seed) == (3, 4)
     assert first.predictions is not None
@@ -139,7 +140,7 @@ def test_a_run_without_some_cells_makes_only_those(make_features, tmp_path, numb
 def test_results_come_back_as_they_went(make_features, tmp_path):
     result = run(make_features(), tmp_path / "out")
     again = ProtocolResult.load(tmp_path / "out" / RESULTS)
-    assert json.dumps(again.as_json()) == json.dumps(result.as_json())
+    assert again == result
     assert again.cells == result.cells
     assert again.sources == result.sources
 
@@ -173,7 +174,7 @@ def test_a_folder_with_something_else_is_left_alone(make_features, tmp_path):
 
 
 def test_source_learning_comes_before_the_cells_that_need_it():
-    keys = [str(key) for key in task_keys(replace(QUICK, seeds=(0, 1), strategies=("eq8",)))]
+    keys = [str(key) for key in task_keys(replace(QUICK, seeds=(0, 1), strategies=(Strategy.GRADIENT,)))]
     assert keys[:4] == [
         "seed-0-source",
         "seed-0-random-person-strategies",
@@ -196,7 +197,7 @@ def test_who_is_too_short_for_blocks_is_left_out_and_named(make_features, tmp_pa
     plan = replace(QUICK, samplings=("blocks",))
     (cell, _) = run(make_features({"eve": 100, "tom": 3}), tmp_path / "out", plan).cells
     assert "3 rows of 'tom' are too few" in cell.left_out["tom"]
-    assert all(list(outcome.people) == ["eve"] for outcome in cell.outcomes)
+    assert all(list(outcome.people) == ["eve"] for outcome in cell.evaluations)
 
 
 def test_when_everybody_is_too_short_it_is_refused(make_features, tmp_path):
@@ -218,7 +219,7 @@ def test_constant_labels_give_no_nan(make_features, tmp_path):
 def test_any_width_and_number_of_people(make_features, tmp_path, size, people):
     rows = {f"person{place}": 30 + place for place in range(people)}
     result = run(make_features(rows, size=size), tmp_path / "out", replace(QUICK, samplings=("random", "blocks")))
-    assert len(result.cells[0].outcomes[0].people) == people
+    assert len(result.cells[0].evaluations[0].people) == people
 
 
 @pytest.mark.slow
@@ -227,7 +228,7 @@ def test_an_interrupted_run_leaves_no_half_written_file_and_goes_on(make_feature
     plan = replace(QUICK, epochs=20, seeds=(0, 1))
     script = (
         "from pathlib import Path; from pen_mobile.paper.protocol import run_protocol\n"
-        "from pen_mobile.paper.plan import ProtocolPlan\n"
+        "from pen_mobile.paper.protocol_plan import ProtocolPlan\n"
         f"run_protocol({str(data)!r}, {plan!r}, Path({str(folder)!r}), jobs=2)\n"
     )
     process = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE)
@@ -248,13 +249,13 @@ def test_an_interrupted_run_leaves_no_half_written_file_and_goes_on(make_feature
 
 
 def test_strategies_are_compared_at_shares_and_at_numbers_of_labels(make_features, tmp_path):
-    plan = replace(QUICK, strategies=("eq8", "ridge"), counts=(5, 60))
+    plan = replace(QUICK, strategies=(Strategy.GRADIENT, Strategy.RIDGE), counts=(5, 60))
     study, _, person = run(make_features(), tmp_path / "out", plan).cells
 
-    assert (study.pooling, study.study) == ("person", "strategies")
+    assert (study.scope, study.study) == ("person", "strategies")
     # Nobody's pool has 60 rows: eve has 50.
     budgets = [(0.1, None), (0.5, None), (None, 5)]
-    trials = {(one.model, one.strategy, one.share, one.count) for one in study.outcomes}
+    trials = {(one.model, one.strategy, one.share, one.count) for one in study.evaluations}
     assert trials == {
         *(
             (model, strategy, *budget)
@@ -263,7 +264,7 @@ def test_strategies_are_compared_at_shares_and_at_numbers_of_labels(make_feature
             for budget in budgets
         ),
         *((model, "none", 0.0, None) for model in ("s-SN", "s-PEN")),
-        *(("own-mean", "eq8", *budget) for budget in budgets),
+        *(("own-mean", "gradient", *budget) for budget in budgets),
     }
     assert study.find("s-PEN", None, strategy="ridge", count=5).labels == 15
     # Eq. 8 is the model study's adaptation, one head alone instead of side by side.

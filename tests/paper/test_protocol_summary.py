@@ -1,39 +1,39 @@
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from pen_mobile.metrics import Agreement
-from pen_mobile.paper.plan import ProtocolPlan
-from pen_mobile.paper.results import Cell, DataRecord, Outcome, ProtocolResult, SourceOutcome
-from pen_mobile.paper.summary import Spread, bootstrap_interval, person_mean, summarize
+from pen_mobile.paper.protocol_plan import ProtocolPlan
+from pen_mobile.paper.protocol_result import Cell, DataRecord, Evaluation, ProtocolResult, SourceEvaluation
+from pen_mobile.paper.protocol_summary import MeanStd, bootstrap_interval, person_mean, summarize
 from pen_mobile.paper.terminal_tables import as_parts, strategy_table, table_1
 
-PLAN = ProtocolPlan(seeds=(0, 1), shares=(0.0, 0.05, 0.1), samplings=("random",), poolings=("pooled",))
+PLAN = ProtocolPlan(seeds=(0, 1), shares=(0.0, 0.05, 0.1), samplings=("random",), scopes=("pooled",))
 DATA = DataRecord("z.npz", "abc", False, 9, 2, {"ann": 3, "bob": 3}, {"eve": 3})
 
 
 def outcome(model, share, ccc, rmse=0.1, people=("eve", "finn"), **more):
     values = Agreement(ccc, ccc, rmse, rmse)
-    return Outcome(model, share, None, 10, 5, 0.002, values, dict.fromkeys(people, values), **more)
+    return Evaluation(model, share, None, 10, 5, 0.002, values, dict.fromkeys(people, values), **more)
 
 
 def result(*cells, gate=None):
-    sources = [SourceOutcome(0, {}, gate or {"ann": [0.9, 0.1], "bob": [0.2, 0.8]}, {}, 1.0)]
-    return ProtocolResult(asdict(PLAN), DATA, sources, list(cells))
+    sources = [SourceEvaluation(0, {}, gate or {"ann": [0.9, 0.1], "bob": [0.2, 0.8]}, {}, 1.0)]
+    return ProtocolResult(PLAN, DATA, sources, list(cells))
 
 
-def cell(seed, *outcomes, study="models", pooling="pooled"):
-    return Cell(seed, "random", pooling, study, list(outcomes))
+def cell(seed, *evaluations, study="models", scope="pooled"):
+    return Cell(seed, "random", scope, study, list(evaluations))
 
 
 def test_spread_is_mean_and_sample_deviation():
     # mean (1 + 3) / 2 = 2; deviation sqrt(((1 - 2)^2 + (3 - 2)^2) / (2 - 1)) = sqrt 2
-    assert Spread.of([1.0, None, 3.0]) == Spread(2.0, pytest.approx(2**0.5))
-    assert Spread.of([1.0]) == Spread(1.0, None)
-    assert Spread.of([None]) == Spread(None, None)
+    assert MeanStd.of([1.0, None, 3.0]) == MeanStd(2.0, pytest.approx(2**0.5))
+    assert MeanStd.of([1.0]) == MeanStd(1.0, None)
+    assert MeanStd.of([None]) == MeanStd(None, None)
 
 
 def test_lines_are_over_seeds():
@@ -123,15 +123,15 @@ def test_table_1_shows_dashes_where_there_is_nothing():
 def test_the_strategy_table_names_the_best_of_each_measure():
     cells = cell(
         0,
-        outcome("s-PEN", 0.05, 0.5, 0.3, strategy="eq8"),
+        outcome("s-PEN", 0.05, 0.5, 0.3, strategy="gradient"),
         outcome("s-PEN", 0.05, 0.6, 0.4, strategy="ridge"),
         outcome("s-PEN", 0.0, 0.9, 0.1, strategy="none"),
         outcome("own-mean", 0.05, 0.9, 0.1),
         study="strategies",
-        pooling="person",
+        scope="person",
     )
     (row,) = strategy_table(summarize(result(cells)), "random").rows
-    assert row == ("5%", "s-PEN", "ridge", "0.600", "0.400", "2.0", "eq8", "0.500", "0.300", "2.0")
+    assert row == ("5%", "s-PEN", "ridge", "0.600", "0.400", "2.0", "gradient", "0.500", "0.300", "2.0")
 
 
 def test_people_who_were_left_out_are_named():

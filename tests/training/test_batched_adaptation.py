@@ -12,6 +12,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from torch import Tensor
 
 from pen_mobile.errors import BadInput
@@ -19,7 +20,7 @@ from pen_mobile.models.heads import ExpertHead
 from pen_mobile.models.losses import adaptation_loss
 from pen_mobile.models.optimizers import OPTIMIZERS, OptimizerName, make_optimizer
 from pen_mobile.training import batched_adaptation
-from pen_mobile.training.batched_adaptation import AdaptationSettings, adapt_together
+from pen_mobile.training.batched_adaptation import AdaptationSettings, adapt_batched
 from pen_mobile.training.batches import EpochBatches
 
 N, D, LAMBDA_1 = 40, 4, 0.05
@@ -82,7 +83,7 @@ def batches_of(count: int, how: AdaptationSettings) -> Iterator[tuple[bool, list
 
 
 def together(heads: Tensor, rows: list[Tensor], how: AdaptationSettings, **more: Any) -> Tensor:
-    return adapt_together(heads, *target_samples(), rows, how, **more)
+    return adapt_batched(heads, *target_samples(), rows, how, **more)
 
 
 def assert_each_as_if_alone(heads: Tensor, rows: list[Tensor], how: AdaptationSettings, **more: Any) -> None:
@@ -130,7 +131,7 @@ def test_a_look_is_equation_8_over_all_of_a_heads_rows(monkeypatch: pytest.Monke
     z, y = target_samples()
     rows, heads = [torch.arange(N), torch.arange(4, N)], random_heads(2).unsqueeze(1)
     how = AdaptationSettings("adam", 0.03, LAMBDA_1, batch_size=8, epochs=2)
-    team = batched_adaptation._Team(heads, batched_adaptation._Samples(z, y), rows, how, None)
+    team = batched_adaptation._HeadBatch(heads, batched_adaptation._Samples(z, y), rows, how, None)
     with torch.no_grad():
         team.train()
     for best, loss, chosen in zip(team.best[:, 0], team.best_loss[:, 0], rows, strict=True):
@@ -156,7 +157,7 @@ def test_loss_falls_and_gate_and_experts_move_without_names() -> None:
     adapted = together(start, [torch.arange(N)], AdaptationSettings("adam", 0.03, LAMBDA_1, epochs=40))
     assert eq_8(adapted[0], z, y) < 0.5 * eq_8(start[0], z, y)
     assert ((adapted - start).abs().amax(dim=2) > 0.01).all()
-    assert not {"subject", "subjects", "people"} & set(inspect.signature(adapt_together).parameters)
+    assert not {"subject", "subjects", "people"} & set(inspect.signature(adapt_batched).parameters)
 
 
 def test_adaptation_that_does_not_help_changes_nothing() -> None:
@@ -230,7 +231,7 @@ def test_no_labels_no_change_and_the_start_is_never_written() -> None:
     assert torch.equal(adapted[0], before[0])
     assert not torch.equal(adapted[1], before[1])
     assert torch.equal(start, before)
-    assert adapt_together(start[:0], *target_samples(), [], AdaptationSettings()).shape == (0, 9, D + 1)
+    assert adapt_batched(start[:0], *target_samples(), [], AdaptationSettings()).shape == (0, 9, D + 1)
 
 
 def test_features_may_stay_on_disk(tmp_path: Path) -> None:
@@ -239,7 +240,7 @@ def test_features_may_stay_on_disk(tmp_path: Path) -> None:
     mapped = torch.from_numpy(np.load(tmp_path / "z.npy", mmap_mode="r"))
     how = AdaptationSettings(batch_size=8, epochs=2)
     assert torch.equal(
-        adapt_together(random_heads(1), mapped, y, [torch.arange(N)], how),
+        adapt_batched(random_heads(1), mapped, y, [torch.arange(N)], how),
         together(random_heads(1), [torch.arange(N)], how),
     )
 
@@ -261,7 +262,7 @@ def test_what_does_not_fit_together_is_refused(change: dict[str, Any], message: 
     z, y = target_samples()
     given: dict[str, Any] = {"heads": random_heads(1), "features": z, "affect": y, "rows": [torch.arange(N)]}
     with pytest.raises(BadInput, match=message):
-        adapt_together(**{**given, **change}, settings=AdaptationSettings(epochs=1))
+        adapt_batched(**{**given, **change}, settings=AdaptationSettings(epochs=1))
 
 
 @pytest.mark.parametrize(
@@ -277,5 +278,5 @@ def test_what_does_not_fit_together_is_refused(change: dict[str, Any], message: 
     ],
 )
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(BadInput, match=next(iter(wrong))):
+    with pytest.raises(ValidationError, match=next(iter(wrong))):
         AdaptationSettings(**wrong)

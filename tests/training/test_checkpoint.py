@@ -11,7 +11,7 @@ from torch import nn
 
 from pen_mobile.errors import BadInput
 from pen_mobile.models.optimizers import OptimizerName, make_optimizer
-from pen_mobile.training.checkpoint import Checkpoint, StageLog, load_checkpoint, save_checkpoint
+from pen_mobile.training.checkpoint import Checkpoint, EpochLog, StageLog, load_checkpoint, save_checkpoint
 
 
 def trained(optimizer: OptimizerName, seed: int = 0, steps: int = 3) -> tuple[nn.Module, torch.optim.Optimizer]:
@@ -32,7 +32,7 @@ def step(network: nn.Module, optimizer: torch.optim.Optimizer, steps: int) -> No
 
 
 def log(**changed: object) -> StageLog:
-    epochs = [{"validation_loss": loss, "seconds": 0.125} for loss in (0.75, 0.1 + 0.2, 0.5)]
+    epochs = [EpochLog(loss, 0.125) for loss in (0.75, 0.1 + 0.2, 0.5)]
     return StageLog(**({"epochs": epochs, "best_epoch": 1, "steps": 6} | changed))  # type: ignore[arg-type]
 
 

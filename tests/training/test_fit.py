@@ -71,19 +71,19 @@ def assert_same(one: dict[str, Tensor], other: dict[str, Tensor]) -> None:
         assert torch.equal(value, other[key]), key
 
 
-def losses_of(log: StageLog) -> list[dict[str, float]]:
-    return [{key: value for key, value in epoch.items() if key != "seconds"} for epoch in log.epochs]
+def losses_of(log: StageLog) -> list[tuple[float | None, float]]:
+    return [(epoch.training_loss, epoch.validation_loss) for epoch in log.epochs]
 
 
 def validation_losses(log: StageLog) -> list[float]:
-    return [epoch["validation_loss"] for epoch in log.epochs]
+    return [epoch.validation_loss for epoch in log.epochs]
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_loss_falls(optimizer: OptimizerName) -> None:
     log = fit(FABRIC, stage(optimizer=optimizer, learning_rate=0.05, epochs=30))
-    assert log.best_loss < 0.05 * log.epochs[0]["validation_loss"]
-    assert log.epochs[-1]["training_loss"] < 0.1 * log.epochs[1]["training_loss"]
+    assert log.best_loss < 0.05 * log.epochs[0].validation_loss
+    assert log.epochs[-1].training_loss < 0.1 * log.epochs[1].training_loss
     assert log.finished
 
 
@@ -92,7 +92,7 @@ def test_validation_loss_is_the_mean_over_samples() -> None:
     first = stage()
     with torch.no_grad():
         expected = squared_error(first.module, first.validation.batch(range(6)))
-    assert fit(FABRIC, first).epochs[0]["validation_loss"] == pytest.approx(expected.item(), rel=1e-6)
+    assert fit(FABRIC, first).epochs[0].validation_loss == pytest.approx(expected.item(), rel=1e-6)
 
 
 def test_validation_weighs_samples_not_batches() -> None:
@@ -102,7 +102,7 @@ def test_validation_weighs_samples_not_batches() -> None:
     first = stage(validation=held_out, epochs=1)
     with torch.no_grad():
         expected = squared_error(first.module, held_out.batch(range(300)))
-    assert fit(FABRIC, first).epochs[0]["validation_loss"] == pytest.approx(expected.item(), rel=1e-5)
+    assert fit(FABRIC, first).epochs[0].validation_loss == pytest.approx(expected.item(), rel=1e-5)
 
 
 def diverging(**changed: Any) -> Stage:
@@ -113,7 +113,7 @@ def test_a_stage_that_diverges_ends_where_it_began() -> None:
     broken = diverging()
     before = state(broken.module)
     log = fit(FABRIC, broken)
-    assert min(validation_losses(log)[1:]) > log.epochs[0]["validation_loss"]
+    assert min(validation_losses(log)[1:]) > log.epochs[0].validation_loss
     assert (log.best_epoch, len(log.epochs)) == (0, 7)
     assert_same(state(broken.module), before)
 
@@ -136,7 +136,7 @@ def test_the_best_weights_are_kept_not_the_last() -> None:
     late = overfitting(epochs=30)
     log = fit(FABRIC, late)
     assert 0 < log.best_epoch < 30
-    assert log.best_loss == min(validation_losses(log)) < 0.5 * log.epochs[-1]["validation_loss"]
+    assert log.best_loss == min(validation_losses(log)) < 0.5 * log.epochs[-1].validation_loss
     late.module.eval()
     with torch.no_grad():
         now = squared_error(late.module, late.validation.batch(range(6)))

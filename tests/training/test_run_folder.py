@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict, astuple, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +15,22 @@ from pen_mobile.data.splits import validation_split
 from pen_mobile.data.table import FrameTable
 from pen_mobile.errors import BadInput
 from pen_mobile.metrics import agreement
+from pen_mobile.training.checkpoint import EpochLog, StageLog
 from pen_mobile.training.config import LearningConfig
-from pen_mobile.training.run_folder import STAGES, Run, RunRecord
+from pen_mobile.training.run_folder import STAGES, Run, RunData, RunRecord
 
 CONFIG = LearningConfig(seed=3)
-DATA = {"digest": "abc", "origin": "people.npz", "rows": 40, "source_subjects": ["al", "bea"], "synthetic": False}
+DATA = RunData(digest="abc", origin="people.npz", rows=40, source_subjects=["al", "bea"], synthetic=False)
 
 
 def record(**config: Any) -> RunRecord:
-    return RunRecord(asdict(replace(CONFIG, **config)), dict(DATA), command="pen-mobile train")
+    return RunRecord(replace(CONFIG, **config), DATA, command="pen-mobile train")
 
 
 def test_a_run_goes_on_in_its_own_folder(tmp_path: Path) -> None:
     folder = tmp_path / "runs" / "first"
     begun = Run.begin(folder, record())
-    begun.record.stages["2-shared"] = {"steps": 4}
+    begun.record.stages["2-shared"] = StageLog([EpochLog(0.5), EpochLog(0.25, 1.5, 0.4)], best_epoch=1, steps=4)
     begun.save()
     again = Run.begin(folder, record())
     assert again.record == begun.record
@@ -54,11 +55,11 @@ def test_a_setting_that_changes_only_the_speed_may_change(tmp_path: Path) -> Non
     assert Run.begin(tmp_path, record(frame_cache_gb=0.5)).record == record()
 
 
-def test_a_run_of_an_older_version_goes_on(tmp_path: Path) -> None:
-    """A setting that did not exist then had the value that is the default now."""
-    older = record()
-    del older.config["augment"]
-    Run.begin(tmp_path, older)
+def test_a_setting_that_a_record_does_not_name_has_its_default(tmp_path: Path) -> None:
+    path = Run.begin(tmp_path, record()).folder / "run.json"
+    values = json.loads(path.read_text())
+    del values["config"]["augment"]
+    path.write_text(json.dumps(values))
     assert not Run.begin(tmp_path, record()).config.augment
     with pytest.raises(BadInput, match="augment False there, True here"):
         Run.begin(tmp_path, record(augment=True))
@@ -67,7 +68,7 @@ def test_a_run_of_an_older_version_goes_on(tmp_path: Path) -> None:
 def test_other_data_are_refused_by_name(tmp_path: Path) -> None:
     Run.begin(tmp_path, record())
     other = record()
-    other.data["rows"] = 41
+    other.data = replace(DATA, rows=41)
     with pytest.raises(BadInput, match=r"holds a run with other data \(rows 40 there, 41 here\); choose another --out"):
         Run.begin(tmp_path, other)
 
@@ -98,10 +99,12 @@ def test_missing_folders_are_no_runs(tmp_path: Path, read: Any) -> None:
     ("text", "message"),
     [
         ("{", "is not readable as JSON"),
-        ("[]", "is not of format 1; train again with this version"),
-        ('{"format": 2}', "is not of format 1"),
-        ('{"format": 1, "config": {}}', "missing 1 required positional argument: 'data'"),
-        ('{"format": 1, "config": {}, "data": {}, "colour": 3}', "unexpected keyword argument 'colour'"),
+        ("[]", "is a run record of format None; this version reads 2: train again"),
+        ('{"format": 1}', "is a run record of format 1; this version reads 2: train again"),
+        ('{"format": 2, "config": {}}', "data: Field required"),
+        ('{"format": 2, "config": {"patience": 0}}', "config.patience: Input should be greater than or equal to 1"),
+        ('{"format": 2, "config": {}, "data": {"hue": 3}, "colour": 3}', "data.digest: Field required"),
+        ('{"format": 2, "config": {"colour": 3}}', "config.colour: Unexpected keyword argument"),
     ],
 )
 def test_bad_records_are_refused_by_name(tmp_path: Path, text: str, message: str) -> None:
@@ -140,10 +143,10 @@ def test_a_complete_run_says_what_it_was(run_folder: Path, people: FrameTable) -
     source = people.take(people.rows_with_role("source"))
     assert list(run.record.stages) == list(STAGES)
     assert all(run.stage_file(stage).is_file() for stage in STAGES)
-    assert all(log["finished"] for log in run.record.stages.values())
-    assert run.record.data["digest"] == source.digest
-    assert run.record.data["source_subjects"] == ["source-01", "source-02", "source-03"]
-    assert run.record.data["synthetic"] is True
+    assert all(log.finished for log in run.record.stages.values())
+    assert run.record.data.digest == source.digest
+    assert run.record.data.source_subjects == ["source-01", "source-02", "source-03"]
+    assert run.record.data.synthetic is True
     assert run.record.expert_count == 3  # one for each source person
     assert json.loads((run_folder / "run.json").read_text())["config"] == asdict(run.config)
 
@@ -164,13 +167,12 @@ def test_a_complete_run_gives_its_models_back(run_folder: Path, people: FrameTab
     with torch.no_grad():
         estimates = {"s-SN": run.shared_head()(z), "s-PEN": run.expert_head()(z).affect}
     for name, estimate in estimates.items():
-        expected = agreement(estimate.numpy(), source.affect[held_out])._asdict()
-        assert run.record.validation[name] == pytest.approx(expected, rel=1e-3, abs=1e-4)
+        expected = astuple(agreement(estimate.numpy(), source.affect[held_out]))
+        assert astuple(run.record.validation[name]) == pytest.approx(expected, rel=1e-3, abs=1e-4)
 
 
 def test_the_shared_head_starts_from_the_backbones(run_folder: Path) -> None:
     """Step 2 of Algorithm 1 goes on with W^s of step 1: on the frozen backbone its first loss is step 1's best."""
     stages = Run.open(run_folder).record.stages
     first = stages["1-backbone"]
-    best = first["epochs"][first["best_epoch"]]["validation_loss"]
-    assert stages["2-shared"]["epochs"][0]["validation_loss"] == pytest.approx(best, rel=1e-4)
+    assert stages["2-shared"].epochs[0].validation_loss == pytest.approx(first.best_loss, rel=1e-4)

@@ -104,7 +104,7 @@ def weights_of(run: Run) -> dict[str, torch.Tensor]:
 def assert_same_run(one: Run, other: Run) -> None:
     first, second = weights_of(one), weights_of(other)
     assert first.keys() == second.keys()
-    assert len(first) == 5  # weight and bias of the shared head and of the gate, and the packed experts
+    assert len(first) == 5  # weight and bias of the shared head and of the gate, and the head parameters
     for key, value in first.items():
         assert torch.equal(value, second[key]), key
     assert one.record.validation == other.record.validation
@@ -141,10 +141,10 @@ def test_experts_do_what_one_head_for_everybody_cannot(learnt: Run) -> None:
     """Over people of both signs the best single slope is 0, so s-SN has a CCC near 0 and s-PEN is far above."""
     shared, experts = learnt.record.validation["s-SN"], learnt.record.validation["s-PEN"]
     for name in ("ccc_valence", "ccc_arousal"):
-        assert shared[name] < 0.3
-        assert experts[name] > 0.9
+        assert getattr(shared, name) < 0.3
+        assert getattr(experts, name) > 0.9
     for name in ("rmse_valence", "rmse_arousal"):
-        assert experts[name] < 0.5 * shared[name]
+        assert getattr(experts, name) < 0.5 * getattr(shared, name)
 
 
 def test_joint_learning_starts_from_shared_head_and_gate(learnt: Run) -> None:
@@ -158,9 +158,9 @@ def test_joint_learning_starts_from_shared_head_and_gate(learnt: Run) -> None:
     start = ExpertHead.from_layers(gate, [learnt.shared_head()] * 4)
     with torch.no_grad():
         expected = source_loss(start(z), affect, subject, CONFIG.lambda_0, CONFIG.lambda_1).item()
-    epochs = learnt.record.stages["4-experts"]["epochs"]
-    assert epochs[0]["validation_loss"] == pytest.approx(expected, rel=1e-5)
-    assert min(epoch["validation_loss"] for epoch in epochs) < 0.2 * expected
+    epochs = learnt.record.stages["4-experts"].epochs
+    assert epochs[0].validation_loss == pytest.approx(expected, rel=1e-5)
+    assert min(epoch.validation_loss for epoch in epochs) < 0.2 * expected
 
 
 def test_target_people_teach_nothing(tmp_path: Path) -> None:
@@ -290,7 +290,7 @@ def test_frames_run_through_every_stage(people: FrameTable, tmp_path: Path) -> N
     listener = Listener()
     run = learn_source(people, config, tmp_path / "run", progress=listener)
     assert listener.tasks == ["1-backbone", "features", "2-shared", "3-gate", "4-experts"]
-    assert [log["steps"] for log in run.record.stages.values()] == [3, 3, 3, 3]
+    assert [log.steps for log in run.record.stages.values()] == [3, 3, 3, 3]
     backbone = run.backbone()
     assert backbone is not None
     assert backbone.digest() == run.record.backbone_digest
@@ -327,8 +327,8 @@ def learnt_from_files(files: FrameTable, tmp_path_factory: pytest.TempPathFactor
 
 def losses_of_backbone(run: Run) -> list[tuple[float, float]]:
     """Loss of training and of validation after every epoch: they tell any two ways of learning apart."""
-    epochs = run.record.stages["1-backbone"]["epochs"][1:]
-    return [(epoch["training_loss"], epoch["validation_loss"]) for epoch in epochs]
+    epochs = run.record.stages["1-backbone"].epochs[1:]
+    return [(epoch.training_loss, epoch.validation_loss) for epoch in epochs]
 
 
 def test_frames_decoded_every_time_teach_the_same(

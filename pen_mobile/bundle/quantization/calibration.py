@@ -80,13 +80,13 @@ def covering_rows(table: SubjectTable, rows: Rows, side: int, count: int, seed: 
 
 
 def _source_table(run: Run, data: str | None) -> FrameTable:
-    origin = data or str(run.record.data["origin"])
+    origin = data or run.record.data.origin
     try:
         table = load_table(origin, run.config.input_size)
     except BadInput as error:
         raise BadInput(f"{error} (int8 is calibrated on the data of {run.folder}; give them with --data)") from None
     table = table.take(table.rows_with_role("source"))
-    if not isinstance(table, FrameTable) or table.digest != run.record.data["digest"]:
+    if not isinstance(table, FrameTable) or table.digest != run.record.data.digest:
         raise BadInput(
             f"{origin}: not the source people that {run.folder} learned from; give the run's data with --data"
         )

@@ -29,6 +29,7 @@ from pen_mobile.phone.executorch_runtime import executorch_runtime, use_threads
 from pen_mobile.training.features import extract_features, known_features
 from pen_mobile.training.run_folder import Run
 from pen_mobile.types import Floats
+from pen_mobile.utils.plain import to_plain
 from pen_mobile.utils.provenance import core_count
 
 _BLOCK = 256  # frames in memory at once
@@ -75,8 +76,8 @@ def make_int8(run: Run, recipe: Recipe, data: str | None, cache: LoweredCache) -
     key = {
         "backbone": backbone.digest(),
         "head": hashlib.sha256(run.expert_head().head_parameters.detach().numpy().tobytes()).hexdigest(),
-        "data": run.record.data["digest"],
-        "config": run.record.config,
+        "data": run.record.data.digest,
+        "config": to_plain(run.record.config),
         "quantization": recipe.quantization.model_dump(),
     }
     return _kept(run, key, cache) or Int8Builder(run, backbone.network(), recipe, data).make(key, cache)

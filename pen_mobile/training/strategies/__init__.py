@@ -1,6 +1,6 @@
-"""Ways to make a head its owner's, all with one signature: packed head and labels in, packed head out.
+"""Strategies of adaptation on the server, all with one signature: head parameters and labels in, head parameters out.
 
-A packed head is ``[3 n_s, D_z + 1]`` as in :class:`~pen_mobile.models.heads.ExpertHead`; SN is the mixture
+Head parameters are ``[3 n_s, D_z + 1]`` as in :class:`~pen_mobile.models.heads.ExpertHead`; SN is the mixture
 of one (n_s = 1). Every strategy but the paper's chooses its own strength by leaving out one adaptation
 label at a time, so none needs held-out labels, and "change nothing" is always one of its choices.
 """
@@ -12,36 +12,41 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from pen_mobile.contract.strategy import Strategy
 from pen_mobile.errors import BadInput
 from pen_mobile.training.batched_adaptation import AdaptationSettings
 from pen_mobile.training.strategies.gate import adapt_gate
-from pen_mobile.training.strategies.gradient import adapt_by_eq8
+from pen_mobile.training.strategies.gradient import adapt_by_gradient
 from pen_mobile.training.strategies.offset import adapt_offset
-from pen_mobile.training.strategies.offset_ridge import adapt_with_offset_ridge
-from pen_mobile.training.strategies.personal_expert import adapt_with_personal_expert
-from pen_mobile.training.strategies.ridge import adapt_with_ridge
+from pen_mobile.training.strategies.offset_ridge import adapt_offset_ridge
+from pen_mobile.training.strategies.personal_expert import adapt_personal_expert
+from pen_mobile.training.strategies.ridge import adapt_ridge
 from pen_mobile.utils.suggestions import choices
 
-Strategy = Callable[[Tensor, Tensor, Tensor, AdaptationSettings], Tensor]
+Adapt = Callable[[Tensor, Tensor, Tensor, AdaptationSettings], Tensor]
 
-STRATEGIES: dict[str, Strategy] = {
-    "eq8": adapt_by_eq8,
-    "offset": adapt_offset,
-    "gate": adapt_gate,
-    "ridge": adapt_with_ridge,
-    "personal-expert": adapt_with_personal_expert,
-    "offset-ridge": adapt_with_offset_ridge,
+STRATEGIES: dict[Strategy, Adapt] = {
+    Strategy.GRADIENT: adapt_by_gradient,
+    Strategy.OFFSET: adapt_offset,
+    Strategy.GATE: adapt_gate,
+    Strategy.RIDGE: adapt_ridge,
+    Strategy.PERSONAL_EXPERT: adapt_personal_expert,
+    Strategy.OFFSET_RIDGE: adapt_offset_ridge,
 }
 
 
 @torch.no_grad()
 def adapt_with(
-    name: str, head_parameters: Tensor, z: Tensor, affect: Tensor, settings: AdaptationSettings | None = None
+    strategy: Strategy | str,
+    head_parameters: Tensor,
+    z: Tensor,
+    affect: Tensor,
+    settings: AdaptationSettings | None = None,
 ) -> Tensor:
-    """Adapt a packed head to somebody's labels by the strategy of that name.
+    """Adapt a head to one person's labels.
 
     Args:
-        name: a key of :data:`STRATEGIES`.
+        strategy: a key of :data:`STRATEGIES`, or its name.
         head_parameters: the head to start from, ``[3 n_s, D_z + 1]``; not changed.
         z, affect: features ``[N, D_z]`` and valence and arousal ``[N, 2]`` of the adaptation samples.
         settings: what gradient steps need, and the seed; None is the paper's.
@@ -53,8 +58,8 @@ def adapt_with(
     Raises:
         BadInput: no such strategy, or shapes that do not fit together.
     """
-    if name not in STRATEGIES:
-        raise BadInput(f"unknown strategy {name!r}; {choices(name, map(str, STRATEGIES))}")
+    if strategy not in STRATEGIES:
+        raise BadInput(f"unknown strategy {str(strategy)!r}; {choices(str(strategy), map(str, STRATEGIES))}")
     if (
         head_parameters.ndim != 2
         or len(head_parameters) % 3
@@ -66,5 +71,5 @@ def adapt_with(
         raise BadInput(f"affect must be [{len(z)}, 2], not {list(affect.shape)}")
     if len(z) == 0 or not all(bool(part.isfinite().all()) for part in (head_parameters, z, affect)):
         return head_parameters.clone()
-    adapted = STRATEGIES[name](head_parameters, z, affect, settings or AdaptationSettings())
+    adapted = STRATEGIES[Strategy(strategy)](head_parameters, z, affect, settings or AdaptationSettings())
     return adapted if bool(adapted.isfinite().all()) else head_parameters.clone()

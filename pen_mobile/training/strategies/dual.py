@@ -1,9 +1,10 @@
 r"""Ridge regression in dual form: a personal correction that is a combination of the person's own samples.
 
 A correction ``f(z) = \sum_j alpha_j K(z, z_j)`` (plus an intercept b, if wanted) minimises
-``\sum_j (r_j - f(z_j))^2 + |f|^2 / t``. The looseness t = 1 / lambda is 0 where nothing is learnt, which needs
-no special case: with ``S = (I + t K)^-1`` every formula here stays finite for all t >= 0, and all eigenvalues of
-``I + t K`` are at least 1, so that duplicate samples and more samples than weights do no harm in float64.
+``\sum_j (r_j - f(z_j))^2 + |f|^2 / t``. The inverse regularization t = 1 / lambda is 0 where nothing is learnt,
+which needs no special case: with ``S = (I + t K)^-1`` every formula here stays finite for all t >= 0, and all
+eigenvalues of ``I + t K`` are at least 1, so that duplicate samples, and more samples than weights, do no harm in
+float64.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from torch import Tensor
 from pen_mobile.errors import BadInput
 
 # lambda in units of the kernel's mean diagonal: infinite, then 1000 down to 0.0001 by half decades.
-LOOSENESS = (0.0, *(10.0 ** (k / 2) for k in range(-6, 9)))
+INVERSE_REGULARIZATION = (0.0, *(10.0 ** (k / 2) for k in range(-6, 9)))
 MOST_LABELS = 8192  # K and its factor take 0.5 GB each
 _CHOOSE_ON = 1000  # labels are enough to choose t, where an eigendecomposition still takes less than a second
 _ROUNDING = 1e-9  # errors as close as this are equal, and the smaller t wins
@@ -29,9 +30,9 @@ class Correction(NamedTuple):
     intercept: Tensor
 
 
-def looseness_grid(kernel: Tensor) -> list[float]:
+def inverse_regularization_grid(kernel: Tensor) -> list[float]:
     """Return the candidates for t, from 0 upwards, for a kernel ``[N, N]``."""
-    return [t / float(kernel.diagonal().mean()) for t in LOOSENESS]
+    return [t / float(kernel.diagonal().mean()) for t in INVERSE_REGULARIZATION]
 
 
 def left_out_residuals(kernel: Tensor, residual: Tensor, *, intercept: bool) -> Tensor:
@@ -49,9 +50,11 @@ def left_out_residuals(kernel: Tensor, residual: Tensor, *, intercept: bool) -> 
         ``[T, N, 2]``. One sample with an intercept has nothing to be predicted from: its residual stays.
     """
     if intercept and len(kernel) == 1:
-        return residual.expand(len(LOOSENESS), -1, -1)
+        return residual.expand(len(INVERSE_REGULARIZATION), -1, -1)
     values, vectors = torch.linalg.eigh(kernel)
-    shrink = 1 / (1 + torch.tensor(looseness_grid(kernel)).to(values)[:, None] * values.clamp(min=0))  # [T, N]
+    shrink = 1 / (
+        1 + torch.tensor(inverse_regularization_grid(kernel)).to(values)[:, None] * values.clamp(min=0)
+    )  # [T, N]
     solved = vectors @ (shrink[:, :, None] * (vectors.T @ residual))
     diagonal = shrink @ vectors.square().T
     if intercept:
@@ -70,17 +73,17 @@ def first_of_the_best(errors: Tensor) -> int:
     return int((finite <= best * (1 + _ROUNDING)).nonzero()[0]) if bool(best.isfinite()) else -1
 
 
-def solve(kernel: Tensor, residual: Tensor, looseness: float, *, intercept: bool) -> Correction:
+def solve(kernel: Tensor, residual: Tensor, inverse_regularization: float, *, intercept: bool) -> Correction:
     """Return the correction that minimises the ridge objective for one t, by Cholesky."""
     identity = torch.eye(len(kernel), dtype=kernel.dtype, device=kernel.device)
-    factor = torch.linalg.cholesky(identity + looseness * kernel)
+    factor = torch.linalg.cholesky(identity + inverse_regularization * kernel)
     solved = torch.cholesky_solve(residual, factor)
     offset = torch.zeros_like(residual[0])
     if intercept:
         ones = torch.cholesky_solve(torch.ones_like(residual[:, :1]), factor)
         offset = solved.sum(dim=0) / ones.sum()
         solved = solved - ones * offset
-    return Correction(looseness * solved, offset)
+    return Correction(inverse_regularization * solved, offset)
 
 
 def chosen_labels(count: int, seed: int) -> Tensor:
@@ -90,6 +93,6 @@ def chosen_labels(count: int, seed: int) -> Tensor:
         BadInput: more labels than an ``N x N`` system can take.
     """
     if count > MOST_LABELS:
-        raise BadInput(f"ridge strategies take at most {MOST_LABELS} labels, not {count}; give fewer or use eq8")
+        raise BadInput(f"ridge strategies take at most {MOST_LABELS} labels, not {count}; give fewer or use gradient")
     drawn = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
     return drawn[:_CHOOSE_ON].sort().values

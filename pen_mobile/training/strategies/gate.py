@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from pen_mobile.training.batched_adaptation import AdaptationSettings, adapt_together
+from pen_mobile.training.batched_adaptation import AdaptationSettings, adapt_batched
 
 
 def adapt_gate(head_parameters: Tensor, z: Tensor, affect: Tensor, settings: AdaptationSettings) -> Tensor:
@@ -17,4 +17,4 @@ def adapt_gate(head_parameters: Tensor, z: Tensor, affect: Tensor, settings: Ada
     if expert_count == 1:
         return head_parameters.clone()
     every = [torch.arange(len(z))]
-    return adapt_together(head_parameters[None], z, affect, every, settings, only=slice(0, expert_count))[0]
+    return adapt_batched(head_parameters[None], z, affect, every, settings, only=slice(0, expert_count))[0]

@@ -1,4 +1,4 @@
-"""What strategies in closed form need of a packed head: its output in float64, and ways to change it."""
+"""What strategies in closed form need of a head: its output in float64, and ways to change it."""
 
 from __future__ import annotations
 

@@ -12,8 +12,8 @@ from pen_mobile.training.batched_adaptation import AdaptationSettings
 from pen_mobile.training.strategies.dual import (
     chosen_labels,
     first_of_the_best,
+    inverse_regularization_grid,
     left_out_residuals,
-    looseness_grid,
     solve,
 )
 from pen_mobile.training.strategies.mixture import evaluate, with_one
@@ -25,13 +25,11 @@ PROMINENCE = (-4.0, -2.0, -1.0, 0.0, 1.0, 2.0, 4.0, 8.0, 16.0)
 class _Choice(NamedTuple):
     """How loose the ridge is, and the newcomer's gate bias."""
 
-    looseness: float
+    inverse_regularization: float
     beta: float
 
 
-def adapt_with_personal_expert(
-    head_parameters: Tensor, z: Tensor, affect: Tensor, settings: AdaptationSettings
-) -> Tensor:
+def adapt_personal_expert(head_parameters: Tensor, z: Tensor, affect: Tensor, settings: AdaptationSettings) -> Tensor:
     """Append an expert, ridge regression from the mean of the experts there are to the person's labels.
 
     Its gate row has weights 0 and a bias beta: ``(1 - p) PEN(z) + p y_new(z)`` with
@@ -48,7 +46,7 @@ def adapt_with_personal_expert(
     choice = _choose(subset, inputs[few], residual[few], affect[few].double() - subset.affect)
     if choice is None:
         return head_parameters.clone()
-    alpha = solve(inputs @ inputs.T, residual, choice.looseness, intercept=False).alpha
+    alpha = solve(inputs @ inputs.T, residual, choice.inverse_regularization, intercept=False).alpha
     return _append(head_parameters, alpha.T @ inputs, choice.beta)
 
 
@@ -64,8 +62,8 @@ def _choose(output: HeadOutput, inputs: Tensor, residual: Tensor, of_mixture: Te
     best = first_of_the_best(candidates)
     if best <= 0:
         return None
-    beta, looseness = divmod(best - 1, errors.shape[1])
-    return _Choice(looseness_grid(kernel)[looseness], float(betas[beta]))
+    beta, inverse_regularization = divmod(best - 1, errors.shape[1])
+    return _Choice(inverse_regularization_grid(kernel)[inverse_regularization], float(betas[beta]))
 
 
 def _append(head_parameters: Tensor, change: Tensor, beta: float) -> Tensor:

@@ -9,14 +9,14 @@ from pen_mobile.training.strategies.dual import (
     Correction,
     chosen_labels,
     first_of_the_best,
+    inverse_regularization_grid,
     left_out_residuals,
-    looseness_grid,
     solve,
 )
 from pen_mobile.training.strategies.mixture import add_to_experts, evaluate, with_one
 
 
-def adapt_with_ridge(head_parameters: Tensor, z: Tensor, affect: Tensor, settings: AdaptationSettings) -> Tensor:
+def adapt_ridge(head_parameters: Tensor, z: Tensor, affect: Tensor, settings: AdaptationSettings) -> Tensor:
     r"""Move all experts toward the labels, and no further from where they were than the labels support.
 
     Minimises ``\sum_j |y_j - PEN(z_j)|^2 + lambda \sum_i |W_i - W_i^source|^2``, lambda chosen by
@@ -39,15 +39,15 @@ def move_experts(head_parameters: Tensor, z: Tensor, affect: Tensor, seed: int, 
     if chosen < 0 or errors[chosen] >= residual[few].square().sum():
         return head_parameters.clone()
     whole = mixture_kernel(output.gate, inputs) if len(few) < len(z) else kernel
-    correction = solve(whole, residual, looseness_grid(kernel)[chosen], intercept=intercept)
+    correction = solve(whole, residual, inverse_regularization_grid(kernel)[chosen], intercept=intercept)
     return _corrected(head_parameters, output.gate, inputs, correction)
 
 
-def fit_experts(head_parameters: Tensor, z: Tensor, affect: Tensor, looseness: float) -> Tensor:
+def fit_experts(head_parameters: Tensor, z: Tensor, affect: Tensor, inverse_regularization: float) -> Tensor:
     """Move the experts, and everybody's offset, for one given t = 1 / lambda in units of the kernel's mean diagonal."""
     output, inputs = evaluate(head_parameters, z), with_one(z)
     kernel = mixture_kernel(output.gate, inputs)
-    t = looseness / float(kernel.diagonal().mean())
+    t = inverse_regularization / float(kernel.diagonal().mean())
     return _corrected(
         head_parameters, output.gate, inputs, solve(kernel, affect.double() - output.affect, t, intercept=True)
     )

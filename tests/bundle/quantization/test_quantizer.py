@@ -232,7 +232,9 @@ def test_frames_come_from_the_runs_own_people(run_folder: Path) -> None:
 
 def _moved(run: Run) -> Run:
     """The same run, whose data are no longer where they were."""
-    return Run(run.folder, dataclasses.replace(run.record, data=run.record.data | {"origin": "gone.csv"}))
+    return Run(
+        run.folder, dataclasses.replace(run.record, data=dataclasses.replace(run.record.data, origin="gone.csv"))
+    )
 
 
 def test_mobilenets_gates_stay_in_float() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pen_mobile.training.strategies.dual import first_of_the_best, looseness_grid, solve
+from pen_mobile.training.strategies.dual import first_of_the_best, inverse_regularization_grid, solve
 
 
 def ridge_system(count: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -27,7 +27,7 @@ def test_solution_satisfies_the_bordered_system() -> None:
 
 def test_grid_starts_with_nothing_and_is_in_units_of_the_kernel() -> None:
     """Mean diagonal 2: lambda from 2000 down to 0.0002 is t from 0.0005 up to 5000."""
-    grid = looseness_grid(torch.tensor([[1.0, 0.5], [0.5, 3.0]]))
+    grid = inverse_regularization_grid(torch.tensor([[1.0, 0.5], [0.5, 3.0]]))
     assert (grid[0], grid[1], grid[-1]) == pytest.approx((0.0, 0.0005, 5000.0))
 
 

@@ -89,9 +89,9 @@ def test_an_intercept_is_a_kernel_with_a_huge_constant(make_case) -> None:
     _, z, affect = make_case(1, 9)
     kernel, residual = (z @ z.T).double(), affect.double()
     bordered = dual.left_out_residuals(kernel, residual, intercept=True)
-    t = torch.tensor(dual.looseness_grid(kernel), dtype=torch.float64)
-    for looseness, expected in zip(t[1:], bordered[1:], strict=True):
-        inverse = torch.linalg.inv(torch.eye(9) + looseness * (kernel + 1e8))
+    t = torch.tensor(dual.inverse_regularization_grid(kernel), dtype=torch.float64)
+    for inverse_regularization, expected in zip(t[1:], bordered[1:], strict=True):
+        inverse = torch.linalg.inv(torch.eye(9) + inverse_regularization * (kernel + 1e8))
         torch.testing.assert_close((inverse @ residual) / inverse.diagonal()[:, None], expected, rtol=1e-3, atol=1e-4)
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pen_mobile.errors import BadInput
 from pen_mobile.models.heads import ExpertHead
-from pen_mobile.training.batched_adaptation import AdaptationSettings, adapt_together
+from pen_mobile.training.batched_adaptation import AdaptationSettings, adapt_batched
 from pen_mobile.training.strategies import STRATEGIES, adapt_with
 
 QUICK = AdaptationSettings("adam", 0.01, epochs=2)
@@ -47,7 +47,7 @@ def test_any_head_and_any_number_of_labels(name, expert_count, labels, kind, mak
     assert error(adapted, z, affect) <= error(head_parameters, z, affect) * (1 + 1e-5)
 
 
-@pytest.mark.parametrize("name", [name for name in STRATEGIES if name not in ("eq8", "gate")])
+@pytest.mark.parametrize("name", [name for name in STRATEGIES if name not in ("gradient", "gate")])
 @pytest.mark.parametrize("expert_count", [1, 3])
 def test_one_label_vouches_for_nothing(name, expert_count, make_case) -> None:
     """With the only label left out there is nothing to judge by, so closed forms keep the head as it was."""
@@ -107,10 +107,10 @@ def test_no_labels_leave_the_head_alone(name, make_case) -> None:
     assert torch.equal(adapt_with(name, head_parameters, z[:0], affect[:0]), head_parameters)
 
 
-def test_eq8_is_lockstep_with_one_head(make_case) -> None:
+def test_gradient_is_batched_adaptation_of_one_head(make_case) -> None:
     head_parameters, z, affect = make_case(3, 40)
-    expected = adapt_together(head_parameters[None], z, affect, [torch.arange(40)], QUICK)[0]
-    assert torch.equal(adapt_with("eq8", head_parameters, z, affect, QUICK), expected)
+    expected = adapt_batched(head_parameters[None], z, affect, [torch.arange(40)], QUICK)[0]
+    assert torch.equal(adapt_with("gradient", head_parameters, z, affect, QUICK), expected)
     assert not torch.equal(expected, head_parameters)
 
 

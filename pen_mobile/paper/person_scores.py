@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pen_mobile.paper.results import Cell, Model
-from pen_mobile.paper.summary import Spread
+from pen_mobile.paper.protocol_result import Cell, Model
+from pen_mobile.paper.protocol_summary import MeanStd
 
 COMPARED: tuple[Model, Model] = ("s-SN", "s-PEN")
 
@@ -27,7 +27,7 @@ class PersonScore:
     def difference(self) -> float | None:
         """CCC of s-PEN minus CCC of s-SN, mean of valence and arousal."""
         pairs = zip(*(self.ccc[model] for model in COMPARED), strict=True)
-        return Spread.of([pen - sn for sn, pen in pairs if sn is not None and pen is not None]).mean
+        return MeanStd.of([pen - sn for sn, pen in pairs if sn is not None and pen is not None]).mean
 
     def values(self) -> Iterator[float]:
         """Yield every CCC that is defined."""
@@ -36,7 +36,7 @@ class PersonScore:
 
 def person_scores(cells: Sequence[Cell]) -> list[PersonScore]:
     """Return everybody for whom anything is defined, from where s-PEN is most ahead to where s-SN is."""
-    names = sorted({name for cell in cells for one in cell.outcomes for name in one.people})
+    names = sorted({name for cell in cells for one in cell.evaluations for name in one.people})
     scores = [PersonScore(name, {model: _ccc(cells, model, name) for model in COMPARED}) for name in names]
     known = [score for score in scores if score.difference is not None]
     return sorted(known, key=lambda score: -(score.difference or 0))
@@ -46,10 +46,10 @@ def _ccc(cells: Sequence[Cell], model: Model, name: str) -> tuple[float | None, 
     found = [
         one.people[name]
         for cell in cells
-        for one in cell.outcomes
+        for one in cell.evaluations
         if one.model == model and one.share and name in one.people
     ]
-    return Spread.of([one.ccc_valence for one in found]).mean, Spread.of([one.ccc_arousal for one in found]).mean
+    return MeanStd.of([one.ccc_valence for one in found]).mean, MeanStd.of([one.ccc_arousal for one in found]).mean
 
 
 def representative(scores: Sequence[PersonScore], count: int = 3) -> list[PersonScore]:

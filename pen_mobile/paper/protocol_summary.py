@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pen_mobile.contract.strategy import Strategy
 from pen_mobile.metrics import Agreement
-from pen_mobile.paper.results import (
-    OWN_MEAN,
-    Cell,
-    Model,
-    Outcome,
-    Pooling,
-    ProtocolResult,
-    Sampling,
-    Study,
-)
+from pen_mobile.paper.protocol_plan import AdaptationScope, Sampling, Study
+from pen_mobile.paper.protocol_result import OWN_MEAN, Cell, Evaluation, Model, ProtocolResult
 
 MEASURES = ("ccc_valence", "ccc_arousal", "ccc", "rmse_valence", "rmse_arousal", "rmse")
 """Attributes of :class:`Agreement`; ``ccc`` and ``rmse`` are over both dimensions."""
@@ -37,14 +30,14 @@ _INTERVAL = (2.5, 97.5)  # per cent
 
 
 @dataclass(frozen=True)
-class Spread:
+class MeanStd:
     """Mean and standard deviation over seeds; None where no seed defines it, or only one for ``std``."""
 
     mean: float | None
     std: float | None
 
     @classmethod
-    def of(cls, values: Sequence[float | None]) -> Spread:
+    def of(cls, values: Sequence[float | None]) -> MeanStd:
         """Summarise values, one for each seed; undefined ones are left out."""
         known = [value for value in values if value is not None]
         return cls(
@@ -54,28 +47,28 @@ class Spread:
 
 
 @dataclass(frozen=True)
-class Line:
+class AggregateRow:
     """One model with one amount of labels, over all seeds.
 
     Attributes:
-        sampling, pooling, study, model, strategy, share, count: as of :class:`Cell` and :class:`Outcome`.
+        sampling, scope, study, model, strategy, share, count: as of :class:`Cell` and :class:`Evaluation`.
         labels: labels used, summed over people; mean over seeds.
-        milliseconds: time of one adaptation (see :class:`Outcome`).
+        milliseconds: time of one adaptation (see :class:`Evaluation`).
         pooled: measure -> agreement over the concatenated test rows of all people.
         person: measure -> mean over people of the agreement for each, people without a CCC left out.
     """
 
     sampling: Sampling
-    pooling: Pooling
+    scope: AdaptationScope
     study: Study
     model: Model
     strategy: str
     share: float | None
     count: int | None
     labels: float
-    milliseconds: Spread
-    pooled: dict[str, Spread]
-    person: dict[str, Spread]
+    milliseconds: MeanStd
+    pooled: dict[str, MeanStd]
+    person: dict[str, MeanStd]
 
 
 @dataclass(frozen=True)
@@ -83,7 +76,7 @@ class Difference:
     """Two models on the same test rows of the same people with the same seeds.
 
     Attributes:
-        sampling, pooling, share: which rows of which tables.
+        sampling, scope, share: which rows of which tables.
         model, other: what is compared; differences are ``model - other``.
         measure: ``ccc`` or ``rmse``, of both dimensions.
         pooled: difference over the concatenated test rows.
@@ -92,12 +85,12 @@ class Difference:
     """
 
     sampling: Sampling
-    pooling: Pooling
+    scope: AdaptationScope
     share: float
     model: Model
     other: Model
     measure: str
-    pooled: Spread
+    pooled: MeanStd
     person: float | None
     low: float | None
     high: float | None
@@ -109,14 +102,14 @@ class Check:
 
     Attributes:
         statement: in words.
-        sampling, pooling: where it was looked at; None for source learning.
+        sampling, scope: where it was looked at; None for source learning.
         holds: whether it does; None when it could not be looked at.
         numbers: what decided it.
     """
 
     statement: str
     sampling: Sampling | None
-    pooling: Pooling | None
+    scope: AdaptationScope | None
     holds: bool | None
     numbers: dict[str, float]
 
@@ -125,29 +118,25 @@ class Check:
 class Summary:
     """Tables, differences and checks of one protocol."""
 
-    lines: list[Line]
+    lines: list[AggregateRow]
     differences: list[Difference]
     checks: list[Check]
-
-    def as_json(self) -> dict[str, Any]:
-        """Return plain values for a JSON document."""
-        return asdict(self)
 
     def find(
         self,
         sampling: Sampling,
-        pooling: Pooling,
+        scope: AdaptationScope,
         model: Model,
         share: float | None,
         *,
         study: Study = "models",
-        strategy: str = "eq8",
+        strategy: str = Strategy.GRADIENT.value,
         count: int | None = None,
-    ) -> Line | None:
+    ) -> AggregateRow | None:
         """Return one line of a table, or None when there is none."""
-        wanted = (sampling, pooling, study, model, strategy, share, count)
+        wanted = (sampling, scope, study, model, strategy, share, count)
         for line in self.lines:
-            found = (line.sampling, line.pooling, line.study, line.model, line.strategy, line.share, line.count)
+            found = (line.sampling, line.scope, line.study, line.model, line.strategy, line.share, line.count)
             if found == wanted:
                 return line
         return None
@@ -155,7 +144,7 @@ class Summary:
 
 def summarize(result: ProtocolResult) -> Summary:
     """Reckon every table from the cells."""
-    tables = [(sampling, pooling) for sampling in result.plan["samplings"] for pooling in result.plan["poolings"]]
+    tables = [(sampling, scope) for sampling in result.plan.samplings for scope in result.plan.scopes]
     return Summary(
         list(_lines(result.cells)),
         [difference for table in tables for difference in _differences(result, *table)],
@@ -163,26 +152,26 @@ def summarize(result: ProtocolResult) -> Summary:
     )
 
 
-def _lines(cells: Sequence[Cell]) -> Iterator[Line]:
-    """Group outcomes that differ in their seed only."""
-    groups: dict[tuple[Any, ...], list[Outcome]] = {}
+def _lines(cells: Sequence[Cell]) -> Iterator[AggregateRow]:
+    """Group ones that differ in their seed only."""
+    groups: dict[tuple[Any, ...], list[Evaluation]] = {}
     for cell in cells:
-        for one in cell.outcomes:
-            key = (cell.sampling, cell.pooling, cell.study, one.model, one.strategy, one.share, one.count)
+        for one in cell.evaluations:
+            key = (cell.sampling, cell.scope, cell.study, one.model, one.strategy, one.share, one.count)
             groups.setdefault(key, []).append(one)
-    for key, outcomes in groups.items():
-        yield Line(
+    for key, evaluations in groups.items():
+        yield AggregateRow(
             *key,
-            labels=float(np.mean([one.labels for one in outcomes])),
-            milliseconds=Spread.of([one.seconds * 1e3 for one in outcomes]),
-            pooled={name: Spread.of([getattr(one.pooled, name) for one in outcomes]) for name in MEASURES},
-            person={name: Spread.of([person_mean(one, name) for one in outcomes]) for name in MEASURES},
+            labels=float(np.mean([one.labels for one in evaluations])),
+            milliseconds=MeanStd.of([one.seconds * 1e3 for one in evaluations]),
+            pooled={name: MeanStd.of([getattr(one.pooled, name) for one in evaluations]) for name in MEASURES},
+            person={name: MeanStd.of([person_mean(one, name) for one in evaluations]) for name in MEASURES},
         )
 
 
-def person_mean(outcome: Outcome, measure: str) -> float | None:
+def person_mean(one: Evaluation, measure: str) -> float | None:
     """Return the mean over people of one measure; None when nobody defines it."""
-    return Spread.of([getattr(values, measure) for values in outcome.people.values()]).mean
+    return MeanStd.of([getattr(values, measure) for values in one.people.values()]).mean
 
 
 def bootstrap_interval(values: NDArray[np.float64], draws: int = _DRAWS, seed: int = 0) -> tuple[float, float] | None:
@@ -205,20 +194,20 @@ def bootstrap_interval(values: NDArray[np.float64], draws: int = _DRAWS, seed: i
     return float(low), float(high)
 
 
-def _differences(result: ProtocolResult, sampling: Sampling, pooling: Pooling) -> Iterator[Difference]:
-    cells = list(result.select(sampling, pooling))
+def _differences(result: ProtocolResult, sampling: Sampling, scope: AdaptationScope) -> Iterator[Difference]:
+    cells = list(result.select(sampling, scope))
     for model, other in PAIRS:
-        for share in result.plan["shares"]:
+        for share in result.plan.shares:
             pairs = list(_paired(cells, model, other, share))
             for measure in ("ccc", "rmse") if pairs else ():
                 person, interval = _person_difference(pairs, measure)
                 low, high = interval or (None, None)
-                pooled = Spread.of([_minus(one.pooled, two.pooled, measure) for one, two in pairs])
-                yield Difference(sampling, pooling, share, model, other, measure, pooled, person, low, high)
+                pooled = MeanStd.of([_minus(one.pooled, two.pooled, measure) for one, two in pairs])
+                yield Difference(sampling, scope, share, model, other, measure, pooled, person, low, high)
 
 
-def _paired(cells: Sequence[Cell], model: Model, other: Model, share: float) -> Iterator[tuple[Outcome, Outcome]]:
-    """Yield both models' outcomes of every seed that has both."""
+def _paired(cells: Sequence[Cell], model: Model, other: Model, share: float) -> Iterator[tuple[Evaluation, Evaluation]]:
+    """Yield both models' evaluations of every seed that has both."""
     for cell in cells:
         one, two = cell.find(model, share), cell.find(other, share)
         if one is not None and two is not None:
@@ -226,7 +215,7 @@ def _paired(cells: Sequence[Cell], model: Model, other: Model, share: float) -> 
 
 
 def _person_difference(
-    pairs: Sequence[tuple[Outcome, Outcome]], measure: str
+    pairs: Sequence[tuple[Evaluation, Evaluation]], measure: str
 ) -> tuple[float | None, tuple[float, float] | None]:
     """Return the mean difference over people and seeds, and its interval; who never has one is left out."""
     people = sorted({name for one, _ in pairs for name in one.people})
@@ -237,7 +226,7 @@ def _person_difference(
     return float(np.nanmean(values)), bootstrap_interval(values)
 
 
-def _person_minus(one: Outcome, two: Outcome, name: str, measure: str) -> float | None:
+def _person_minus(one: Evaluation, two: Evaluation, name: str, measure: str) -> float | None:
     """Return one person's difference; None when a seed's sampling left that person out."""
     if name not in one.people or name not in two.people:
         return None
@@ -249,16 +238,16 @@ def _minus(one: Agreement, two: Agreement, measure: str) -> float | None:
     return None if first is None or second is None else float(first - second)
 
 
-def _table_checks(result: ProtocolResult, sampling: Sampling, pooling: Pooling) -> Iterator[Check]:
+def _table_checks(result: ProtocolResult, sampling: Sampling, scope: AdaptationScope) -> Iterator[Check]:
     """Look at what the paper says about Table 1."""
-    shares = [share for share in result.plan["shares"] if share > 0]
-    cells = list(result.select(sampling, pooling))
+    shares = [share for share in result.plan.shares if share > 0]
+    cells = list(result.select(sampling, scope))
 
     def check(statement: str, model: Model, other: Model, where: Sequence[float], sign: int, measure: str) -> Check:
         found = {f"{share:.0%}": _mean_difference(cells, model, other, share, measure) for share in where}
         numbers = {f"{measure} difference at {at}": value for at, value in found.items() if value is not None}
         holds = all(sign * value >= 0 for value in numbers.values()) if numbers else None
-        return Check(statement, sampling, pooling, holds, numbers)
+        return Check(statement, sampling, scope, holds, numbers)
 
     later = [share for share in shares if share >= 0.1]
     first = shares[:1]
@@ -273,7 +262,7 @@ def _table_checks(result: ProtocolResult, sampling: Sampling, pooling: Pooling) 
 
 def _mean_difference(cells: Sequence[Cell], model: Model, other: Model, share: float, measure: str) -> float | None:
     pairs = _paired(cells, model, other, share)
-    return Spread.of([_minus(one.pooled, two.pooled, measure) for one, two in pairs]).mean
+    return MeanStd.of([_minus(one.pooled, two.pooled, measure) for one, two in pairs]).mean
 
 
 def _gate_checks(result: ProtocolResult) -> list[Check]:

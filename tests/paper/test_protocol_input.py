@@ -21,12 +21,12 @@ CPU = Fabric(accelerator="cpu", devices=1)
 def test_features_come_back_from_their_files_as_they_were(make_features, tmp_path):
     data = make_features()
     table = load_table(str(data))
-    population = read_people(str(data)).population(tmp_path / "cache", CPU)
+    store = read_people(str(data)).store(tmp_path / "cache", CPU)
     for role in ("source", "target"):
-        expected, found = table.take(table.rows_with_role(role)), population.table(role)
+        expected, found = table.take(table.rows_with_role(role)), store.table(role)
         assert found.digest == expected.digest
         assert isinstance(found.features, np.memmap)
-    assert population.record.source == {"ann": 80, "bob": 60, "cleo": 100, "dora": 70}
+    assert store.record.source == {"ann": 80, "bob": 60, "cleo": 100, "dora": 70}
 
 
 def test_images_without_a_run_are_refused():
@@ -70,10 +70,10 @@ def frame_run(run_folder, tmp_path):
 
 def test_a_run_on_frames_makes_features_with_its_backbone(frame_run, people, tmp_path):
     given = read_people(str(frame_run))
-    population = given.population(tmp_path / "cache", CPU)
+    store = given.store(tmp_path / "cache", CPU)
     rows = people.rows_with_role("target")[:4]
     expected = extract_features(Run.open(frame_run).backbone(), people.frames.read(rows, 32))
-    assert np.allclose(population.table("target").features[:4], expected, atol=1e-5)
+    assert np.allclose(store.table("target").features[:4], expected, atol=1e-5)
     assert given.record.synthetic
     assert given.record.backbone.startswith("resnet18 ")
     assert len(list((frame_run / "features").glob("*.npy"))) == 2  # the source people's were there already
