@@ -29,7 +29,8 @@ from pen_mobile.bundle.coreml.mlpackage import unpack_archive
 from pen_mobile.bundle.golden import Golden
 from pen_mobile.bundle.verify import check_runtime
 from pen_mobile.contract.bundle_folder import BundleFolder, open_bundle
-from pen_mobile.contract.manifest import BackbonePart, PredictPart, RidgePart, TrainPart
+from pen_mobile.contract.head import PredictPart, RidgePart, TrainPart
+from pen_mobile.contract.manifest import BackbonePart
 from pen_mobile.errors import BadInput, PenMobileError
 from pen_mobile.phone.runtime import BundleRuntime, Programs
 from pen_mobile.types import Floats

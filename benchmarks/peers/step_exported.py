@@ -10,8 +10,9 @@ import torch
 from executorch.extension.pybindings import portable_lib
 from step_worker import EXPERTS, LAMBDA_1, Samples, Step, Wanted, initial_parameters, serve
 
-from pen_mobile.bundle.programs.head import TrainProgram
+from pen_mobile.bundle.programs.head import HeadSize
 from pen_mobile.bundle.programs.lowering import lower
+from pen_mobile.bundle.programs.train import TrainProgram
 from pen_mobile.models.optimizers import OPTIMIZERS, OptimizerName
 
 COPIED, HANDED_OVER = "state copied", "state handed over"
@@ -27,7 +28,7 @@ def make(wanted: Wanted) -> Step:
     name, how = wanted.variant.split(", ")
     optimizer = {known: known for known in get_args(OptimizerName)}[name]
     portable_lib._unsafe_reset_threadpool(wanted.threads)
-    program = TrainProgram(wanted.features, EXPERTS, optimizer, wanted.steps, wanted.batch)
+    program = TrainProgram(HeadSize(wanted.features, EXPERTS), optimizer, wanted.steps, wanted.batch)
     buffer = lowered(wanted.features, optimizer, wanted.steps, wanted.batch)
     copies = [portable_lib._load_for_executorch_from_buffer(buffer) for _ in range(1 if how == COPIED else 2)]
     state = [torch.zeros(shape) for shape in program.state_shapes().values()]
@@ -47,7 +48,7 @@ def make(wanted: Wanted) -> Step:
 @cache
 def lowered(features: int, optimizer: OptimizerName, steps: int, batch: int) -> bytes:
     """Return the program that a bundle would ship."""
-    program = TrainProgram(features, EXPERTS, optimizer, steps, batch)
+    program = TrainProgram(HeadSize(features, EXPERTS), optimizer, steps, batch)
     return lower({"train": (program, program.example_inputs())}).buffer
 
 

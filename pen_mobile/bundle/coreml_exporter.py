@@ -13,7 +13,8 @@ from pen_mobile.bundle.coreml.mlpackage import unpacked, write_archive
 from pen_mobile.bundle.coreml.programs import About, CoreMLModel, Weights, convert_backbone, convert_head
 from pen_mobile.bundle.exporter import Exporter
 from pen_mobile.bundle.recipe import Recipe
-from pen_mobile.contract.manifest import Manifest, Precision
+from pen_mobile.contract.manifest import Manifest
+from pen_mobile.contract.part import Precision
 from pen_mobile.errors import PenMobileError
 from pen_mobile.training.run_folder import Run, TrainedBackbone
 from pen_mobile.utils.progress import Task

@@ -90,7 +90,7 @@ def _runtime() -> Finding:
     import torch
     from executorch.runtime import Runtime
 
-    from pen_mobile.bundle.programs.head import PredictProgram
+    from pen_mobile.bundle.programs.head import HeadSize, PredictProgram
     from pen_mobile.bundle.programs.lowering import lower
 
     names = [str(name) for name in Runtime.get().backend_registry.registered_backend_names]
@@ -98,7 +98,7 @@ def _runtime() -> Finding:
         return Finding(
             "executorch runtime", "broken", f"no XNNPACK in it, only {', '.join(names)}; reinstall executorch"
         )
-    program = PredictProgram(feature_size=4, expert_count=2, batch=1)
+    program = PredictProgram(HeadSize(features=4, experts=2), batch=1)
     inputs = (torch.ones(1, 6, 5), torch.ones(1, 1, 4))
     method = Runtime.get().load_program(lower({"predict": (program, inputs)}).buffer).load_method("predict")
     affect = method.execute(inputs)[0]

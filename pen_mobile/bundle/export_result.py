@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pen_mobile.bundle.verification import Verification
-from pen_mobile.contract.manifest import QuantizationPart
+from pen_mobile.contract.evidence import QuantizationPart
 
 
 @dataclass

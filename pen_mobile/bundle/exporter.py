@@ -19,6 +19,7 @@ from pen_mobile.bundle.export_result import ExportResult, sizes_of
 from pen_mobile.bundle.golden import Golden
 from pen_mobile.bundle.golden_reference import make_golden
 from pen_mobile.bundle.identity import backbone_identity, int8_numbers
+from pen_mobile.bundle.programs.head import HeadSize
 from pen_mobile.bundle.programs.head_methods import HeadMethods
 from pen_mobile.bundle.programs.lowered_cache import LoweredCache
 from pen_mobile.bundle.programs.lowering import Lowered, lower
@@ -28,14 +29,9 @@ from pen_mobile.bundle.recipe import Recipe
 from pen_mobile.bundle.verification import Verification
 from pen_mobile.bundle.verify import verify_bundle
 from pen_mobile.contract.bundle_folder import describe_files, open_bundle, seal, sign_bundle
-from pen_mobile.contract.manifest import (
-    BackbonePart,
-    GoldenPart,
-    Manifest,
-    Precision,
-    QuantizationPart,
-    SourcePart,
-)
+from pen_mobile.contract.evidence import GoldenPart, QuantizationPart, SourcePart
+from pen_mobile.contract.manifest import SCHEMA_VERSION, BackbonePart, Manifest
+from pen_mobile.contract.part import Precision
 from pen_mobile.data.faces import make_crop
 from pen_mobile.errors import Refused
 from pen_mobile.training.run_folder import Run, TrainedBackbone
@@ -51,6 +47,8 @@ if TYPE_CHECKING:
 _PARAMETERS = "head-parameters.f32"
 _GOLDEN = "golden.safetensors"
 _STORE = "personal_store.sql"
+_TARGETS = ("valence", "arousal")
+_LABEL_RANGE = (-1.0, 1.0)
 
 
 class Exporter:
@@ -69,7 +67,9 @@ class Exporter:
         self.seconds: dict[str, float] = {}
         self.outside_delegate: dict[str, list[str]] = {}
         self.cache = LoweredCache(run.folder / "lowered")
-        self.methods = HeadMethods(run.record.feature_size, run.record.expert_count, recipe.head)
+        self.methods = HeadMethods(
+            HeadSize(run.record.feature_size, run.record.expert_count, len(_TARGETS)), recipe.head
+        )
         self.head = run.expert_head()
         self.int8: Int8Backbone | None = None
         self.data: str | None = None
@@ -171,11 +171,11 @@ class Exporter:
         recipe = self.recipe
         return Manifest(
             format="pen-mobile-bundle",
-            schema_version=1,
+            schema_version=SCHEMA_VERSION,
             recipe=recipe.name,
             precision=self._precision,
-            affect=("valence", "arousal"),
-            affect_range=(-1, 1),
+            targets=list(_TARGETS),
+            label_range=_LABEL_RANGE,
             backbone=self._backbone_part(),
             head=self.methods.part(self.head_file, _PARAMETERS),
             quantization=self._quantization,
@@ -183,7 +183,7 @@ class Exporter:
             golden=GoldenPart(
                 file=_GOLDEN,
                 feature_tolerance=recipe.tolerance.features,
-                affect_tolerance=recipe.tolerance.affect,
+                target_tolerance=recipe.tolerance.targets,
                 train_tolerance=recipe.tolerance.train,
             ),
             store_schema=_STORE,

@@ -24,14 +24,14 @@ class Golden:
     Attributes:
         frames: uint8 ``[G, S, S, 3]``; no rows when the bundle has no backbone.
         features: z of the frames (or invented ones), ``[G, D_z]``.
-        labels: invented valence and arousal, ``[G, 2]``.
-        affect, gate: what the initial head says, ``[G, 2]`` and ``[G, n_s]``.
+        labels: invented, ``[G, K]``.
+        targets, gate: outputs of the shipped head, ``[G, K]`` and ``[G, n_s]``.
         batches: per optimizer, rows of each training step, int32 ``[T, B]``, T 20 or the next multiple of the
             steps in one call; -1 pads a short batch.
         hyper: per optimizer, the numbers given at every call (learning rate, lambda_1), ``[2]``.
         losses: per optimizer, the loss before each step, ``[T]``.
-        parameters: per optimizer, the packed matrix after all steps, ``[1, 3 n_s, D_z + 1]``.
-        ridge: the packed matrix after fitting all examples in closed form with :data:`RIDGE_LOOSENESS`; None where
+        trained: per optimizer, the head parameters after all steps, ``[1, n_s (1 + K), D_z + 1]``.
+        ridge: the head parameters after fitting all examples in closed form with :data:`RIDGE_LOOSENESS`; None where
             the bundle carries no such method.
         int8_features: z of the frames as torch computes them with the backbone in int8, ``[G, D_z]``; None when
             the backbone is in float.
@@ -40,12 +40,12 @@ class Golden:
     frames: NDArray[np.uint8]
     features: Floats
     labels: Floats
-    affect: Floats
+    targets: Floats
     gate: Floats
     batches: dict[str, NDArray[np.int32]]
     hyper: dict[str, Floats]
     losses: dict[str, Floats]
-    parameters: dict[str, Floats]
+    trained: dict[str, Floats]
     ridge: Floats | None = None
     int8_features: Floats | None = None
 
@@ -97,7 +97,7 @@ class Golden:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Golden:
         """Make one again of what :meth:`arrays` returned."""
-        values: dict[str, Any] = {"batches": {}, "hyper": {}, "losses": {}, "parameters": {}}
+        values: dict[str, Any] = {"batches": {}, "hyper": {}, "losses": {}, "trained": {}}
         for name, array in arrays.items():
             field, _, optimizer = name.partition(".")
             if optimizer:

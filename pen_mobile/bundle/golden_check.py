@@ -48,8 +48,8 @@ def _expected(golden: Golden, manifest: Manifest) -> dict[str, tuple[int, ...]]:
     examples = golden.features.shape[0]
     expected: dict[str, tuple[int, ...]] = {
         "features": (examples, head.feature_size),
-        "labels": (examples, 2),
-        "affect": (examples, 2),
+        "labels": (examples, head.target_count),
+        "targets": (examples, head.target_count),
         "gate": (examples, head.expert_count),
     }
     if backbone is not None:
@@ -63,5 +63,5 @@ def _expected(golden: Golden, manifest: Manifest) -> dict[str, tuple[int, ...]]:
         expected[f"batches.{part.optimizer}"] = (steps - steps % part.steps, part.batch)
         expected[f"hyper.{part.optimizer}"] = (len(part.hyper),)
         expected[f"losses.{part.optimizer}"] = (steps,)
-        expected[f"parameters.{part.optimizer}"] = head.parameters_shape
+        expected[f"trained.{part.optimizer}"] = head.parameters_shape
     return expected

@@ -8,7 +8,7 @@ from typing import Any
 
 from pen_mobile.bundle.recipe import QuantizationRecipe
 from pen_mobile.contract.crop import Crop
-from pen_mobile.contract.manifest import QuantizationPart
+from pen_mobile.contract.evidence import QuantizationPart
 from pen_mobile.training.run_folder import Run
 
 

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from pen_mobile.contract.manifest import AdaptationPart, OptimizerName
+from pen_mobile.contract.adaptation import AdaptationPart
+from pen_mobile.contract.part import OptimizerName
 from pen_mobile.errors import BadInput
 from pen_mobile.utils.resources import contract_folder
 from pen_mobile.utils.suggestions import choices
@@ -34,7 +35,7 @@ class Tolerance(_Table):
     """Largest differences from the float model that export accepts."""
 
     features: Annotated[float, Field(gt=0)]
-    affect: Annotated[float, Field(gt=0)]
+    targets: Annotated[float, Field(gt=0)]
     train: Annotated[float, Field(gt=0)]
 
 

@@ -33,8 +33,8 @@ class Verification:
     """What verification found.
 
     Attributes:
-        checks: features, affect, gate, training loss and parameters.
-        agreement: CCC and RMSE of the runtime's affect against the float model's.
+        checks: features, targets, gate, loss and head parameters of training.
+        agreement: CCC and RMSE of the runtime's estimates against the float model's.
         scope: what was run.
         skipped: checks that this machine cannot make, with the reason.
         outside_delegate: per program file, operators that run on portable kernels instead of the delegate.

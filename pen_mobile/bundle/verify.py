@@ -15,8 +15,10 @@ from pen_mobile.bundle.golden_check import read_golden
 from pen_mobile.bundle.programs.operators import operators_outside
 from pen_mobile.bundle.verification import Check, Verification
 from pen_mobile.contract.bundle_folder import BundleFolder
+from pen_mobile.contract.evidence import QuantizationPart
+from pen_mobile.contract.head import TrainPart
 from pen_mobile.contract.head_state import fresh_state
-from pen_mobile.contract.manifest import BackbonePart, QuantizationPart, TrainPart
+from pen_mobile.contract.manifest import BackbonePart
 from pen_mobile.metrics import agreement
 from pen_mobile.phone.executorch_runtime import executorch_runtime
 from pen_mobile.phone.runtime import BundleRuntime
@@ -85,14 +87,14 @@ def check_runtime(runtime: BundleRuntime) -> Verification:
         expected = golden.features if golden.int8_features is None else golden.int8_features
         checks.insert(0, Check("features", _error(features, expected), part.feature_tolerance))
     whole, _ = runtime.predict(parameters, features)
-    affect, gate = runtime.predict(parameters, features if golden.int8_features is None else golden.features)
+    targets, gate = runtime.predict(parameters, features if golden.int8_features is None else golden.features)
     checks += [
-        Check("affect", _error(affect, golden.affect), part.affect_tolerance),
-        Check("gate", _error(gate, golden.gate), part.affect_tolerance),
+        Check("targets", _error(targets, golden.targets), part.target_tolerance),
+        Check("gate", _error(gate, golden.gate), part.target_tolerance),
         *_training_checks(runtime, golden, parameters),
         *_ridge_checks(runtime, golden, parameters),
     ]
-    return Verification(checks, agreement(whole, golden.affect))
+    return Verification(checks, agreement(whole, golden.targets))
 
 
 def _budget_checks(part: QuantizationPart | None) -> list[Check]:
@@ -109,7 +111,7 @@ def _training_checks(runtime: BundleRuntime, golden: Golden, parameters: Floats)
     for part in runtime.bundle.manifest.head.train:
         trained, losses = _replay(runtime, part, golden, parameters)
         yield Check(f"{part.optimizer}: loss", _error(losses, golden.losses[part.optimizer]), tolerance)
-        yield Check(f"{part.optimizer}: parameters", _error(trained, golden.parameters[part.optimizer]), tolerance)
+        yield Check(f"{part.optimizer}: head parameters", _error(trained, golden.trained[part.optimizer]), tolerance)
 
 
 def _replay(runtime: BundleRuntime, part: TrainPart, golden: Golden, parameters: Floats) -> tuple[Floats, Floats]:
@@ -136,7 +138,7 @@ def _ridge_checks(runtime: BundleRuntime, golden: Golden, parameters: Floats) ->
     z, y = golden.features[rows][None], golden.labels[rows][None]
     fitted = runtime.ridge(parameters, z, y, weight[None], RIDGE_LOOSENESS)
     found, expected = (runtime.predict(head, golden.features)[0] for head in (fitted, golden.ridge))
-    yield Check("ridge: affect", _error(found, expected), runtime.bundle.manifest.golden.affect_tolerance)
+    yield Check("ridge: targets", _error(found, expected), runtime.bundle.manifest.golden.target_tolerance)
 
 
 def _error(found: NDArray[Any], expected: NDArray[Any]) -> float:

@@ -14,7 +14,7 @@ from pen_mobile.cli.verification_text import cautions, verification_parts
 from pen_mobile.utils.table import Table
 
 if TYPE_CHECKING:
-    from pen_mobile.contract.manifest import QuantizationPart
+    from pen_mobile.contract.evidence import QuantizationPart
 
 
 @click.command()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pen_mobile.contract.manifest import AdaptationPart, Manifest
+from pen_mobile.contract.adaptation import AdaptationPart
+from pen_mobile.contract.manifest import Manifest
 from pen_mobile.contract.strategy import Strategy
 from pen_mobile.errors import BadInput
 from pen_mobile.utils.suggestions import choices

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pen_mobile.contract.archive import Content, unpack_folder
+from pen_mobile.contract.head_state import parameter_bytes
 from pen_mobile.contract.limits import (
     MAX_BYTES,
     MAX_FILES,
@@ -21,8 +22,9 @@ from pen_mobile.contract.limits import (
     MAX_SEAL_BYTES,
     MAX_SIGNATURE_BYTES,
 )
-from pen_mobile.contract.manifest import FILE_NAME, FilePart, Manifest
+from pen_mobile.contract.manifest import Manifest
 from pen_mobile.contract.manifest_json import manifest_from_json
+from pen_mobile.contract.part import FILE_NAME, FilePart
 from pen_mobile.errors import BundleError, one_line
 from pen_mobile.utils.files import sha256_of_file
 
@@ -191,7 +193,7 @@ class _Opening:
 
     def _check_parameters(self, manifest: Manifest) -> None:
         head = manifest.head
-        name, expected = head.head_parameters, 4 * 3 * head.expert_count * (head.feature_size + 1)
+        name, expected = head.head_parameters, parameter_bytes(head)
         if manifest.files[name].bytes != expected:
             raise BundleError(
                 f"{self.origin / name} has {manifest.files[name].bytes:,} bytes; {head.expert_count} experts on "

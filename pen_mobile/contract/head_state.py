@@ -1,8 +1,8 @@
-"""The head as bytes: what the phone stores, restores and hashes.
+"""Head parameters as bytes: what a phone stores, restores and hashes.
 
-The packed matrix ``[3 n_s, D_z + 1]``, row-major little-endian float32, with nothing before or after it: gate rows,
-then valence and arousal of every expert; the last column is the bias. Kotlin and Swift read it with a byte buffer and
-no library. The optimizer's slots are no part of it: every adaptation starts them at zero.
+They are the matrix ``[n_s (1 + K), D_z + 1]``, row-major little-endian float32, with nothing before or after it: n_s
+rows of the gate, then the K targets of every expert; the last column is the bias. Kotlin and Swift read it with a byte
+buffer and no library. The optimizer's slots are no part of it: every adaptation starts them at zero.
 """
 
 from __future__ import annotations
@@ -11,21 +11,32 @@ import math
 
 import numpy as np
 
-from pen_mobile.contract.manifest import HeadPart, TrainPart
+from pen_mobile.contract.head import HeadPart, TrainPart
 from pen_mobile.errors import BadInput
 from pen_mobile.types import Floats
 
 State = list[Floats]
-"""What a train method takes and returns: the parameters ``[1, 3 n_s, D_z + 1]``, then the optimizer's slots."""
+"""What a train method takes and returns: the head parameters, then the optimizer's slots."""
 
 
 def parameters_to_bytes(parameters: Floats) -> bytes:
-    """Return the packed matrix as little-endian float32."""
+    """Return head parameters as little-endian float32.
+
+    Args:
+        parameters: ``[1, n_s (1 + K), D_z + 1]``.
+    """
     return np.ascontiguousarray(parameters, dtype="<f4").tobytes()
 
 
 def parameters_from_bytes(blob: bytes, head: HeadPart) -> Floats:
-    """Read the packed matrix back, ``[1, 3 n_s, D_z + 1]``.
+    """Read head parameters back.
+
+    Args:
+        blob: what :func:`parameters_to_bytes` returned.
+        head: whose parameters they are.
+
+    Returns:
+        ``[1, n_s (1 + K), D_z + 1]``.
 
     Raises:
         BadInput: the number of bytes is not that of this head.
@@ -37,7 +48,7 @@ def parameters_from_bytes(blob: bytes, head: HeadPart) -> Floats:
 
 
 def parameter_bytes(head: HeadPart) -> int:
-    """Return the size of the packed matrix."""
+    """Return the size of head parameters in bytes."""
     return 4 * math.prod(head.parameters_shape)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 MAX_FILES = 64
+MAX_TARGETS = 8
 MAX_BYTES = 1 << 30
 """Of all files together."""
 MAX_MANIFEST_BYTES = 1 << 20

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from pen_mobile.contract.manifest import BackbonePart, HeadPart, RidgePart, TrainPart
+from pen_mobile.contract.head import HeadPart, RidgePart, TrainPart
+from pen_mobile.contract.manifest import BackbonePart
 
 Shape = tuple[int, ...]
 
@@ -22,25 +23,28 @@ def backbone_shapes(part: BackbonePart) -> MethodShapes:
 
 
 def predict_shapes(head: HeadPart) -> MethodShapes:
-    """Parameters, features ``[1, B, D_z]`` -> affect ``[1, B, 2]``, gate ``[1, B, n_s]``."""
+    """Head parameters, features ``[1, B, D_z]`` -> targets ``[1, B, K]``, gate ``[1, B, n_s]``."""
     batch = head.predict.batch
     return MethodShapes(
-        [head.parameters_shape, (1, batch, head.feature_size)], [(1, batch, 2), (1, batch, head.expert_count)]
+        [head.parameters_shape, (1, batch, head.feature_size)],
+        [(1, batch, head.target_count), (1, batch, head.expert_count)],
     )
 
 
 def train_shapes(head: HeadPart, part: TrainPart) -> MethodShapes:
-    """State, ``z [K, B, D_z]``, ``y [K, B, 2]``, ``weight [K, B]``, ``hyper [H]`` -> state, ``loss [K]``."""
+    """State, ``z [S, B, D_z]``, ``y [S, B, K]``, ``weight [S, B]``, ``hyper [H]`` -> state, ``loss [S]``."""
     state: list[Shape] = [tensor.shape for tensor in part.state]
     samples = (part.steps, part.batch)
     return MethodShapes(
-        [*state, (*samples, head.feature_size), (*samples, 2), samples, (len(part.hyper),)], [*state, (part.steps,)]
+        [*state, (*samples, head.feature_size), (*samples, head.target_count), samples, (len(part.hyper),)],
+        [*state, (part.steps,)],
     )
 
 
 def ridge_shapes(head: HeadPart, part: RidgePart) -> MethodShapes:
-    """Parameters, ``z [1, N, D_z]``, ``y [1, N, 2]``, ``weight [1, N]``, ``looseness [1]`` -> parameters."""
+    """Head parameters, ``z [1,N,D_z]``, ``y [1,N,K]``, ``weight [1,N]``, ``looseness [1]`` -> head parameters."""
     samples = (1, part.labels)
     return MethodShapes(
-        [head.parameters_shape, (*samples, head.feature_size), (*samples, 2), samples, (1,)], [head.parameters_shape]
+        [head.parameters_shape, (*samples, head.feature_size), (*samples, head.target_count), samples, (1,)],
+        [head.parameters_shape],
     )

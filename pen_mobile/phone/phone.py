@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from pen_mobile.contract.adaptation import AdaptationPart
 from pen_mobile.contract.adaptation_plan import adaptation_plan
 from pen_mobile.contract.bundle_folder import BundleFolder, open_bundle
 from pen_mobile.contract.head_state import parameter_bytes, parameters_from_bytes, parameters_to_bytes
-from pen_mobile.contract.manifest import AdaptationPart
 from pen_mobile.data.detectors.choice import open_detector
 from pen_mobile.data.faces import Face, FaceDetector, crop_face
 from pen_mobile.data.images import resize

@@ -101,18 +101,18 @@ class BundleRuntime:
         return _joined(found, backbone.feature_size)
 
     def predict(self, parameters: Floats, z: Floats) -> tuple[Floats, Floats]:
-        """Return affect ``[N, 2]`` and gate weights ``[N, n_s]`` of features ``[N, D_z]`` (Eq. 1)."""
+        """Return estimates ``[N, K]`` and gate weights ``[N, n_s]`` of features ``[N, D_z]`` (Eq. 1)."""
         head = self.bundle.manifest.head
         self._check_features(z)
         batch = self._batch  # rows behind the last hold older features: every row is answered by itself
-        affects, gates = [], []
+        estimates, gates = [], []
         for start in range(0, len(z), head.predict.batch):
             part = z[start : start + head.predict.batch]
             batch[0, : len(part)] = part
-            affect, gate = self._programs.predict(parameters, batch)
-            affects.append(affect[0, : len(part)])
+            targets, gate = self._programs.predict(parameters, batch)
+            estimates.append(targets[0, : len(part)])
             gates.append(gate[0, : len(part)])
-        return _joined(affects, 2), _joined(gates, head.expert_count)
+        return _joined(estimates, head.target_count), _joined(gates, head.expert_count)
 
     def train(
         self, optimizer: str, state: State, z: Floats, y: Floats, weight: Floats, hyper: Floats

@@ -15,7 +15,7 @@ from pen_mobile.bundle.golden import Golden
 from pen_mobile.bundle.recipe import Recipe, load_recipe, recipe_names
 from pen_mobile.bundle.verify import verify_bundle
 from pen_mobile.contract.bundle_folder import open_bundle, seal
-from pen_mobile.contract.manifest import FilePart
+from pen_mobile.contract.part import FilePart
 from pen_mobile.data.table import FeatureTable, FrameTable
 from pen_mobile.errors import BadInput, PenMobileError
 from pen_mobile.phone.runtime import BundleRuntime
@@ -45,8 +45,8 @@ def test_exported_equals_eager(bundle_folder: Path, run_folder: Path, people: Fr
 def test_verify_reports_every_check_with_its_tolerance(bundle_folder: Path) -> None:
     verification = verify_bundle(open_bundle(bundle_folder))
     names = [check.name for check in verification.checks]
-    trained = [f"{name}: {what}" for name in ("adadelta", "sgd", "adam") for what in ("loss", "parameters")]
-    assert names == ["features", "affect", "gate", *trained, "ridge: affect"]
+    trained = [f"{name}: {what}" for name in ("adadelta", "sgd", "adam") for what in ("loss", "head parameters")]
+    assert names == ["features", "targets", "gate", *trained, "ridge: targets"]
     assert verification.passed
     assert [check.tolerance for check in verification.checks] == [1e-4] * 3 + [1e-5] * 6 + [1e-4]
     assert verification.agreement.ccc is not None
@@ -63,12 +63,12 @@ def test_verify_notices_a_wrong_answer(bundle_folder: Path, tmp_path: Path) -> N
     bundle = open_bundle(folder)
     path = bundle.file(bundle.manifest.golden.file)
     golden = Golden.read(path)
-    moved = golden.affect + np.float32(0.01)
-    dataclasses.replace(golden, affect=moved).write(path)
+    moved = golden.targets + np.float32(0.01)
+    dataclasses.replace(golden, targets=moved).write(path)
     part = FilePart(bytes=path.stat().st_size, sha256=sha256_of_file(path))
     seal(folder, bundle.manifest.model_copy(update={"files": bundle.manifest.files | {path.name: part}}))
     failed = [check for check in verify_bundle(open_bundle(folder)).checks if not check.passed]
-    assert [check.name for check in failed] == ["affect"]
+    assert [check.name for check in failed] == ["targets"]
     assert failed[0].largest_error == pytest.approx(0.01 / max(np.abs(moved).max(), 1), abs=1e-4)
 
 

@@ -87,4 +87,4 @@ def test_the_order_of_adding_does_not_decide(apart: float) -> None:
         batches = rng.permuted(golden.batches["adam"], axis=1)
         rate, lambda_1 = golden.hyper["adam"].tolist()
         _, end = _train(head, z, torch.from_numpy(labels), batches, (rate, lambda_1), "adam")
-        np.testing.assert_allclose(end, golden.parameters["adam"][0][place], rtol=0, atol=5e-6)
+        np.testing.assert_allclose(end, golden.trained["adam"][0][place], rtol=0, atol=5e-6)

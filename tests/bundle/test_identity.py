@@ -11,7 +11,7 @@ from pen_mobile.bundle.identity import backbone_identity, int8_numbers
 from pen_mobile.bundle.recipe import load_recipe
 from pen_mobile.contract.bundle_folder import open_bundle
 from pen_mobile.contract.crop import Crop
-from pen_mobile.contract.manifest import QuantizationPart, QuantizationTrial
+from pen_mobile.contract.evidence import QuantizationPart, QuantizationTrial
 from pen_mobile.training.run_folder import Run
 
 CROP = Crop(detector="lbp-frontal", margin=3.0, eye_height=0.4, size=32)

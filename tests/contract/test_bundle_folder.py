@@ -67,12 +67,16 @@ def test_a_link_is_not_a_file(copy: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"schema_version": 2}, "schema version 2; this release reads 1"),
+        ({"schema_version": 1}, "schema version 1; this release reads 2"),
         ({"format": "something-else"}, "format"),
         ({"unknown": 1}, "unknown"),
         ({"files": {"../evil": {"bytes": 1, "sha256": "0" * 64}}}, "files"),
         ({"files": {"/etc/passwd": {"bytes": 1, "sha256": "0" * 64}}}, "files"),
         ({"files": {}}, "used but not listed"),
+        ({"targets": ["valence"]}, "1 targets are named, the head has 2"),
+        ({"targets": ["valence", "valence"]}, "two targets have one name"),
+        ({"targets": []}, "targets: List should have at least 1 item"),
+        ({"label_range": [1, -1]}, "label_range .* is not ascending"),
     ],
 )
 def test_a_sealed_but_wrong_manifest_is_refused(copy: Path, change: dict[str, object], message: str) -> None:

@@ -37,7 +37,7 @@ def test_they_cover_every_optimizer_with_short_batches() -> None:
         assert batches.shape == (20, BATCH)
         assert all((batches[step] == -1).any() for step in range(2, 20, 3))
         assert read_plain(FOLDER, f"losses.{name}").shape == (20,)
-        assert read_plain(FOLDER, f"parameters.{name}").shape == (1, 3 * EXPERTS, FEATURES + 1)
+        assert read_plain(FOLDER, f"trained.{name}").shape == (1, 3 * EXPERTS, FEATURES + 1)
 
 
 def test_one_example_by_hand() -> None:
@@ -50,15 +50,15 @@ def test_one_example_by_hand() -> None:
     gate = [power / sum(powers) for power in powers]
     affect = [sum(gate[i] * rows[EXPERTS + 2 * i + k] for i in range(EXPERTS)) for k in range(2)]
     np.testing.assert_allclose(read_plain(FOLDER, "gate")[0], gate, atol=1e-6)
-    np.testing.assert_allclose(read_plain(FOLDER, "affect")[0], affect, atol=1e-6)
+    np.testing.assert_allclose(read_plain(FOLDER, "targets")[0], affect, atol=1e-6)
 
 
 def test_safetensors_and_plain_files_hold_the_same(tmp_path: Path) -> None:
     golden = answers()
     golden.write(tmp_path / "golden.safetensors")
     again = Golden.read(tmp_path / "golden.safetensors")
-    again.write_plain(tmp_path / "plain", again.parameters["adam"])
+    again.write_plain(tmp_path / "plain", again.trained["adam"])
     for name, array in golden.arrays().items():
         np.testing.assert_array_equal(read_plain(tmp_path / "plain", name), array)
     with pytest.raises(BadInput, match="exists already"):
-        again.write_plain(tmp_path / "plain", again.parameters["adam"])
+        again.write_plain(tmp_path / "plain", again.trained["adam"])

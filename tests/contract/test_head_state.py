@@ -7,8 +7,8 @@ import struct
 import numpy as np
 import pytest
 
+from pen_mobile.contract.head import HeadPart
 from pen_mobile.contract.head_state import fresh_state, parameters_from_bytes, parameters_to_bytes
-from pen_mobile.contract.manifest import HeadPart
 from pen_mobile.errors import BadInput
 
 HEAD = HeadPart.model_validate(
@@ -16,13 +16,14 @@ HEAD = HeadPart.model_validate(
         "file": "head.pte",
         "head_parameters": "p.f32",
         "expert_count": 1,
+        "target_count": 2,
         "feature_size": 1,
         "predict": {"method": "predict", "batch": 1},
         "train": [
             {
                 "method": "train_sgd",
                 "optimizer": "sgd",
-                "state": [{"name": "parameters", "shape": [1, 3, 2]}, {"name": "slot", "shape": [1, 1, 1]}],
+                "state": [{"name": "head_parameters", "shape": [1, 3, 2]}, {"name": "slot", "shape": [1, 1, 1]}],
                 "steps": 1,
                 "batch": 1,
                 "constants": {},

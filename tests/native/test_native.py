@@ -11,7 +11,7 @@ import pytest
 from pen_mobile.bundle.golden import Golden
 from pen_mobile.bundle.golden_check import read_golden
 from pen_mobile.contract.bundle_folder import BundleFolder, open_bundle
-from pen_mobile.contract.manifest import TrainPart
+from pen_mobile.contract.head import TrainPart
 from tests.native.build import build, compiler
 
 pytestmark = pytest.mark.skipif(compiler() is None, reason="the native tests need g++ (Debian: apt-get install g++)")
@@ -81,11 +81,11 @@ def _answers(script: Script, bundle: BundleFolder, golden: Golden) -> None:
     manifest = bundle.manifest
     batch = np.zeros((manifest.head.predict.batch, manifest.head.feature_size), np.float32)
     batch[: len(golden.features)] = golden.features
-    script.read("parameters", _initial(bundle))
+    script.read("head_parameters", _initial(bundle))
     script.read("batch", batch)
-    script.call("head", manifest.head.predict.method, ["parameters", "batch"], ["affect", "gate"])
-    script.compare("affect", golden.affect, manifest.golden.affect_tolerance)
-    script.compare("gate", golden.gate, manifest.golden.affect_tolerance)
+    script.call("head", manifest.head.predict.method, ["head_parameters", "batch"], ["targets", "gate"])
+    script.compare("targets", golden.targets, manifest.golden.targets_tolerance)
+    script.compare("gate", golden.gate, manifest.golden.targets_tolerance)
 
 
 def _training(script: Script, bundle: BundleFolder, golden: Golden, part: TrainPart) -> None:
@@ -102,7 +102,7 @@ def _training(script: Script, bundle: BundleFolder, golden: Golden, part: TrainP
         script.call("head", part.method, [*state, "z", "y", "weight", "hyper"], [*state, "loss"])
         expected = golden.losses[part.optimizer].reshape(len(rows_of_calls), -1)[number]
         script.compare("loss", expected, bundle.manifest.golden.train_tolerance)
-    script.compare(state[0], golden.parameters[part.optimizer], bundle.manifest.golden.train_tolerance)
+    script.compare(state[0], golden.trained[part.optimizer], bundle.manifest.golden.train_tolerance)
 
 
 def test_golden_vectors_of_a_whole_bundle(native: Path, bundle_folder: Path, tmp_path: Path) -> None:

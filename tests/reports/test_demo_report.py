@@ -68,23 +68,24 @@ def manifest(synthetic: bool = True) -> Manifest:
     return Manifest.model_validate(
         {
             "format": "pen-mobile-bundle",
-            "schema_version": 1,
+            "schema_version": 2,
             "recipe": "android-fp32",
             "precision": "fp32",
-            "affect": ("valence", "arousal"),
-            "affect_range": (-1, 1),
+            "targets": ["valence", "arousal"],
+            "label_range": (-1, 1),
             "backbone": None,
             "head": {
                 "file": "head.pte",
                 "head_parameters": "head-parameters.f32",
                 "expert_count": 3,
+                "target_count": 2,
                 "feature_size": 4,
                 "predict": {"method": "predict", "batch": 8},
                 "train": [
                     {
                         "method": "train_adadelta",
                         "optimizer": "adadelta",
-                        "state": [{"name": "parameters", "shape": (1, 9, 5)}],  # (1, 3 n_s, D_z + 1)
+                        "state": [{"name": "head_parameters", "shape": (1, 9, 5)}],  # (1, 3 n_s, D_z + 1)
                         "steps": 2,
                         "batch": 4,
                         "constants": {},
@@ -105,7 +106,7 @@ def manifest(synthetic: bool = True) -> Manifest:
             "golden": {
                 "file": "golden.safetensors",
                 "feature_tolerance": 1e-4,
-                "affect_tolerance": 1e-4,
+                "target_tolerance": 1e-4,
                 "train_tolerance": 1e-3,
             },
             "store_schema": "personal_store.sql",

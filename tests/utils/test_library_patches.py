@@ -38,9 +38,9 @@ SMALL_EXPORT = """
 import os, sys
 from pathlib import Path
 import torch
-from pen_mobile.bundle.programs.head import PredictProgram
+from pen_mobile.bundle.programs.head import HeadSize, PredictProgram
 from pen_mobile.bundle.programs.lowering import lower
-program = PredictProgram(feature_size=4, expert_count=2, batch=1)
+program = PredictProgram(HeadSize(features=4, experts=2), batch=1)
 lower({"predict": (program, program.example_inputs())}).write(Path(sys.argv[1]))
 from pen_mobile.phone.executorch_runtime import executorch_runtime
 method = executorch_runtime().load_program(sys.argv[1]).load_method("predict")

@@ -9,7 +9,8 @@ from pathlib import Path
 from pen_mobile.bundle.coreml.mil_evaluation import MilProgram, weights_digest
 from pen_mobile.bundle.coreml.mlpackage import unpacked
 from pen_mobile.contract.bundle_folder import BundleFolder
-from pen_mobile.contract.manifest import BackbonePart, PredictPart, RidgePart, TrainPart
+from pen_mobile.contract.head import PredictPart, RidgePart, TrainPart
+from pen_mobile.contract.manifest import BackbonePart
 from pen_mobile.contract.method_shapes import (
     MethodShapes,
     backbone_shapes,

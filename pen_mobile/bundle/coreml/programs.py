@@ -21,9 +21,9 @@ from torch import Tensor, nn
 
 from pen_mobile.bundle.coreml.mil_evaluation import Arrays, constants
 from pen_mobile.bundle.coreml.mlpackage import Package
-from pen_mobile.bundle.programs.head import PredictProgram, TrainProgram
-from pen_mobile.bundle.programs.head_methods import HeadProgram
+from pen_mobile.bundle.programs.head import HeadProgram, PredictProgram
 from pen_mobile.bundle.programs.ridge import LOOSENESS, RidgeProgram
+from pen_mobile.bundle.programs.train import TrainProgram
 from pen_mobile.errors import PenMobileError
 from pen_mobile.models.backbone import Backbone
 from pen_mobile.utils.library_patches import import_coremltools
@@ -96,27 +96,28 @@ def convert_head(program: HeadProgram, about: About) -> CoreMLModel:
         return _convert_predict(program, about)
     if isinstance(program, TrainProgram):
         return _convert_train(program, about)
+    assert isinstance(program, RidgeProgram)
     return _convert_ridge(program, about)
 
 
 def _convert_predict(program: PredictProgram, about: About) -> CoreMLModel:
-    inputs = [_parameters(program), Port("z", f"Features, float32 [1, {program.batch}, {program.feature_size}].")]
+    inputs = [_parameters(program), Port("z", f"Features, float32 [1, {program.batch}, {program.size.features}].")]
     outputs = [
-        Port("affect", "Valence, then arousal, of each feature, each from -1 to 1."),
+        Port("targets", "Estimate of every target for each feature, in the order of the manifest."),
         Port("gate", "Weight of each expert for each feature; they sum to 1."),
     ]
-    purpose = "The head: features become valence and arousal (predict). Parameters are an input."
+    purpose = "The head: estimates from features (predict). The head parameters are an input."
     return _convert(program, purpose, inputs, outputs, about)
 
 
 def _convert_train(program: TrainProgram, about: About) -> CoreMLModel:
-    k, b = program.steps, program.batch
+    s, b = program.steps, program.batch
     slots = [Port(name, "Optimizer slot of the state; starts at zero.") for name in list(program.state_shapes())[1:]]
     state = [_parameters(program), *slots]
     inputs = [
         *state,
-        Port("z", f"Features of {k} steps with {b} samples each, float32 [{k}, {b}, {program.feature_size}]."),
-        Port("y", "Labels: valence, then arousal, each from -1 to 1."),
+        Port("z", f"Features of {s} steps with {b} samples each, float32 [{s}, {b}, {program.size.features}]."),
+        Port("y", "Labels of every target, in the order of the manifest."),
         Port("weight", "Share of each sample; 0 pads a short batch, at least one of every step is above 0."),
         Port("hyper", f"{', '.join(program.hyper_names)}."),
     ]
@@ -124,7 +125,7 @@ def _convert_train(program: TrainProgram, about: About) -> CoreMLModel:
         *(Port(port.name + _SUFFIX, f"{port.name} after the steps.") for port in state),
         Port("loss", "Loss before each step."),
     ]
-    purpose = f"The head: {k} training step(s) with {program.optimizer_name} on the phone, state in and state out."
+    purpose = f"The head: {s} training step(s) with {program.optimizer_name} on the phone, state in and state out."
     return _convert(program, purpose, inputs, outputs, about)
 
 
@@ -132,19 +133,19 @@ def _convert_ridge(program: RidgeProgram, about: About) -> CoreMLModel:
     n = program.labels
     inputs = [
         _parameters(program),
-        Port("z", f"Features, float32 [1, {n}, {program.feature_size}]."),
-        Port("y", "Labels: valence, then arousal, each from -1 to 1."),
+        Port("z", f"Features, float32 [1, {n}, {program.size.features}]."),
+        Port("y", "Labels of every target, in the order of the manifest."),
         Port("weight", "Share of each sample; 0 pads."),
         Port("looseness", f"How far experts may move, 0 to {LOOSENESS[-1]:g}; 0 moves everybody's offset alone."),
     ]
-    outputs = [Port("parameters" + _SUFFIX, "parameters fitted to the labels.")]
+    outputs = [Port("head_parameters" + _SUFFIX, "Head parameters fitted to the labels.")]
     purpose = f"The head: fitted to at most {n} labels in closed form (ridge)."
     return _convert(program, purpose, inputs, outputs, about)
 
 
 def _parameters(program: HeadProgram) -> Port:
-    shape = [1, 3 * program.expert_count, program.feature_size + 1]
-    return Port("parameters", f"Gate rows, then valence and arousal of every expert; bias last; float32 {shape}.")
+    shape = list(program.size.parameters_shape)
+    return Port("head_parameters", f"Rows of the gate, then the targets of every expert; bias last; float32 {shape}.")
 
 
 def _convert(

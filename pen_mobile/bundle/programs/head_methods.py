@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pen_mobile.bundle.programs.head import PredictProgram, TrainProgram
+from pen_mobile.bundle.programs.head import HeadProgram, HeadSize, PredictProgram
 from pen_mobile.bundle.programs.ridge import LOOSENESS, RidgeProgram
+from pen_mobile.bundle.programs.train import TrainProgram
 from pen_mobile.bundle.recipe import HeadRecipe
-from pen_mobile.contract.manifest import HeadPart, HyperParameter, PredictPart, RidgePart, StateTensor, TrainPart
+from pen_mobile.contract.head import HeadPart, HyperParameter, PredictPart, RidgePart, StateTensor, TrainPart
 from pen_mobile.models.optimizers import OPTIMIZERS, OptimizerName
 
 PREDICT, RIDGE = "predict", "ridge"
 _PREDICT_BATCH = 32
-
-HeadProgram = PredictProgram | TrainProgram | RidgeProgram
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,30 +20,30 @@ class HeadMethods:
     """The methods of one head.
 
     Attributes:
-        feature_size, expert_count: D_z and n_s.
-        recipe: what is wanted.
+        size: of the head.
+        recipe: which methods, and their settings.
     """
 
-    feature_size: int
-    expert_count: int
+    size: HeadSize
     recipe: HeadRecipe
 
     def programs(self) -> dict[str, HeadProgram]:
         """Return every program by the name of its method."""
         found: dict[str, HeadProgram] = {
-            PREDICT: PredictProgram(self.feature_size, self.expert_count, _PREDICT_BATCH),
+            PREDICT: PredictProgram(self.size, _PREDICT_BATCH),
             **{_train(name): self._train_program(name) for name in self.recipe.learning_rate},
         }
         if self.recipe.ridge_labels:
-            found[RIDGE] = RidgeProgram(self.feature_size, self.expert_count, self.recipe.ridge_labels)
+            found[RIDGE] = RidgeProgram(self.size, self.recipe.ridge_labels)
         return found
 
     def facts(self) -> dict[str, int | list[str]]:
         """Return everything that decides the programs."""
         recipe = self.recipe
         return {
-            "features": self.feature_size,
-            "experts": self.expert_count,
+            "features": self.size.features,
+            "experts": self.size.experts,
+            "targets": self.size.targets,
             "predict batch": _PREDICT_BATCH,
             "optimizers": list(recipe.learning_rate),
             "steps": recipe.steps_per_call,
@@ -58,8 +57,9 @@ class HeadMethods:
         return HeadPart(
             file=file,
             head_parameters=head_parameters,
-            expert_count=self.expert_count,
-            feature_size=self.feature_size,
+            expert_count=self.size.experts,
+            target_count=self.size.targets,
+            feature_size=self.size.features,
             predict=PredictPart(method=PREDICT, batch=_PREDICT_BATCH),
             train=[self._train_part(name) for name in self.recipe.learning_rate],
             ridge=RidgePart(method=RIDGE, labels=labels, looseness=list(LOOSENESS)) if labels else None,
@@ -67,7 +67,7 @@ class HeadMethods:
 
     def _train_program(self, name: OptimizerName) -> TrainProgram:
         recipe = self.recipe
-        return TrainProgram(self.feature_size, self.expert_count, name, recipe.steps_per_call, recipe.batch)
+        return TrainProgram(self.size, name, recipe.steps_per_call, recipe.batch)
 
     def _train_part(self, name: OptimizerName) -> TrainPart:
         program = self._train_program(name)

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pen_mobile.bundle.programs.head import _HeadProgram
+from pen_mobile.bundle.programs.head import HeadProgram, HeadSize
 
 LOOSENESS = (0.0, 0.01, 0.1, 1.0, 10.0, 100.0)
 """Values of t = 1 / lambda worth trying, in units of the kernel's mean diagonal; the largest is the most allowed."""
@@ -31,14 +31,14 @@ _TINY = 1e-12
 _LAST_ROUNDS = 4
 
 
-class RidgeProgram(_HeadProgram):
-    """``(parameters [1,3n_s,D_z+1], z [1,N,D_z], y [1,N,2], weight [1,N], looseness [1]) -> parameters'``.
+class RidgeProgram(HeadProgram):
+    """``(head_parameters, z [1,N,D_z], y [1,N,K], weight [1,N], looseness [1]) -> head_parameters'``.
 
     At least one weight must be above 0, and the looseness between 0 and the last of :data:`LOOSENESS`.
     """
 
-    def __init__(self, feature_size: int, expert_count: int, labels: int) -> None:
-        super().__init__(feature_size, expert_count, labels)
+    def __init__(self, size: HeadSize, labels: int) -> None:
+        super().__init__(size, labels)
         self.labels = labels
         # A's norm is at most 1 + t N: so many doublings until 1 - 1 / norm, to that power, is small.
         self.rounds = math.ceil(math.log2(1 + LOOSENESS[-1] * labels)) + _LAST_ROUNDS
@@ -50,12 +50,11 @@ class RidgeProgram(_HeadProgram):
 
     def example_inputs(self) -> tuple[Tensor, ...]:
         """Return inputs of the right shapes."""
-        head_parameters = torch.zeros(1, 3 * self.expert_count, self.feature_size + 1)
         n = self.labels
         return (
-            head_parameters,
-            torch.zeros(1, n, self.feature_size),
-            torch.zeros(1, n, 2),
+            torch.zeros(self.size.parameters_shape),
+            torch.zeros(1, n, self.size.features),
+            torch.zeros(1, n, self.size.targets),
             torch.ones(1, n),
             torch.ones(1),
         )
@@ -68,10 +67,10 @@ class RidgeProgram(_HeadProgram):
         identity = self._identity()
         kernel, slope = self._kernel(gate * scale, inputs, identity, weight, looseness)
         alpha, offset = self._solve(kernel * slope + identity, identity, (y - affect) * scale, scale)
-        by_expert = repeated * functional.linear(alpha * scale * slope, self.repeat_affect)
+        by_expert = repeated * functional.linear(alpha * scale * slope, self.repeat_targets)
         change = torch.bmm(by_expert.transpose(1, 2), inputs)
-        bias = functional.linear(offset, self.repeat_affect).transpose(1, 2)
-        gates, experts = parameters[:, : self.expert_count], parameters[:, self.expert_count :] + change
+        bias = functional.linear(offset, self.repeat_targets).transpose(1, 2)
+        gates, experts = parameters[:, : self.size.experts], parameters[:, self.size.experts :] + change
         biased = torch.cat([experts[:, :, :-1], experts[:, :, -1:] + bias], dim=2)
         return torch.cat([gates, biased], dim=1)
 
@@ -92,7 +91,7 @@ class RidgeProgram(_HeadProgram):
     def _solve(self, matrix: Tensor, identity: Tensor, residual: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
         """Return ``S (s r - s b)`` ``[1, N, 2]`` and b ``[1, 1, 2]``, S the inverse of ``matrix``."""
         both = torch.bmm(self._inverse(matrix, identity), torch.cat([residual, scale], dim=2))
-        solved, ones = both[:, :, :2], both[:, :, 2:]
+        solved, ones = both[:, :, :-1], both[:, :, -1:]
         offset = self._over_labels(solved * scale) / torch.clamp(self._over_labels(ones * scale), min=_TINY)
         return solved - ones * offset, offset
 

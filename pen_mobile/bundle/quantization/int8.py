@@ -20,7 +20,7 @@ from pen_mobile.bundle.quantization.calibration import SourceFrames, source_fram
 from pen_mobile.bundle.quantization.quantizer import Quantizer, features_of
 from pen_mobile.bundle.quantization.sensitivity import Loss, SensitivitySearch, Trial, cosine
 from pen_mobile.bundle.recipe import QuantizationRecipe, Recipe
-from pen_mobile.contract.manifest import QuantizationPart, QuantizationTrial
+from pen_mobile.contract.evidence import QuantizationPart, QuantizationTrial
 from pen_mobile.errors import BadInput, Refused
 from pen_mobile.metrics import agreement
 from pen_mobile.models.backbone import Backbone

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pen_mobile.contract.manifest import TrainPart
+from pen_mobile.contract.head import TrainPart
 from pen_mobile.phone.adaptation.gradient import TrainerState
 from pen_mobile.phone.store.checkpoints import Checkpoint
 from pen_mobile.types import Floats

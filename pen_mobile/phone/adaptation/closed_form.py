@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pen_mobile.contract.manifest import RidgePart
+from pen_mobile.contract.head import RidgePart
 from pen_mobile.phone.adaptation.blocks import Blocks, evenly_spaced
 from pen_mobile.phone.adaptation.context import AdaptationContext
 from pen_mobile.phone.adaptation.folds import cross_validation

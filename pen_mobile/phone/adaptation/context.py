@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from pen_mobile.contract.manifest import AdaptationPart
+from pen_mobile.contract.adaptation import AdaptationPart
 from pen_mobile.phone.adaptation.acceptance import rmse_of
 from pen_mobile.phone.adaptation.blocks import Blocks, blocks_of, relative_times
 from pen_mobile.phone.runtime import BundleRuntime

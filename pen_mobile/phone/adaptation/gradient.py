@@ -9,8 +9,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from pen_mobile.contract.head import TrainPart
 from pen_mobile.contract.head_state import State, fresh_state
-from pen_mobile.contract.manifest import TrainPart
 from pen_mobile.phone.adaptation.blocks import evenly_spaced
 from pen_mobile.phone.adaptation.context import AdaptationContext
 from pen_mobile.phone.adaptation.folds import Split

@@ -32,8 +32,9 @@ from pen_mobile.bundle.coreml.programs import (
 )
 from pen_mobile.bundle.coreml_exporter import CoreMLExporter, insist_on_weights
 from pen_mobile.bundle.export import export_bundle
-from pen_mobile.bundle.programs.head import PredictProgram, TrainProgram
+from pen_mobile.bundle.programs.head import HeadSize, PredictProgram
 from pen_mobile.bundle.programs.lowered_cache import LoweredCache
+from pen_mobile.bundle.programs.train import TrainProgram
 from pen_mobile.bundle.recipe import load_recipe
 from pen_mobile.bundle.verify import verify_bundle
 from pen_mobile.cli.main import cli
@@ -161,7 +162,7 @@ def test_a_package_says_what_it_is(backbone: Backbone, converted: dict[Weights, 
 @pytest.mark.parametrize(("name", "steps"), [*((name, 1) for name in OPTIMIZER_NAMES), ("adadelta", 2)])
 def test_saved_train_step_equals_the_torch_program(name: OptimizerName, steps: int, tmp_path: Path) -> None:
     """Ten calls, the batch of each third padded with weight 0 and noise: state and loss within 1e-5, in float32."""
-    program = TrainProgram(FEATURES, EXPERTS, name, steps, batch=BATCH)
+    program = TrainProgram(HeadSize(FEATURES, EXPERTS), name, steps, batch=BATCH)
     model = convert_head(program, ABOUT)
     evaluated = MilProgram(model.package.write(tmp_path / "train.mlpackage"))
     assert evaluated.dtypes() == {"fp32"}
@@ -184,7 +185,7 @@ def test_saved_train_step_equals_the_torch_program(name: OptimizerName, steps: i
 
 
 def test_saved_predict_equals_the_torch_program(tmp_path: Path) -> None:
-    program = PredictProgram(FEATURES, EXPERTS, BATCH)
+    program = PredictProgram(HeadSize(FEATURES, EXPERTS), BATCH)
     model = convert_head(program, ABOUT)
     generator = torch.Generator().manual_seed(0)
     inputs = [torch.randn(x.shape, generator=generator) for x in program.example_inputs()]
@@ -365,7 +366,7 @@ def test_the_mac_script_with_apple_s_runtime_played(
     output = capsys.readouterr().out
     assert ended.value.code == 0, output
     checked = {line.split()[1].rstrip(":") for line in output.splitlines() if line.startswith("pass  ")}
-    assert checked >= {"features", "affect", "gate", *OPTIMIZER_NAMES, "ridge"}
+    assert checked >= {"features", "targets", "gate", *OPTIMIZER_NAMES, "ridge"}
     assert "PASS: " in output
     assert "one frame: " in output
 

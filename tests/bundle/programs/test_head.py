@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from pen_mobile.bundle.programs.head import PredictProgram, TrainProgram
+from pen_mobile.bundle.programs.head import HeadSize, PredictProgram
 from pen_mobile.bundle.programs.lowering import lower
+from pen_mobile.bundle.programs.train import TrainProgram
 from pen_mobile.models.heads import ExpertHead
 from pen_mobile.models.losses import adaptation_loss
 from pen_mobile.models.optimizers import OPTIMIZERS, OptimizerName, make_optimizer
@@ -60,7 +61,7 @@ def test_gradient_equals_autograd_in_float64() -> None:
     z, y = (values.double() for values in _steps(1)[0])
     lambda_1 = 0.05
     adaptation_loss(head(z), y, lambda_1).backward()
-    program = TrainProgram(FEATURES, EXPERTS, "sgd", steps=1, batch=BATCH).double()
+    program = TrainProgram(HeadSize(FEATURES, EXPERTS), "sgd", steps=1, batch=BATCH).double()
     head_parameters = head.head_parameters.detach()[None]
     weight, hyper = torch.ones(1, BATCH).double(), torch.tensor([1.0, lambda_1], dtype=torch.float64)
     moved, momentum, loss = program(head_parameters, torch.zeros_like(head_parameters), z[None], y[None], weight, hyper)
@@ -74,7 +75,7 @@ def test_gradient_equals_autograd_in_float64() -> None:
 def test_weights_are_shares_of_the_loss() -> None:
     """A sample of weight 2 counts as that sample twice: sum(w l) / sum(w) over 3 equals the mean over (a, b, b)."""
     z, y = _steps(1)[0]
-    program = TrainProgram(FEATURES, EXPERTS, "sgd", steps=1, batch=3)
+    program = TrainProgram(HeadSize(FEATURES, EXPERTS), "sgd", steps=1, batch=3)
     head_parameters = _head().head_parameters.detach()[None]
     hyper = torch.tensor([0.5, 0.01])
     once = program(
@@ -102,7 +103,7 @@ def test_weights_are_shares_of_the_loss() -> None:
 def test_twenty_steps_equal_torch_optim(name: OptimizerName, lambda_1: float) -> None:
     """Parameters within 1e-5 after 20 steps, short batches among them, whatever the padding holds."""
     head, lr = _head(), OPTIMIZERS[name].learning_rate
-    program = TrainProgram(FEATURES, EXPERTS, name, steps=1, batch=BATCH)
+    program = TrainProgram(HeadSize(FEATURES, EXPERTS), name, steps=1, batch=BATCH)
     state = [torch.zeros(shape) for shape in program.state_shapes().values()]
     state[0] = head.head_parameters.detach()[None].clone()
     losses = []
@@ -122,7 +123,7 @@ def test_several_steps_in_a_call_equal_as_many_calls(name: OptimizerName, steps:
 
     Two calls with different learning rates, for Adadelta's average of what it moves by must not depend on them.
     """
-    one, several = (TrainProgram(FEATURES, EXPERTS, name, steps=k, batch=BATCH) for k in (1, steps))
+    one, several = (TrainProgram(HeadSize(FEATURES, EXPERTS), name, steps=k, batch=BATCH) for k in (1, steps))
     state = [torch.zeros(shape) for shape in one.state_shapes().values()]
     state[0] = _head().head_parameters.detach()[None]
     together = state
@@ -142,7 +143,7 @@ def test_several_steps_in_a_call_equal_as_many_calls(name: OptimizerName, steps:
 @pytest.mark.parametrize("steps", [1, 5])
 def test_learning_rate_0_moves_nothing(name: OptimizerName, steps: int) -> None:
     """And leaves slots that the next call can use: with many steps a call Adadelta divides by the learning rate."""
-    program = TrainProgram(FEATURES, EXPERTS, name, steps, batch=BATCH)
+    program = TrainProgram(HeadSize(FEATURES, EXPERTS), name, steps, batch=BATCH)
     state = [torch.zeros(shape) for shape in program.state_shapes().values()]
     state[0] = start = _head().head_parameters.detach()[None]
     batches = [torch.cat(parts) for parts in zip(*(_padded(*b, filler=0.0) for b in _steps(steps)), strict=True)]
@@ -154,7 +155,7 @@ def test_learning_rate_0_moves_nothing(name: OptimizerName, steps: int) -> None:
 def test_predict_is_equation_1() -> None:
     head = _head()
     z = torch.randn(BATCH, FEATURES, generator=torch.Generator().manual_seed(3))
-    affect, gate = PredictProgram(FEATURES, EXPERTS, BATCH)(head.head_parameters.detach()[None], z[None])
+    affect, gate = PredictProgram(HeadSize(FEATURES, EXPERTS), BATCH)(head.head_parameters.detach()[None], z[None])
     expected = head(z)
     torch.testing.assert_close(affect[0], expected.affect.detach(), rtol=0, atol=1e-6)
     torch.testing.assert_close(gate[0], expected.gate.detach(), rtol=0, atol=1e-6)
@@ -169,7 +170,7 @@ def test_lowered_step_is_one_delegate_call_and_equals_torch(name: OptimizerName,
     from executorch.runtime import Runtime
 
     head, lr = _head(), OPTIMIZERS[name].learning_rate
-    program = TrainProgram(FEATURES, EXPERTS, name, steps, batch=BATCH)
+    program = TrainProgram(HeadSize(FEATURES, EXPERTS), name, steps, batch=BATCH)
     lowered = lower({"train": (program, program.example_inputs())})
     assert lowered.delegate_calls == {"train": 1}
     assert lowered.outside_delegate == {"train": []}

@@ -59,12 +59,13 @@ def test_a_gate_goes_into_the_delegate(tmp_path: Path) -> None:
 def test_a_second_process_fills_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same program as lowered here; where there is no room for two nothing is started."""
     from pen_mobile.bundle.programs import lowering_subprocess
+    from pen_mobile.bundle.programs.head import HeadSize
     from pen_mobile.bundle.programs.head_methods import HeadMethods
     from pen_mobile.bundle.programs.lowered_cache import LoweredCache
     from pen_mobile.bundle.recipe import load_recipe
 
     recipe = load_recipe("android-fp32").head.model_copy(update={"learning_rate": {"sgd": 0.1}, "ridge_labels": 0})
-    methods, cache = HeadMethods(8, 2, recipe), LoweredCache(tmp_path / "lowered")
+    methods, cache = HeadMethods(HeadSize(8, 2), recipe), LoweredCache(tmp_path / "lowered")
     monkeypatch.setattr(lowering_subprocess, "_room_for_two", lambda: False)
     with lowering_subprocess.lowering_in_subprocess(methods, cache) as wait:
         wait()

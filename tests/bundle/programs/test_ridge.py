@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from pen_mobile.bundle.programs.head import HeadSize
 from pen_mobile.bundle.programs.lowering import lower
 from pen_mobile.bundle.programs.ridge import LOOSENESS, RidgeProgram
 from pen_mobile.training.strategies.mixture import evaluate
@@ -37,7 +38,7 @@ def padded(z: Tensor, y: Tensor, filler: float) -> tuple[Tensor, Tensor, Tensor]
 
 
 def adapted(head_parameters: Tensor, z: Tensor, y: Tensor, weight: Tensor, looseness: float) -> Tensor:
-    program = RidgeProgram(FEATURES, EXPERTS, LABELS)
+    program = RidgeProgram(HeadSize(FEATURES, EXPERTS), LABELS)
     return program(head_parameters[None], z, y, weight, torch.tensor([looseness]))[0]
 
 
@@ -85,7 +86,7 @@ def test_weight_2_is_the_sample_twice() -> None:
 def test_the_real_runtime_says_the_same_in_one_delegate_call() -> None:
     from executorch.runtime import Runtime
 
-    program = RidgeProgram(FEATURES, EXPERTS, LABELS).eval()
+    program = RidgeProgram(HeadSize(FEATURES, EXPERTS), LABELS).eval()
     lowered = lower({"ridge": (program, program.example_inputs())})
     head_parameters = head()
     inputs = (head_parameters[None], *padded(*labelled(head_parameters, 9, noise=0.3), filler=0.5), torch.tensor([1.0]))

@@ -141,7 +141,7 @@ def test_vulkan_is_built_and_says_that_it_was_not_run(run: Run, tmp_path: Path) 
     assert verification.passed
     assert "VulkanBackend" in verification.skipped["features"]
     assert "not run" in verification.scope
-    assert verification.checks[0].name == "affect"
+    assert verification.checks[0].name == "targets"
     assert done.outside_delegate["forward"] == []
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pen_mobile.contract.adaptation import AdaptationPart
 from pen_mobile.contract.bundle_folder import open_bundle
-from pen_mobile.contract.manifest import AdaptationPart
 from pen_mobile.phone.adaptation.adapt import AdaptationResult
 from pen_mobile.phone.adaptation.adapt import adapt as adapt_context
 from pen_mobile.phone.adaptation.context import AdaptationContext
