@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from pen_mobile.cli.options import PATH
 from pen_mobile.cli.output import Output, output_options
-from pen_mobile.utils.table import Table, invented
-
-if TYPE_CHECKING:
-    from pen_mobile.simulation.day_result import SimulatedDay
 
 
 @click.command("simulate-day")
@@ -63,6 +58,7 @@ def simulate_day(
     The device profile sets the conditions (charging, idle, not too warm); its limits on memory, storage and threads are
     enforced. Baselines are never adapting, adapting to every label, and the mean of the person's own labels.
     """
+    from pen_mobile.simulation.day_report import day_parts
     from pen_mobile.simulation.day_result import DaySettings
     from pen_mobile.simulation.device_profile import load_profile
     from pen_mobile.simulation.run_day import run_day
@@ -78,46 +74,4 @@ def simulate_day(
         smooth,
     )
     day, document = run_day(bundle, data, settings, out, output.progress)
-    output.finish({"out": str(out)} | document, [*_parts(day), f"{out}: day.png, day.html and day.json"])
-
-
-def _parts(day: SimulatedDay) -> list[str | Table]:
-    from pen_mobile.simulation.day_result import ESTIMATORS
-
-    head = ("over the day", "CCC valence", "CCC arousal", "RMSE valence", "RMSE arousal")
-    rows = [(estimator, *(_cell(value) for value in day.mean_quality(estimator).values())) for estimator in ESTIMATORS]
-    return [
-        Table(head, rows),
-        f"{day.settings.subject}: {day.pace_line}{invented(day.synthetic)}",
-        f"asked {day.query_count:g} times ({day.settings.ask}), {_adaptations(day)}",
-        *_device_lines(day),
-    ]
-
-
-def _adaptations(day: SimulatedDay) -> str:
-    attempts = [attempt for one in day.days for attempt in one.trace.attempts]
-    accepted = sum(attempt.accepted for attempt in attempts)
-    over = f" in {len(day.days)} days" if len(day.days) > 1 else ""
-    return f"adapted {accepted} of {len(attempts)} times{over}"
-
-
-def _device_lines(day: SimulatedDay) -> list[str]:
-    profile, lines = day.settings.profile, []
-    frame_s = day.frame_host_seconds * profile.slowdown
-    times = [f"a frame {frame_s * 1e3:.0f} ms"] if frame_s else []
-    if day.device_seconds is not None:
-        times.append(f"an adaptation {day.device_seconds:.2g} s")
-    if times:
-        lines.append(f"estimated on {profile.name}: {', '.join(times)} (this machine x {profile.slowdown:g})")
-    if frame_s > day.median_gap_s:
-        lines.append(f"{profile.name} cannot keep up: the next frame comes after {day.median_gap_s * 1e3:.0f} ms")
-    refused = [reason for one in day.days for reason in one.trace.refused]
-    if refused:
-        lines.append(f"refused {len(refused)} times: {refused[0]}")
-    if profile.memory_mb is not None and not day.memory_enforced:
-        lines.append("this system cannot limit memory; memory_mb was not enforced")
-    return lines
-
-
-def _cell(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+    output.finish({"out": str(out)} | document, [*day_parts(day), f"{out}: day.png, day.html and day.json"])

@@ -86,7 +86,7 @@ def person_sentence(person: PersonResult) -> str:
     if not person.adaptation.accepted:
         return f"The phone kept its head after {labels}: {person.adaptation.reason}."
     changes = _capital(joined([verdict.words for verdict in verdicts(person)]))
-    standing = own_mean_words(person, "this person")
+    standing = own_mean_words(verdicts(person), "this person's own mean")
     return f"The phone took a new head into use after {labels}. {changes}; {standing}."
 
 
@@ -114,19 +114,18 @@ def label_counts(result: Personalization) -> str:
     return counted(counts[0], "label") + (" each" if len(counts) > 1 else "")
 
 
-def own_mean_words(result: Personalization | PersonResult, owner: str) -> str:
+def own_mean_words(found: Sequence[TargetVerdict], own_mean: str) -> str:
     """Return the standing against always answering the own mean, with its errors.
 
     Args:
-        result: results of one person, or of all people pooled.
-        owner: word for the person, such as ``this person``.
+        found: verdicts of all targets.
+        own_mean: words for that baseline, such as ``this person's own mean``.
     """
-    found = verdicts(result)
     parts = []
-    for standing in ("better than", "as good as", "worse than"):
-        names = [one for one in found if one.against_own_mean == _STANDINGS[standing]]
-        if names:
-            parts.append(f"{_are(names)} {standing} always answering {owner}'s own mean ({_errors(names)})")
+    for standing, change in _STANDINGS.items():
+        targets = [one for one in found if one.against_own_mean == change]
+        if targets:
+            parts.append(f"{_are(targets)} {standing} always answering {own_mean} ({_errors(targets)})")
     return joined(parts)
 
 

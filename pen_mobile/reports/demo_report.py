@@ -106,13 +106,14 @@ def fewer_labels(result: Personalization, wanted: int) -> str | None:
 def _page(result: Personalization, context: DemoContext) -> dict[str, Any]:
     """Return the variables of the template."""
     accepted = [person for person in result.people if person.adaptation.accepted]
+    standing = own_mean_words(verdicts(result), "each person's own mean")
     return {
         "context": context,
         "result": result,
         "version": context.versions.get("pen-mobile", ""),
         "synthetic": context.synthetic or result.synthetic or context.manifest.source.synthetic,
         "headline": headline(result),
-        "caveat": f"After adaptation, {own_mean_words(result, 'each person')}.",
+        "caveat": f"After adaptation, {standing}.",
         "fewer_labels": fewer_labels(result, context.labels),
         "labels": label_counts(result),
         "verdicts": verdicts(result),

@@ -44,9 +44,8 @@ def run_day(
     document = {"format": _FORMAT, "command": command, "versions": versions} | day.to_dict()
     with new_folder(out) as folder:
         write_json(folder / "day.json", document | {"curves": curves.to_dict()})
-        figure = day_figure(day, curves)
-        save_figure(figure, folder / "day.png")
-        write_day_page(folder / "day.html", day, figure, command, versions)
+        save_figure(day_figure(day, curves), folder / "day.png")
+        write_day_page(folder / "day.html", day, curves, command, versions)
     return day, document
 
 

@@ -54,7 +54,7 @@ def test_a_target_that_got_worse_is_named() -> None:
 
 def test_worse_than_the_own_mean_is_said() -> None:
     ann = person((0.9, 0.5), (0.7, 0.65), own_mean=(0.55, 0.62))
-    assert own_mean_words(ann, "this person") == (
+    assert own_mean_words(verdicts(ann), "this person's own mean") == (
         "valence is better than always answering this person's own mean (0.55) and arousal is worse than always "
         "answering this person's own mean (0.62)"
     )
