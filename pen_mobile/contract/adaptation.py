@@ -29,7 +29,7 @@ class AdaptationPart(Part):
         save_seconds: a kill loses no more than so much training and ``check_every`` steps; 0 notes every look.
     """
 
-    strategy: Literal[Strategy.GRADIENT, Strategy.OFFSET_RIDGE]
+    strategy: Literal[Strategy.PRIOR, Strategy.GRADIENT, Strategy.OFFSET_RIDGE]
     optimizer: OptimizerName
     steps: Count
     check_every: Count

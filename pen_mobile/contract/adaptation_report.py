@@ -42,6 +42,10 @@ class ReportRow(IntEnum):
     """Posterior probability of the candidate *not adapted*."""
     WEIGHT_OWN_MEAN = 14
     """Posterior probability of the candidate *own mean*."""
+    ERROR_LIMIT = 15
+    """Standard errors (:attr:`UNCERTAINTY`) by which an adapted head may be worse on time left out."""
+    MARGIN = 16
+    """RMSE by which it may be worse beside that; a phone judges gradient steps by the same two numbers."""
 
 
 class Verdict(IntEnum):

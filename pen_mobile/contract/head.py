@@ -75,6 +75,24 @@ class RidgePart(Part):
     coreml: CoreMLPart | None = None
 
 
+class AdaptPart(Part):
+    """Adaptation under the prior, in one call.
+
+    ``(head_parameters, z [1,N,D_z], y [1,N,K], weight [1,N], time [1,N]) -> head_parameters', report [1,R,K]``. The
+    rows of the report are those of :class:`~pen_mobile.contract.adaptation_report.ReportRow`.
+
+    Attributes:
+        labels: N, samples of one call; weight 0 pads.
+        noise_seconds: time over which errors of neighbouring labels are alike, for each target. Longer gaps than 20
+            times the longest may be shortened to that, so that times keep their differences in float32.
+    """
+
+    method: MethodName
+    labels: Count
+    noise_seconds: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1, max_length=MAX_TARGETS)]
+    coreml: CoreMLPart | None = None
+
+
 class PredictPart(Part):
     """The predict method: ``(head_parameters, z [1,B,D_z]) -> (targets [1,B,K], gate [1,B,n_s])``."""
 
@@ -94,6 +112,7 @@ class HeadPart(Part):
         expert_count, target_count, feature_size: n_s, K and D_z.
         train: one method for each optimizer that the bundle carries.
         ridge: adaptation without steps; None where the bundle carries none.
+        adapt: adaptation under the prior; None where the bundle carries none.
     """
 
     file: FileName
@@ -104,6 +123,7 @@ class HeadPart(Part):
     predict: PredictPart
     train: Annotated[list[TrainPart], Field(min_length=1)]
     ridge: RidgePart | None = None
+    adapt: AdaptPart | None = None
 
     @property
     def parameters_shape(self) -> tuple[int, int, int]:
@@ -113,7 +133,8 @@ class HeadPart(Part):
     @property
     def strategies(self) -> list[Strategy]:
         """Strategies that the bundle carries."""
-        return [Strategy.GRADIENT, *([] if self.ridge is None else [Strategy.OFFSET_RIDGE])]
+        carried = {Strategy.PRIOR: self.adapt, Strategy.GRADIENT: self.train, Strategy.OFFSET_RIDGE: self.ridge}
+        return [strategy for strategy, part in carried.items() if part is not None]
 
     @property
     def optimizers(self) -> list[OptimizerName]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from pen_mobile.contract.head import HeadPart, RidgePart, TrainPart
+from pen_mobile.contract.adaptation_report import ReportRow
+from pen_mobile.contract.head import AdaptPart, HeadPart, RidgePart, TrainPart
 from pen_mobile.contract.manifest import BackbonePart
 
 Shape = tuple[int, ...]
@@ -47,4 +48,13 @@ def ridge_shapes(head: HeadPart, part: RidgePart) -> MethodShapes:
     return MethodShapes(
         [head.parameters_shape, (*samples, head.feature_size), (*samples, head.target_count), samples, (1,)],
         [head.parameters_shape],
+    )
+
+
+def adapt_shapes(head: HeadPart, part: AdaptPart) -> MethodShapes:
+    """Head parameters, ``z [1,N,D_z]``, ``y [1,N,K]``, ``weight [1,N]``, ``time [1,N]`` -> head parameters, report."""
+    samples = (1, part.labels)
+    return MethodShapes(
+        [head.parameters_shape, (*samples, head.feature_size), (*samples, head.target_count), samples, samples],
+        [head.parameters_shape, (1, len(ReportRow), head.target_count)],
     )

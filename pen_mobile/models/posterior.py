@@ -260,8 +260,10 @@ def _report(prior: Prior, labels: _Labels, fits: list[_Fit]) -> Doubles:
         report[ReportRow.GAIN, k] = fit.gain
         report[ReportRow.WEIGHT_NOT_ADAPTED, k] = fit.probability[NOT_ADAPTED]
         report[ReportRow.WEIGHT_OWN_MEAN, k] = fit.probability[OWN_MEAN]
+        report[ReportRow.ERROR_LIMIT, k] = prior.error_limit[k]
     report[ReportRow.JOINT_CHECK] = report[ReportRow.CHECK].mean()
     report[ReportRow.JOINT_CHECK_LIMIT] = prior.joint_check_limit[0]
+    report[ReportRow.MARGIN] = prior.margin[0]
     report[ReportRow.VERDICT] = [_verdict(prior, labels, column, k) for k, column in enumerate(report.T)]
     return report
 

@@ -15,6 +15,7 @@ from pen_mobile.contract.bundle_folder import BundleFolder
 from pen_mobile.contract.head_state import State
 from pen_mobile.contract.method_shapes import (
     MethodShapes,
+    adapt_shapes,
     backbone_shapes,
     predict_shapes,
     ridge_shapes,
@@ -36,6 +37,7 @@ class Programs(NamedTuple):
     train: Mapping[str, Method]
     ridge: Method | None
     backbone: Method | None
+    adapt: Method | None = None
 
 
 class BundleRuntime:
@@ -74,11 +76,12 @@ class BundleRuntime:
             part.optimizer: head.method(part.method, train_shapes(parts, part)) for part in parts.train
         }
         ridge = None if parts.ridge is None else head.method(parts.ridge.method, ridge_shapes(parts, parts.ridge))
+        adapt = None if parts.adapt is None else head.method(parts.adapt.method, adapt_shapes(parts, parts.adapt))
         backbone = None
         if manifest.backbone is not None:
             program = _Program(self.bundle.file(manifest.backbone.file))
             backbone = program.method(manifest.backbone.method, backbone_shapes(manifest.backbone))
-        return Programs(head.method(parts.predict.method, predict_shapes(parts)), train, ridge, backbone)
+        return Programs(head.method(parts.predict.method, predict_shapes(parts)), train, ridge, backbone, adapt)
 
     def features(self, frames: NDArray[np.uint8]) -> Floats:
         """Return features ``[N, D_z]`` of uint8 RGB frames ``[N, S, S, 3]``.
@@ -127,6 +130,27 @@ class BundleRuntime:
         """
         *new_state, loss = self._programs.train[optimizer](*state, z, y, weight, hyper)
         return new_state, loss
+
+    def adapt(self, parameters: Floats, z: Floats, y: Floats, weight: Floats, time: Floats) -> tuple[Floats, Floats]:
+        """Return the head adapted under the prior, and the report about it.
+
+        Args:
+            parameters: the shipped head, ``[1, n_s (1 + K), D_z + 1]``.
+            z: features ``[1, N, D_z]``, as many as the manifest says.
+            y: labels ``[1, N, K]``.
+            weight: ``[1, N]``; 0 pads.
+            time: seconds since any fixed moment, ``[1, N]``.
+
+        Returns:
+            Head parameters of the same shape, and the report ``[1, R, K]``.
+
+        Raises:
+            BadInput: the bundle carries no such method.
+        """
+        if self._programs.adapt is None:
+            raise BadInput(f"{self.bundle.origin} carries no method adapt; export the run again")
+        adapted, report = self._programs.adapt(parameters, z, y, weight, time)
+        return adapted, report
 
     def ridge(self, parameters: Floats, z: Floats, y: Floats, weight: Floats, looseness: float) -> Floats:
         """Return the parameters whose experts fit labels in closed form.
