@@ -2,56 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from pen_mobile.evaluation.personalization import Personalization, PersonResult
-from pen_mobile.utils.text import counted, decimal, joined
+from pen_mobile.phone.adaptation.target_verdict import TargetVerdict, own_mean_words
+from pen_mobile.utils.text import counted, joined
 
 TARGETS = ("valence", "arousal")
-DIGITS = 2
-"""Digits of errors in sentences."""
-
-SAME = 0.01
-"""A smaller difference of errors, in units of the labels, counts as none."""
-
-Change = Literal["better", "worse", "the same"]
-
-
-@dataclass(frozen=True)
-class TargetVerdict:
-    """Errors of one target, as RMSE in units of the labels.
-
-    Attributes:
-        target: name of the target.
-        before: error of the shipped head.
-        after: error of the head in use after the adaptation.
-        own_mean: error of always answering the mean of the labels that the person gave.
-    """
-
-    target: str
-    before: float
-    after: float
-    own_mean: float
-
-    @property
-    def change(self) -> Change:
-        """``better`` when the error fell."""
-        return _compared(self.after, self.before)
-
-    @property
-    def against_own_mean(self) -> Change:
-        """``better`` when the error is smaller than that of the own mean."""
-        return _compared(self.after, self.own_mean)
-
-    @property
-    def words(self) -> str:
-        """Change with its numbers, such as ``valence got better (error 0.58 to 0.45)``."""
-        if self.change == "the same":
-            return f"{self.target} stayed the same (error {decimal(self.after, DIGITS)})"
-        numbers = f"error {decimal(self.before, DIGITS)} to {decimal(self.after, DIGITS)}"
-        return f"{self.target} got {self.change} ({numbers})"
 
 
 def verdicts(result: Personalization | PersonResult) -> list[TargetVerdict]:
@@ -112,40 +69,6 @@ def label_counts(result: Personalization) -> str:
     if min(counts) != max(counts):
         return f"{min(counts)} to {max(counts)} labels"
     return counted(counts[0], "label") + (" each" if len(counts) > 1 else "")
-
-
-def own_mean_words(found: Sequence[TargetVerdict], own_mean: str) -> str:
-    """Return the standing against always answering the own mean, with its errors.
-
-    Args:
-        found: verdicts of all targets.
-        own_mean: words for that baseline, such as ``this person's own mean``.
-    """
-    parts = []
-    for standing, change in _STANDINGS.items():
-        targets = [one for one in found if one.against_own_mean == change]
-        if targets:
-            parts.append(f"{_are(targets)} {standing} always answering {own_mean} ({_errors(targets)})")
-    return joined(parts)
-
-
-_STANDINGS: dict[str, Change] = {"better than": "better", "as good as": "the same", "worse than": "worse"}
-
-
-def _are(found: Sequence[TargetVerdict]) -> str:
-    if len(found) == len(TARGETS) > 1:
-        return "both are" if len(TARGETS) == 2 else "all are"
-    return f"{joined([one.target for one in found])} {'is' if len(found) == 1 else 'are'}"
-
-
-def _errors(found: Sequence[TargetVerdict]) -> str:
-    return joined(list(dict.fromkeys(decimal(one.own_mean, DIGITS) for one in found)))
-
-
-def _compared(error: float, other: float) -> Change:
-    if abs(error - other) < SAME:
-        return "the same"
-    return "better" if error < other else "worse"
 
 
 def _capital(text: str) -> str:

@@ -19,10 +19,10 @@ from pen_mobile.evaluation.verdict import (
     headline,
     label_counts,
     overall,
-    own_mean_words,
     person_sentence,
     verdicts,
 )
+from pen_mobile.phone.adaptation.target_verdict import own_mean_words
 from pen_mobile.reports import demo_tables
 from pen_mobile.reports.adaptation_figures import (
     affect_plane_figure,

@@ -9,7 +9,8 @@ import numpy as np
 
 from pen_mobile.bundle.verification import Verification
 from pen_mobile.evaluation.personalization import Personalization, PersonResult
-from pen_mobile.evaluation.verdict import TARGETS, TargetVerdict, verdicts
+from pen_mobile.evaluation.verdict import TARGETS, verdicts
+from pen_mobile.phone.adaptation.target_verdict import TargetVerdict
 from pen_mobile.types import Floats
 from pen_mobile.utils.table import Cell, Row, Table, Tone
 from pen_mobile.utils.text import decimal, file_size

@@ -7,7 +7,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from pen_mobile.evaluation.verdict import TARGETS, TargetVerdict, own_mean_words
+from pen_mobile.evaluation.verdict import TARGETS
+from pen_mobile.phone.adaptation.target_verdict import TargetVerdict, own_mean_words
 from pen_mobile.reports.html import render
 from pen_mobile.reports.plot_style import inline_svg
 from pen_mobile.simulation.day_curves import DayCurves

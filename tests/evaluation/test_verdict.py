@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from pen_mobile.evaluation.personalization import Personalization, PersonResult, Trace
-from pen_mobile.evaluation.verdict import TargetVerdict, headline, overall, own_mean_words, person_sentence, verdicts
+from pen_mobile.evaluation.verdict import headline, overall, person_sentence, verdicts
 from pen_mobile.metrics import Agreement
 from pen_mobile.phone.adaptation.result import AdaptationResult
+from pen_mobile.phone.adaptation.target_verdict import TargetVerdict, own_mean_words
 
 Errors = tuple[float, float]
 
