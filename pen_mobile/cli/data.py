@@ -93,6 +93,7 @@ def inspect_data(source: str, html: Path | None, frame_size: int | None, output:
     """
     from pen_mobile.data.load import load_table
     from pen_mobile.data.statistics import table_statistics
+    from pen_mobile.reports.data_summary import extent, headline
 
     table = load_table(source, frame_size, output.progress)
     statistics = table_statistics(table, output.progress)
@@ -103,9 +104,10 @@ def inspect_data(source: str, html: Path | None, frame_size: int | None, output:
     output.finish(
         statistics.as_json() | {"html": None if html is None else str(html)},
         [
+            headline(statistics),
             Table(_STATISTICS_HEAD, [_statistics_cells(person) for person in statistics.people]),
             *(f"warning: {warning}" for warning in statistics.warnings),
-            f"{source}: {statistics.rows:,} rows, {len(statistics.warnings)} warnings{invented(table.synthetic)}",
+            f"{source}: {extent(statistics)}{invented(table.synthetic)}",
         ],
     )
 

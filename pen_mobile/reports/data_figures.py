@@ -15,7 +15,6 @@ from pen_mobile.reports.plot_style import (
     BEFORE,
     INK,
     MUTED,
-    WIDE,
     WIDTH,
     Cell,
     add_axes,
@@ -37,17 +36,26 @@ _SHORTEST = 0.004  # part of the axis that even a single row takes
 
 
 JOINT = "Joint distribution of valence and arousal, source people and target people"
-"""What :func:`draw_joint` shows, for who cannot see it."""
+"""Text of :func:`draw_joint` for screen readers."""
 
 
 def joint_figure(statistics: TableStatistics) -> str:
-    """Draw where on the valence-arousal plane the rows of source and of target people lie, side by side."""
+    """Return the distribution of source and of target labels on the valence-arousal plane, side by side.
+
+    Args:
+        statistics: statistics of a table.
+    """
     return inline_svg(draw_joint({role: labels.joint for role, labels in statistics.labels.items()}), JOINT)
 
 
 @figure_style()
 def draw_joint(counts: Mapping[Role, Sequence[Sequence[int]]], colours: Mapping[Role, str] = COLOURS) -> Figure:
-    """Draw counts of rows, ``counts[role][v][a]`` for the bins of :data:`EDGES`, both roles on one scale."""
+    """Return the figure of label counts, both roles on one scale.
+
+    Args:
+        counts: ``counts[role][v][a]``, rows in valence bin v and arousal bin a of :data:`EDGES`.
+        colours: by role.
+    """
     side, top = 176, 24
     shares = {role: _shares(joint) for role, joint in counts.items()}
     most = max(float(share.max()) for share in shares.values())
@@ -72,7 +80,11 @@ def draw_joint(counts: Mapping[Role, Sequence[Sequence[int]]], colours: Mapping[
 
 
 def label_figure(statistics: TableStatistics) -> str:
-    """Draw how often each value of valence and of arousal occurs, source and target on top of each other."""
+    """Return histograms of valence and of arousal, source and target on top of each other.
+
+    Args:
+        statistics: statistics of a table.
+    """
     height, each = 274, 88
     with figure_style():
         figure = new_figure(height)
@@ -94,19 +106,19 @@ def label_figure(statistics: TableStatistics) -> str:
 
 
 def coverage_figure(people: Sequence[SubjectStatistics], times: Mapping[str, NDArray[np.float64]]) -> str:
-    """Draw when there are rows of each person.
+    """Return the times at which each person has rows.
 
     Args:
-        people: whom to draw, from top to bottom.
-        times: everybody's times, sorted.
+        people: from top to bottom.
+        times: sorted times by subject, seconds ``[N]``.
     """
-    left, right, top, each = 112, 74, 30, 24
+    left, right, top, each = 112, 52, 30, 24
     first, last = min(person.first_s for person in people), max(person.last_s for person in people)
     unit, name = (60.0, "minutes") if last - first > 600 else (1.0, "seconds")
     width = ((last - first) or 1.0) / unit
     with figure_style():
-        figure = new_figure(top + each * len(people) + 46, WIDE)
-        axes = add_axes(figure, left, top, WIDE - left - right, each * len(people))
+        figure = new_figure(top + each * len(people) + 46)
+        axes = add_axes(figure, left, top, WIDTH - left - right, each * len(people))
         for place, person in enumerate(people):
             for start, end in covered_spans(times[person.subject] / unit):
                 corner, length = (start, place - 0.3), max(end - start, width * _SHORTEST)

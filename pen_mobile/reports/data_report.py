@@ -1,4 +1,4 @@
-"""One page that shows what is in a table of recordings, in a single file that loads nothing else."""
+"""The page of a table of recordings, in one file that loads nothing else."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from pen_mobile.data.statistics import SubjectStatistics, TableStatistics, duration
+from pen_mobile.data.statistics import SubjectStatistics, TableStatistics
 from pen_mobile.data.table import FeatureTable, FrameTable, SubjectTable
 from pen_mobile.reports.data_figures import coverage_figure, joint_figure, label_figure
+from pen_mobile.reports.data_summary import extent, headline, people_table
 from pen_mobile.reports.html import data_uri, render
 from pen_mobile.reports.sample_faces import sample_faces
 from pen_mobile.utils.files import replacing
-from pen_mobile.utils.text import counted
+from pen_mobile.utils.text import counted, decimal
 
 _FACES = 5  # of each person
 _FACE_PEOPLE = 24  # people whose faces are shown; they make the page large
@@ -24,22 +25,16 @@ _OPEN_WARNINGS = 12  # warnings shown without a click
 
 
 def write_data_page(path: Path, table: SubjectTable, statistics: TableStatistics) -> None:
-    """Write the page; an older one at ``path`` stays until the new one is complete."""
+    """Write the page; an older one at ``path`` stays until the new one is complete.
+
+    Args:
+        path: file to write.
+        table: the recordings.
+        statistics: their statistics.
+    """
     page = render("data.html.j2", _page(table, statistics))
     with replacing(path) as temporary:
         temporary.write_text(page, encoding="utf-8", newline="\n")
-
-
-def headline(statistics: TableStatistics) -> str:
-    """Say in one sentence how much there is, and how far apart source and target labels are."""
-    sources, targets = (len(statistics.people_with_role(role)) for role in ("source", "target"))
-    rows = f"{statistics.rows:,} {'row' if statistics.rows == 1 else 'rows'}"
-    people = counted(len(statistics.people), "person", "people")
-    start = f"{rows} of {people}, {counted(sources, 'source')} and {counted(targets, 'target')}"
-    if statistics.distance is None:
-        return start + "."
-    apart = " and ".join(f"{distance:.2f} in {name}" for name, distance in statistics.distance.items())
-    return f"{start}; their labels lie {apart} apart."
 
 
 def _page(table: SubjectTable, statistics: TableStatistics) -> dict[str, Any]:
@@ -50,28 +45,44 @@ def _page(table: SubjectTable, statistics: TableStatistics) -> dict[str, Any]:
     reach = _reach(table)
     return {
         "statistics": statistics,
+        "version": "",
         "headline": headline(statistics),
+        "extent": extent(statistics),
         "recorded": _recorded(statistics),
         "content": _content(table),
         "open_warnings": statistics.warnings[:_OPEN_WARNINGS],
         "more_warnings": statistics.warnings[_OPEN_WARNINGS:],
+        "people": people_table(statistics),
         "covered": covered,
         "figures": {
             "joint": Markup(joint_figure(statistics)),
             "labels": Markup(label_figure(statistics)),
             "coverage": Markup(coverage_figure(covered, times)),
         },
-        "faces": [_sheet(table, person, reach) for person in people[:_FACE_PEOPLE] if isinstance(table, FrameTable)],
+        "faces": [_sheet(table, person, reach) for person in people[:_FACE_PEOPLE]]
+        if isinstance(table, FrameTable)
+        else [],
         "reach": reach,
-        "duration": duration,
+        "facts": _facts(statistics),
     }
+
+
+def _facts(statistics: TableStatistics) -> dict[str, str]:
+    facts = {"data": statistics.origin, "SHA-256": statistics.digest}
+    if statistics.features is not None:
+        features = statistics.features
+        facts["features"] = (
+            f"{counted(features.size, 'column')}, {features.constant_share:.1%} of them constant; "
+            f"median length of a vector {decimal(features.norm_median, 2)}"
+        )
+    return facts
 
 
 def _sheet(table: SubjectTable, person: SubjectStatistics, reach: float) -> dict[str, Any]:
     """Return one person's faces and where they stand on a plane from ``-reach`` to ``reach``, in percent."""
     faces = [
         {
-            "felt": face,
+            "label": face,
             "image": data_uri(face.image),
             "left": 50 + 50 * face.valence / reach,
             "top": 50 - 50 * face.arousal / reach,

@@ -16,7 +16,8 @@ from click.testing import CliRunner
 from pen_mobile.cli.main import cli
 from pen_mobile.data.statistics import table_statistics
 from pen_mobile.data.table import FeatureTable, FrameTable, SubjectTable
-from pen_mobile.reports.data_report import headline, write_data_page
+from pen_mobile.reports.data_report import write_data_page
+from pen_mobile.reports.data_summary import extent, headline, people_table
 from pen_mobile.utils import files
 
 BANNER = "no number here may be compared with real recordings"
@@ -98,7 +99,7 @@ def test_page_of_frames_is_self_contained(people: FrameTable, tmp_path: Path) ->
         assert subject in text
 
 
-def test_faces_stand_where_they_were_felt(people: FrameTable, tmp_path: Path) -> None:
+def test_faces_stand_where_their_labels_are(people: FrameTable, tmp_path: Path) -> None:
     """Places are percentages of the plane; all lie on it."""
     places = re.findall(
         r'style="left:(-?[\d.]+)%;top:(-?[\d.]+)%" alt="[^"]*valence (\S+), arousal', written(people, tmp_path)
@@ -127,7 +128,7 @@ def test_page_of_features_escapes_names(tmp_path: Path) -> None:
     assert ODD_NAME not in text
     assert "<1>" not in text
     assert "&lt;b&gt;&amp; has only 40 rows" in text
-    assert "Nothing stands out" not in text
+    assert "Look at 3 warnings before training." in text
     assert table.digest in text
 
 
@@ -173,14 +174,39 @@ def test_old_page_stays_when_writing_fails(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_headline() -> None:
+    """The verdict counts warnings, and says what a missing role prevents."""
+    fine = features({"a": "source", "b": "source", "t": "target"})
+    assert headline(table_statistics(fine)) == "Nothing stands out: these recordings can train and test a model."
+    few = features({"a": "source", "t": "target"}, rows=40)
+    assert headline(table_statistics(few)) == "Look at 3 warnings before training."
+    assert headline(table_statistics(features({"a": "source"}))) == (
+        "There are no target people: a model can be trained, but its adaptation not be tested."
+    )
+    assert (
+        headline(table_statistics(features({"a": "target"}))) == "There are no source people: nothing can be trained."
+    )
+
+
+def test_extent() -> None:
     """Equal labels on both sides lie 0 apart; with one side there is no distance."""
     table = features({"a": "source", "t": "target"}, rows=1500)
     affect = np.concatenate([table.affect[:1500], table.affect[:1500]])
     same = table_statistics(replace(table, affect=affect))
-    assert headline(same) == (
-        "3,000 rows of 2 people, 1 source and 1 target; their labels lie 0.00 in valence and 0.00 in arousal apart."
+    assert extent(same) == (
+        "3,000 rows of 2 people, 1 source and 1 target. Labels of sources and targets lie 0.00 in valence and 0.00 in "
+        "arousal apart (the range is 2)."
     )
-    assert headline(table_statistics(features({"a": "source"}, rows=1))) == "1 row of 1 person, 1 source and 0 targets."
+    one = table_statistics(features({"a": "source"}, rows=1))
+    assert extent(one) == "1 row of 1 person, 1 source and 0 targets."
+
+
+def test_constant_labels_are_called_constant(tmp_path: Path) -> None:
+    table = features({"a": "source", "t": "target"})
+    affect = table.affect.copy()
+    affect[:60, 1] = 0.25
+    rows = people_table(table_statistics(replace(table, affect=affect))).texts()
+    assert rows[0][9:12] == ["0.25 ± 0.00", "0.25 to 0.25", "constant"]
+    assert rows[1][11] == "-"
 
 
 class TestCommand:
