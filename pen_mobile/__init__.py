@@ -17,7 +17,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pen_mobile.api import adapt_person, evaluate, export, load_dataset, train, verify
+    from pen_mobile.api.datasets import inspect_dataset, load_dataset, prepare_dataset
+    from pen_mobile.api.models import export, train, verify
+    from pen_mobile.api.phones import adapt_person, evaluate, simulate_day
+    from pen_mobile.api.protocol import run_protocol
     from pen_mobile.bundle.export_result import ExportResult
     from pen_mobile.bundle.recipe import Recipe, load_recipe
     from pen_mobile.bundle.verification import Verification
@@ -25,13 +28,17 @@ if TYPE_CHECKING:
     from pen_mobile.errors import BadInput, BundleError, PenMobileError, Refused, StoreFull
     from pen_mobile.evaluation.personalization import Personalization, PersonResult
     from pen_mobile.metrics import Agreement
+    from pen_mobile.paper.protocol_plan import ProtocolPlan
     from pen_mobile.phone.adaptation.result import AdaptationResult
     from pen_mobile.phone.phone import Affect, Phone
     from pen_mobile.training.config import LearningConfig
     from pen_mobile.training.run_folder import Run
 
 _MODULES = {
-    "pen_mobile.api": ("adapt_person", "evaluate", "export", "load_dataset", "train", "verify"),
+    "pen_mobile.api.datasets": ("inspect_dataset", "load_dataset", "prepare_dataset"),
+    "pen_mobile.api.models": ("export", "train", "verify"),
+    "pen_mobile.api.phones": ("adapt_person", "evaluate", "simulate_day"),
+    "pen_mobile.api.protocol": ("run_protocol",),
     "pen_mobile.bundle.export_result": ("ExportResult",),
     "pen_mobile.bundle.recipe": ("Recipe", "load_recipe"),
     "pen_mobile.bundle.verification": ("Verification",),
@@ -39,6 +46,7 @@ _MODULES = {
     "pen_mobile.errors": ("BadInput", "BundleError", "PenMobileError", "Refused", "StoreFull"),
     "pen_mobile.evaluation.personalization": ("Personalization", "PersonResult"),
     "pen_mobile.metrics": ("Agreement",),
+    "pen_mobile.paper.protocol_plan": ("ProtocolPlan",),
     "pen_mobile.phone.adaptation.result": ("AdaptationResult",),
     "pen_mobile.phone.phone": ("Affect", "Phone"),
     "pen_mobile.training.config": ("LearningConfig",),
@@ -58,6 +66,7 @@ __all__ = [
     "PersonResult",
     "Personalization",
     "Phone",
+    "ProtocolPlan",
     "Recipe",
     "Refused",
     "Run",
@@ -68,8 +77,12 @@ __all__ = [
     "adapt_person",
     "evaluate",
     "export",
+    "inspect_dataset",
     "load_dataset",
     "load_recipe",
+    "prepare_dataset",
+    "run_protocol",
+    "simulate_day",
     "train",
     "verify",
 ]

@@ -60,9 +60,9 @@ def adapt(
     exit code is 3 then. A store that is made with --key-file is encrypted with that key. After Ctrl-C
     the same command goes on where it was, unless the bundle's recipe says otherwise.
     """
-    from pen_mobile import api
+    import pen_mobile
 
-    result = api.adapt_person(
+    result = pen_mobile.adapt_person(
         bundle,
         data,
         subject,

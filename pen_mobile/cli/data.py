@@ -1,4 +1,4 @@
-"""``pen-mobile data``: what happens before a model learns."""
+"""``pen-mobile data``: recordings are prepared, and data are inspected."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from pen_mobile.cli.completion import complete_data
 from pen_mobile.cli.options import PATH
 from pen_mobile.cli.output import Output, output_options
 from pen_mobile.utils.table import Table, invented
@@ -14,7 +15,7 @@ from pen_mobile.utils.table import Table, invented
 
 @click.group()
 def data() -> None:
-    """Prepare recordings, and look at data before a model learns from them."""
+    """Prepare recordings, and inspect data before a model learns from them."""
 
 
 @data.command()
@@ -24,7 +25,7 @@ def data() -> None:
     "kind",
     required=True,
     type=click.Choice(["recola", "afew-va", "aff-wild2", "table"]),
-    help="What it is; a table is a .csv or .parquet file of pictures, the others are folders.",
+    help="Kind of SOURCE; a table is a .csv or .parquet file of pictures, the others are folders.",
 )
 @click.option("--out", required=True, type=PATH, help="Folder to make, or to go on with.")
 @click.option("--size", default=224, show_default=True, help="Side of the face crops, pixels.")
@@ -34,7 +35,7 @@ def data() -> None:
     default="auto",
     show_default=True,
     type=click.Choice(["auto", "blazeface", "lbp-frontal"]),
-    help="What finds faces; auto is BlazeFace when its weights can be had.",
+    help="Face detector; auto is BlazeFace where its weights can be had.",
 )
 @click.option("--face-model", type=PATH, help="BlazeFace's weights; fetched once when not given.")
 @click.option(
@@ -45,32 +46,18 @@ def data() -> None:
 @output_options
 def prepare(
     source: Path,
-    kind: str,
     out: Path,
-    size: int,
-    margin: float,
-    detector: str,
-    face_model: Path | None,
-    lag: tuple[float, float],
-    jobs: int | None,
-    seed: int,
     output: Output,
+    **options: Any,
 ) -> None:
     """Cut the faces out of the recordings below SOURCE; every moment left out is counted.
 
     SOURCE is the folder as the data set is handed out, or for table a .csv or .parquet file that names the pictures.
     The same command goes on after an interruption.
     """
-    from pen_mobile.data.detectors.choice import best_detector
-    from pen_mobile.data.faces import make_crop
-    from pen_mobile.data.preparation import prepare as prepare_recordings
-    from pen_mobile.data.readers.formats import read_recordings
+    import pen_mobile
 
-    recordings = read_recordings(source, kind, lag, seed, output.progress)
-    if detector == "auto":
-        detector, face_model = best_detector(face_model, output.progress)
-    recipe = make_crop(detector, margin, size=size)
-    record = prepare_recordings(recordings, out, recipe, jobs, face_model, output.progress)
+    record = pen_mobile.prepare_dataset(source, out, progress=output.progress, **options)
     rows = [(one.name, one.role, f"{one.rated:,}", f"{one.kept:,}", _reasons(one.dropped)) for one in record.recordings]
     output.finish(
         {"out": str(out)} | record.model_dump(),
@@ -82,32 +69,26 @@ def prepare(
 
 
 @data.command("inspect")
-@click.argument("source", metavar="DATA")
+@click.argument("source", metavar="DATA", shell_complete=complete_data)
 @click.option("--html", type=PATH, help="Also write a page with figures and faces, one file, here.")
 @click.option("--frame-size", type=click.IntRange(1), help="Side to which images are brought, pixels.")
 @output_options
 def inspect_data(source: str, html: Path | None, frame_size: int | None, output: Output) -> None:
-    """Say who is in DATA, for how long, what they felt, and what looks wrong.
+    """Describe the people in DATA: time covered, labels, and what looks wrong.
 
-    DATA is as for train. Nothing is changed.
+    DATA is as for train. Nothing in it is changed.
     """
-    from pen_mobile.data.load import load_table
-    from pen_mobile.data.statistics import table_statistics
+    import pen_mobile
     from pen_mobile.reports.data_summary import extent, headline
 
-    table = load_table(source, frame_size, output.progress)
-    statistics = table_statistics(table, output.progress)
-    if html is not None:
-        from pen_mobile.reports.data_report import write_data_page
-
-        write_data_page(html, table, statistics)
+    statistics = pen_mobile.inspect_dataset(source, size=frame_size, html=html, progress=output.progress)
     output.finish(
         statistics.as_json() | {"html": None if html is None else str(html)},
         [
             headline(statistics),
             Table(_STATISTICS_HEAD, [_statistics_cells(person) for person in statistics.people]),
             *(f"warning: {warning}" for warning in statistics.warnings),
-            f"{source}: {extent(statistics)}{invented(table.synthetic)}",
+            f"{source}: {extent(statistics)}{invented(statistics.synthetic)}",
         ],
     )
 

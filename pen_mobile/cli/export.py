@@ -35,9 +35,9 @@ def export(run: Path, recipe: str, out: Path, data: str | None, sign_key: Path |
 
     RUN/lowered keeps what was made: the same export again is a copy of it. It may be deleted at any time.
     """
-    from pen_mobile import api
+    import pen_mobile
 
-    result = api.export(run, out, recipe=recipe, data=data, sign_key=sign_key, progress=output.progress)
+    result = pen_mobile.export(run, out, recipe=recipe, data=data, sign_key=sign_key, progress=output.progress)
     done = "exported again, byte for byte as it was verified here before," if result.again else "exported and verified"
     output.finish(
         {"bundle": str(out)} | result.as_json(),

@@ -7,13 +7,15 @@ from typing import Any
 
 import click
 
+from pen_mobile.cli.completion import complete_data
 from pen_mobile.cli.options import PATH
 from pen_mobile.cli.output import Output, output_options
 from pen_mobile.utils.table import invented
+from pen_mobile.utils.text import counted
 
 
 @click.command()
-@click.argument("source", metavar="DATA|RUN")
+@click.argument("source", metavar="DATA|RUN", shell_complete=complete_data)
 @click.option("--out", required=True, type=PATH, help="Folder to make, or to go on with.")
 @click.option("--data", help="Where the data of RUN are now, when not where they were.")
 @click.option("--seeds", "seed_count", type=click.IntRange(1), default=1, show_default=True, help="How many seeds.")
@@ -57,14 +59,13 @@ def protocol(
     output: Output,
     **settings: Any,
 ) -> None:
-    """Run the paper's evaluation: SN and PEN, learned from source people, adapted to n % of target people.
+    """Run the paper's evaluation: SN and PEN, learned from source people, adapted to n % of target people's rows.
 
     DATA is a table of features (.npz or Parquet); RUN is a folder of 'pen-mobile train', whose backbone makes
     features of the data it learned from. Heads are learned anew for every seed. The same command goes on
     after an interruption; a finished part is never done twice.
     """
-    from pen_mobile.paper.protocol import RESULTS, run_protocol
-    from pen_mobile.paper.protocol_plan import ProtocolPlan
+    import pen_mobile
     from pen_mobile.paper.terminal_tables import as_parts
     from pen_mobile.utils.plain import to_plain
     from pen_mobile.utils.validation import validated_options
@@ -75,16 +76,18 @@ def protocol(
         "scopes": _listed(scopes),
         "strategies": _strategies() if strategies else (),
     }
-    plan = validated_options(ProtocolPlan, options | settings)
-    result, summary = run_protocol(source, plan, out, data=data, jobs=jobs, device=device, progress=output.progress)
+    plan = validated_options(pen_mobile.ProtocolPlan, options | settings)
+    result, summary = pen_mobile.run_protocol(
+        source, out, plan, data=data, jobs=jobs, device=device, progress=output.progress
+    )
     output.finish(
         to_plain(result) | {"out": str(out), "summary": to_plain(summary)},
         [
             *as_parts(result, summary),
             f"{out / 'report.html'} shows every other setting, with figures",
-            f"{out / RESULTS}: {_counted(result.plan.seeds)}, {result.data.rows:,} rows of "
-            f"{len(result.data.source)} source and {len(result.data.target)} target people"
-            f"{invented(result.data.synthetic)}",
+            f"{out / 'results.json'}: {counted(len(result.plan.seeds), 'seed')}, "
+            f"{counted(result.data.rows, 'row')} of {len(result.data.source)} source and "
+            f"{len(result.data.target)} target people{invented(result.data.synthetic)}",
         ],
     )
 
@@ -97,7 +100,3 @@ def _strategies() -> tuple[str, ...]:
 
 def _listed(text: str) -> Any:
     return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def _counted(seeds: tuple[int, ...]) -> str:
-    return f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''}"

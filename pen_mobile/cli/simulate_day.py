@@ -3,22 +3,38 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from pen_mobile.cli.options import PATH
+from pen_mobile.cli.completion import complete_profile, complete_query
+from pen_mobile.cli.options import PATH, data_option, public_key_option
 from pen_mobile.cli.output import Output, output_options
 
 
 @click.command("simulate-day")
 @click.argument("bundle", type=PATH)
-@click.option("--data", required=True, help="As for train: 'synthetic...', a prepared folder, a table or features.")
-@click.option("--subject", required=True, help="Whose day it is.")
+@data_option
+@public_key_option
+@click.option("--subject", required=True, help="Person whose day is simulated.")
 @click.option("--out", required=True, type=PATH, help="Folder to make.")
-@click.option("--profile", default="phone-2021", show_default=True, help="Built-in device, or a profile file.")
-@click.option("--ask", default="random", show_default=True, help="How moments to ask about are chosen (docs/day.md).")
+@click.option(
+    "--profile",
+    default="phone-2021",
+    show_default=True,
+    shell_complete=complete_profile,
+    help="Built-in device, or a profile file.",
+)
+@click.option(
+    "--ask",
+    default="random",
+    show_default=True,
+    shell_complete=complete_query,
+    help="How moments to ask about are chosen (docs/day.md).",
+)
 @click.option(
     "--budget",
+    "per_hour",
     type=click.FloatRange(0, min_open=True),
     default=4.0,
     show_default=True,
@@ -42,36 +58,29 @@ def simulate_day(
     data: str,
     subject: str,
     out: Path,
-    profile: str,
-    ask: str,
-    budget: float,
     hours: float,
     own_pace: bool,
-    start: str,
     seed_count: int,
     seed: int,
-    smooth: bool,
     output: Output,
+    **options: Any,
 ) -> None:
     """Replay a recording as a person's day: the phone estimates, asks for labels, and adapts when its profile allows.
 
     The device profile sets the conditions (charging, idle, not too warm); its limits on memory, storage and threads are
     enforced. Baselines are never adapting, adapting to every label, and the mean of the person's own labels.
     """
+    import pen_mobile
     from pen_mobile.simulation.day_report import day_parts
-    from pen_mobile.simulation.day_result import DaySettings
-    from pen_mobile.simulation.device_profile import load_profile
-    from pen_mobile.simulation.run_day import run_day
 
-    settings = DaySettings(
+    day = pen_mobile.simulate_day(
+        bundle,
+        data,
         subject,
-        load_profile(profile),
-        ask,
-        budget,
-        None if own_pace else hours,
-        start,
-        tuple(range(seed, seed + seed_count)),
-        smooth,
+        out,
+        hours=None if own_pace else hours,
+        seeds=range(seed, seed + seed_count),
+        progress=output.progress,
+        **options,
     )
-    day, document = run_day(bundle, data, settings, out, output.progress)
-    output.finish({"out": str(out)} | document, [*day_parts(day), f"{out}: day.png, day.html and day.json"])
+    output.finish({"out": str(out)} | day.to_dict(), [*day_parts(day), f"{out}: day.png, day.html and day.json"])

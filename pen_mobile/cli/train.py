@@ -47,12 +47,12 @@ def train(data: str, out: Path, output: Output, **settings: Any) -> None:
 
     The same command resumes a run that was interrupted.
     """
-    from pen_mobile import api
+    import pen_mobile
     from pen_mobile.utils.plain import to_plain
 
     if not _is_first_process():
         output.mute()
-    run = api.train(data, out, progress=output.progress, **settings)
+    run = pen_mobile.train(data, out, progress=output.progress, **settings)
     record, synthetic = run.record, run.record.data.synthetic
     output.finish(
         {

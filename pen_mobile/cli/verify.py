@@ -29,9 +29,9 @@ def verify(bundle: Path, public_key: Path | None, golden_to: Path | None, output
     Core ML programs are evaluated as written; Apple's runtime exists on Apple systems only. The exit code is 3 when
     the bundle differs from the float model.
     """
-    from pen_mobile import api
+    import pen_mobile
 
-    result = api.verify(bundle, public_key=public_key, golden_to=golden_to)
+    result = pen_mobile.verify(bundle, public_key=public_key, golden_to=golden_to)
     failed = [check.name for check in result.checks if not check.passed]
     verdict = f"differs from the float model in {', '.join(failed)}; export it again" if failed else "as exported"
     output.finish(

@@ -16,17 +16,18 @@ from pen_mobile.simulation.schedule import unix_time
 from pen_mobile.types import Floats
 
 if TYPE_CHECKING:
+    from pen_mobile.contract.bundle_folder import BundleFolder
     from pen_mobile.phone.phone import Phone
 
 
 _GROWTH = 1.25  # the unlimited phone adapts again when it knows this many times as many labels
 
 
-def unlimited_phone(bundle: Path, threads: int = 1) -> Phone:
+def unlimited_phone(bundle: Path | BundleFolder, threads: int = 1) -> Phone:
     """Open a phone with an empty store that never drops a label.
 
     Args:
-        bundle: folder of the bundle.
+        bundle: folder of the bundle, or one that is open.
         threads: threads of the runtime.
     """
     from pen_mobile.phone.phone import Phone

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any
 
+from pen_mobile.contract.bundle_folder import BundleFolder
 from pen_mobile.errors import BadInput, PenMobileError
 from pen_mobile.reports.plot_style import save_figure
 from pen_mobile.simulation.day_curves import curves_of
@@ -21,19 +21,16 @@ _FORMAT = 2
 
 
 def run_day(
-    bundle: Path, data: str, settings: DaySettings, out: Path, progress: Progress = SILENT
-) -> tuple[SimulatedDay, dict[str, Any]]:
+    bundle: BundleFolder, data: str, settings: DaySettings, out: Path, progress: Progress = SILENT
+) -> SimulatedDay:
     """Simulate, and make a folder with ``day.json``, ``day.png`` and ``day.html``, all or nothing.
 
     Args:
-        bundle: folder or archive of the bundle.
+        bundle: the open bundle.
         data: name of the data, as for training.
         settings: settings of the simulation.
         out: folder to make.
         progress: display of the progress.
-
-    Returns:
-        The days, and the contents of ``day.json`` without its curves.
 
     Raises:
         BadInput: ``out`` exists, or the simulation refuses its input.
@@ -46,14 +43,16 @@ def run_day(
         write_json(folder / "day.json", document | {"curves": curves.to_dict()})
         save_figure(day_figure(day, curves), folder / "day.png")
         write_day_page(folder / "day.html", day, curves, command, versions)
-    return day, document
+    return day
 
 
-def simulate_in_subprocess(bundle: Path, data: str, settings: DaySettings, progress: Progress = SILENT) -> SimulatedDay:
+def simulate_in_subprocess(
+    bundle: BundleFolder, data: str, settings: DaySettings, progress: Progress = SILENT
+) -> SimulatedDay:
     """Simulate in a process of its own, so that a memory limit ends that process only.
 
     Args:
-        bundle: folder or archive of the bundle.
+        bundle: the open bundle.
         data: name of the data, as for training.
         settings: settings of the simulation.
         progress: display of the progress.
@@ -83,7 +82,7 @@ def _out_of_memory(settings: DaySettings) -> PenMobileError:
     )
 
 
-def _simulate(bundle: Path, data: str, settings: DaySettings, stores: Path, report: Listener) -> SimulatedDay:
+def _simulate(bundle: BundleFolder, data: str, settings: DaySettings, stores: Path, report: Listener) -> SimulatedDay:
     from pen_mobile.simulation.simulate_day import simulate_day  # the parent needs none of what it imports
 
     return simulate_day(bundle, data, settings, stores, report)

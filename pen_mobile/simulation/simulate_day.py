@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pen_mobile.contract.bundle_folder import open_bundle
+from pen_mobile.contract.bundle_folder import BundleFolder
 from pen_mobile.data.load import load_table
 from pen_mobile.data.table import FrameTable, SubjectTable
 from pen_mobile.errors import BadInput, BundleError
@@ -40,7 +40,7 @@ Report = Callable[[str], None]
 class _Setup:
     """One bundle and one person; ``moments.z`` is filled in once the features are computed."""
 
-    bundle: Path
+    bundle: BundleFolder
     settings: DaySettings
     moments: Moments
     recorded_s: Doubles
@@ -67,14 +67,14 @@ class _Setup:
         return OneDay(seed, trace, predictions)
 
 
-def simulate_day(bundle: Path, data: str, settings: DaySettings, stores: Path, report: Report) -> SimulatedDay:
+def simulate_day(bundle: BundleFolder, data: str, settings: DaySettings, stores: Path, report: Report) -> SimulatedDay:
     """Simulate one person's day with a phone, once for each seed.
 
     The profile's limits hold for everything that the phone does: programs, store, predictions and adaptations. The
     baselines run without them.
 
     Args:
-        bundle: folder or archive of the bundle.
+        bundle: the open bundle.
         data: name of the data, as for training.
         settings: settings of the simulation.
         stores: folder for the personal stores.
@@ -84,7 +84,7 @@ def simulate_day(bundle: Path, data: str, settings: DaySettings, stores: Path, r
         BadInput: the subject is unknown, the recording has one moment, or the bundle does not fit the data.
         MemoryError: the profile's memory is too small.
     """
-    manifest = open_bundle(bundle).manifest
+    manifest = bundle.manifest
     table = load_table(data, manifest.frame_size)
     rows = table.rows_of(settings.subject)
     recorded_s = table.time_s[rows]
@@ -136,7 +136,7 @@ def _compute_features(setup: _Setup, table: SubjectTable, rows: Rows) -> float:
     z = setup.moments.z
     if table.features.shape[1] != z.shape[1]:
         wanted, given = z.shape[1], table.features.shape[1]
-        raise BadInput(f"{table.origin}: features have {given} numbers, {setup.bundle} takes {wanted}")
+        raise BadInput(f"{table.origin}: features have {given} numbers, {setup.bundle.origin} takes {wanted}")
     z[:] = table.features[rows]
     return 0.0
 

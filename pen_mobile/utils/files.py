@@ -71,6 +71,25 @@ def refuse_existing(path: Path) -> None:
         raise BadInput(f"{path} exists already; choose another --out or remove it")
 
 
+def refuse_foreign(path: Path, mark: bytes) -> None:
+    """Refuse to replace a file that this package did not write.
+
+    Args:
+        path: file to be written.
+        mark: bytes that stand near the beginning of every file of this kind.
+
+    Raises:
+        BadInput: there is a file, or a folder, without the mark.
+    """
+    if not path.exists():
+        return
+    if path.is_dir():
+        raise BadInput(f"{path} is a folder; give the name of a file")
+    with path.open("rb") as stream:
+        if mark not in stream.read(4096):
+            raise BadInput(f"{path} exists and is not a page of pen-mobile; choose another name or remove it")
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write ``value`` as indented JSON, whole or not at all."""
     with replacing(path) as temporary:

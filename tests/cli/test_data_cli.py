@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from skimage import data, io
@@ -68,3 +69,23 @@ def test_what_is_not_of_the_format_is_refused(tmp_path: Path) -> None:
     assert isinstance(refused, BadInput)
     assert "--lag belongs to recola" in str(refused)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_page_replaces_a_page_and_nothing_else(tmp_path: Path) -> None:
+    """The data themselves, a picture or a folder under the page's name are refused before anything is read."""
+    table = tmp_path / "d.npz"
+    rng = np.random.default_rng(0)
+    subject, role = np.repeat(["a", "b"], 20), np.full(40, "source")
+    np.savez(table, z=rng.standard_normal((40, 4)), y=rng.uniform(-1, 1, (40, 2)), subject=subject, role=role)
+    before = table.read_bytes()
+    for wrong in (table, tmp_path):
+        refusal = CliRunner().invoke(cli, ["data", "inspect", str(table), "--html", str(wrong)]).exception
+        assert isinstance(refusal, BadInput)
+    assert "exists and is not a page of pen-mobile" in str(
+        CliRunner().invoke(cli, ["data", "inspect", str(table), "--html", str(table)]).exception
+    )
+    assert table.read_bytes() == before
+    page = tmp_path / "d.html"
+    for _ in range(2):
+        run("data", "inspect", table, "--html", page)
+    assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
