@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 
-from pen_mobile.data.images import FileFrames, Frames
+from pen_mobile.data.frames import FileFrames, Frames
 from pen_mobile.data.synthetic import SyntheticConfig, synthetic_table
 from pen_mobile.models.backbone import make_backbone
 from pen_mobile.models.heads import SharedHead

@@ -23,7 +23,7 @@ from pen_mobile.data.detectors.lbp import LBP_FRONTAL, LbpFrontal  # noqa: E402
 from pen_mobile.data.detectors.model_file import resolve_model  # noqa: E402
 from pen_mobile.data.faces import FaceDetector, crop_face, make_crop  # noqa: E402
 from pen_mobile.data.preparation import prepare  # noqa: E402
-from pen_mobile.data.readers.ratings import Recording  # noqa: E402
+from pen_mobile.data.readers.recording import Recording  # noqa: E402
 from pen_mobile.errors import BadInput  # noqa: E402
 
 FPS = 25
@@ -59,7 +59,7 @@ def write_video(path: Path, frames: list[np.ndarray]) -> Recording:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
         container.mux(stream.encode())
     times = np.arange(len(frames)) / FPS
-    return Recording("ann", "source", path, None, times, np.zeros((len(frames), 2), np.float32), "ann")
+    return Recording("ann", "source", path, times, np.zeros((len(frames), 2), np.float32), "ann")
 
 
 def prepared(recording: Recording, recipe: Crop) -> None:

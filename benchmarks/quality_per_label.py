@@ -16,7 +16,7 @@ import measure
 import numpy as np
 from scipy import stats
 
-from pen_mobile.data.images import Frames
+from pen_mobile.data.frames import Frames
 from pen_mobile.data.synthetic import SyntheticConfig, synthetic_table
 from pen_mobile.data.table import FeatureTable
 from pen_mobile.paper.model_study import CellKey

@@ -45,11 +45,12 @@ def prepare_dataset(
     lag: tuple[float, float] = (0.0, 0.0),
     jobs: int | None = None,
     seed: int = 0,
+    strict: bool = False,
     progress: Shown = False,
 ) -> PreparedFolder:
     """Cut the faces out of recordings, into a folder that :func:`load_dataset` reads.
 
-    The same call goes on after an interruption.
+    The same call goes on after an interruption. A recording, image or row that cannot be used is left out and named.
 
     Args:
         source: folder of the data set, or a table of images.
@@ -62,24 +63,28 @@ def prepare_dataset(
         lag: seconds by which raters of valence and of arousal are behind.
         jobs: processes; one for each processor when None.
         seed: decides which actors become targets (afew-va).
+        strict: stop at the first recording, image or row that cannot be used.
         progress: True shows progress.
 
     Returns:
         What was kept of each recording, and what was left out and why.
 
     Raises:
-        BadInput: the source is not of this kind, or ``out`` holds something else.
+        BadInput: the source is not of this kind, ``out`` holds something else, or nothing can be used.
     """
     from pen_mobile.data.detectors.choice import best_detector
     from pen_mobile.data.faces import make_crop
+    from pen_mobile.data.left_out import LeftOut
     from pen_mobile.data.preparation import prepare
     from pen_mobile.data.readers.formats import read_recordings
 
     shown, model = progress_of(progress), as_path(face_model)
-    recordings = read_recordings(Path(source), kind, lag, seed, shown)
+    left_out = LeftOut(strict)
+    recordings = read_recordings(Path(source), kind, lag, seed, shown, left_out)
     if detector == "auto":
         detector, model = best_detector(model, shown)
-    return prepare(recordings, Path(out), make_crop(detector, margin, size=size), jobs, model, shown)
+    crop = make_crop(detector, margin, size=size)
+    return prepare(recordings, Path(out), crop, jobs, model, shown, left_out=left_out, strict=strict)
 
 
 @public

@@ -11,6 +11,7 @@ from pen_mobile.cli.completion import complete_data
 from pen_mobile.cli.options import PATH
 from pen_mobile.cli.output import Output, output_options
 from pen_mobile.utils.table import Table, invented
+from pen_mobile.utils.text import counted
 
 
 @click.group()
@@ -43,6 +44,7 @@ def data() -> None:
 )
 @click.option("--jobs", type=click.IntRange(1), help="Processes; one for each processor when not given.")
 @click.option("--seed", default=0, show_default=True, help="Decides which actors become targets (afew-va).")
+@click.option("--strict", is_flag=True, help="Stop at the first recording, image or row that cannot be used.")
 @output_options
 def prepare(
     source: Path,
@@ -50,10 +52,10 @@ def prepare(
     output: Output,
     **options: Any,
 ) -> None:
-    """Cut the faces out of the recordings below SOURCE; every moment left out is counted.
+    """Cut the faces out of the recordings below SOURCE; everything left out is counted and named.
 
-    SOURCE is the folder as the data set is handed out, or for table a .csv or .parquet file that names the pictures.
-    The same command goes on after an interruption.
+    SOURCE is the folder as the data set is handed out, or for table a .csv, .tsv or .parquet file that names the
+    images. The same command goes on after an interruption.
     """
     import pen_mobile
 
@@ -63,7 +65,8 @@ def prepare(
         {"out": str(out)} | record.model_dump(),
         [
             Table(("recording", "role", "rated", "kept", "left out"), rows),
-            f"{out}: {record.rows:,} rows of {len(rows)} recordings",
+            *_left_out_lines(record.left_out),
+            f"{out}: {counted(record.rows, 'row')} of {counted(len(rows), 'recording')}",
         ],
     )
 
@@ -93,6 +96,7 @@ def inspect_data(source: str, html: Path | None, frame_size: int | None, output:
     )
 
 
+_MOST_LEFT_OUT = 20
 _STATISTICS_HEAD = ("person", "role", "rows", "seconds", "step s", "gap s", "valence", "arousal", "duplicates")
 
 
@@ -106,6 +110,12 @@ def _statistics_cells(person: Any) -> list[str]:
         *(f"{label.mean:.2f} ± {label.std:.2f}" for label in (person.valence, person.arousal)),
         f"{person.duplicates:,}",
     ]
+
+
+def _left_out_lines(reasons: dict[str, str]) -> list[str]:
+    lines = [f"left out: {reason}" for reason in reasons.values()]
+    more = len(lines) - _MOST_LEFT_OUT
+    return lines if more <= 0 else [*lines[:_MOST_LEFT_OUT], f"left out: {more:,} more; --json names them all"]
 
 
 def _reasons(dropped: dict[str, int]) -> str:

@@ -1,115 +1,158 @@
-"""Aligned face crops, in memory or on disk, behind one small interface."""
+"""Images on disk: every format that the decoder reads, upright, as uint8 RGB; everything else is refused by name."""
 
 from __future__ import annotations
 
-import hashlib
-from functools import cached_property
+import io
+import warnings
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from threading import Lock
+from typing import NamedTuple
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from PIL import Image as Pillow
+from PIL import ImageOps
 
+from pen_mobile.data.jpeg import with_end
+from pen_mobile.data.pixel_limit import check_pixels
 from pen_mobile.errors import BadInput
 from pen_mobile.types import Image
-from pen_mobile.utils.files import sha256_of_file
+
+_FORMATS = "png jpg jpeg jpe jfif webp bmp dib tif tiff gif jp2 j2k avif ppm pgm pbm pnm"
+IMAGE_SUFFIXES = frozenset(f".{name}" for name in _FORMATS.split())
+"""Suffixes, in lower case, of files that are taken for images."""
+
+_MOST_BYTES = 512 << 20
+_READABLE = {"PNG", "JPEG", "MPO", "WEBP", "BMP", "DIB", "TIFF", "GIF", "JPEG2000", "AVIF", "PPM"}
+_NO_IMAGE = "not an image that can be decoded (PNG, JPEG, WebP and the like)"
+_HEIC_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"}
+_header_lock = Lock()  # Pillow's limit is one variable for all threads
 
 
-class Frames(Protocol):
-    """N square RGB crops that can be read a few at a time."""
+@dataclass(frozen=True)
+class EncodedImage:
+    """An image file that is held in memory, as data sets on the web hold them.
 
-    @property
-    def digest(self) -> str:
-        """SHA-256 over every frame."""
+    Attributes:
+        name: what messages call it.
+        content: bytes of the file.
+    """
 
-    def __len__(self) -> int: ...
+    name: str
+    content: bytes
 
-    def read(self, rows: Any, size: int | None = None) -> Image:
-        """Return frames ``rows`` as uint8 RGB ``[B, S, S, 3]``, resized to ``size`` pixels when given."""
-
-    def take(self, rows: Any) -> Frames:
-        """Return these frames only."""
-
-
-class ArrayFrames:
-    """Frames held as one uint8 array ``[N, S, S, 3]`` (in memory or memory-mapped)."""
-
-    def __init__(self, pixels: Image, digest: str | None = None) -> None:
-        """Hold ``pixels``; ``digest`` is given when these frames were hashed before, in another form."""
-        if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1] != pixels.shape[2] or pixels.shape[3] != 3:
-            raise BadInput(f"frames must be uint8 [N, S, S, 3], not {pixels.dtype} {list(pixels.shape)}")
-        self.pixels = pixels
-        if digest is not None:
-            self.digest = digest
-
-    def __len__(self) -> int:
-        return len(self.pixels)
-
-    @cached_property
-    def digest(self) -> str:
-        return hashlib.sha256(np.ascontiguousarray(self.pixels).data).hexdigest()
-
-    def read(self, rows: Any, size: int | None = None) -> Image:
-        return resize(self.pixels[rows], size)
-
-    def take(self, rows: Any) -> ArrayFrames:
-        return ArrayFrames(self.pixels[rows])
+    def __str__(self) -> str:
+        return self.name
 
 
-class FileFrames:
-    """Frames held as image files, decoded when read and brought to one square size."""
-
-    def __init__(self, paths: list[Path], size: int = 224) -> None:
-        self.paths = paths
-        self.size = size
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    @cached_property
-    def digest(self) -> str:
-        sha = hashlib.sha256(str(self.size).encode())
-        for path in self.paths:
-            sha.update(sha256_of_file(path).encode())
-        return sha.hexdigest()
-
-    def read(self, rows: Any, size: int | None = None) -> Image:
-        wanted = size or self.size
-        return np.concatenate([resize(read_image(path)[None], wanted) for path in self._path_array[rows]])
-
-    def take(self, rows: Any) -> FileFrames:
-        return FileFrames(self._path_array[rows].tolist(), self.size)
-
-    @cached_property
-    def _path_array(self) -> NDArray[np.object_]:
-        """The paths once more, so that any rows can be picked at once."""
-        return np.array(self.paths, dtype=object)
+ImageSource = Path | EncodedImage
 
 
-def read_image(path: Path) -> Image:
-    """Read an image file as uint8 RGB ``[H, W, 3]``.
+class ImageFolder(NamedTuple):
+    """What lies in a folder.
+
+    Attributes:
+        images: files that are taken for images, sorted by name.
+        others: all other files and folders, sorted by name; hidden ones are left out.
+    """
+
+    images: list[Path]
+    others: list[Path]
+
+
+def list_images(folder: Path) -> ImageFolder:
+    """List the images of a folder by their suffixes, in whatever case.
 
     Raises:
-        BadInput: the file is missing or is not an image.
+        BadInput: the folder cannot be read.
     """
     try:
-        encoded = np.fromfile(path, dtype=np.uint8)
+        found = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     except OSError as error:
-        raise BadInput(f"{path}: cannot be read: {error.strerror}") from None
-    pixels: Image | None = cv2.imdecode(encoded, cv2.IMREAD_COLOR_RGB) if encoded.size else None
-    if pixels is None:
-        raise BadInput(f"{path}: not an image that can be decoded (PNG, JPEG, WebP and the like)")
-    return pixels
+        raise BadInput(f"{folder}: cannot be read as a folder: {error.strerror}") from None
+    images = [path for path in found if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
+    return ImageFolder(images, [path for path in found if path not in set(images)])
 
 
-def resize(pixels: Image, size: int | None) -> Image:
-    """Return ``[B, H, W, 3]`` frames as ``[B, size, size, 3]``: area averaging down, bilinear up."""
-    height, width = pixels.shape[1:3]
-    if size is None or (height, width) == (size, size):
-        return pixels
-    method = cv2.INTER_AREA if min(height, width) > size else cv2.INTER_LINEAR
-    out = np.empty((len(pixels), size, size, 3), dtype=np.uint8)
-    for row, frame in enumerate(pixels):
-        cv2.resize(frame, (size, size), dst=out[row], interpolation=method)
-    return out
+def read_image(source: ImageSource) -> Image:
+    """Read an image as uint8 RGB ``[H, W, 3]``, turned upright as its metadata say.
+
+    Args:
+        source: a file, a pipe, or a file held in memory.
+
+    Raises:
+        BadInput: it is missing, is not an image, is cut short, or has too many pixels (:mod:`.pixel_limit`).
+    """
+    encoded = encoded_image(source)
+    kind = _kind(source, encoded)
+    if kind == "AVIF":
+        return _decode_avif(source, encoded)
+    image = _decode(encoded)
+    if image is None and (whole := with_end(encoded)) is not None:
+        image = _decode(whole)
+    if image is None:
+        raise BadInput(f"{source}: an image that is cut short or damaged; get it again")
+    return image
+
+
+def encoded_image(source: ImageSource) -> bytes:
+    """Return the bytes of an image file.
+
+    Raises:
+        BadInput: it cannot be read, or is larger than any image.
+    """
+    if isinstance(source, EncodedImage):
+        return source.content
+    try:
+        with source.open("rb") as stream:
+            encoded = stream.read(_MOST_BYTES + 1)
+    except OSError as error:
+        raise BadInput(f"{source}: cannot be read: {error.strerror}") from None
+    except ValueError:  # a NUL in the name
+        raise BadInput(f"{str(source)!a}: no file has such a name") from None
+    if len(encoded) > _MOST_BYTES:
+        raise BadInput(f"{source}: larger than {_MOST_BYTES >> 20} MiB; no image is")
+    return encoded
+
+
+def _kind(source: ImageSource, encoded: bytes) -> str:
+    """Return the format's name; refuse formats that are not read, and too many pixels, before any is decoded."""
+    kind, size = _header(encoded)
+    if kind not in _READABLE:
+        if encoded[4:8] == b"ftyp" and encoded[8:12] in _HEIC_BRANDS:
+            kind = "HEIC"
+        reason = f"{kind} images are not read here; save it as PNG or JPEG" if kind else _NO_IMAGE
+        raise BadInput(f"{source}: {reason}")
+    check_pixels(source, *size)
+    return kind
+
+
+def _header(encoded: bytes) -> tuple[str, tuple[int, int]]:
+    with _header_lock, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        before, Pillow.MAX_IMAGE_PIXELS = Pillow.MAX_IMAGE_PIXELS, None
+        try:
+            image = Pillow.open(io.BytesIO(encoded))
+        except Exception:  # noqa: BLE001  a damaged header makes Pillow raise almost anything
+            return "", (0, 0)
+        finally:
+            Pillow.MAX_IMAGE_PIXELS = before
+    return image.format or "", image.size
+
+
+def _decode(encoded: bytes) -> Image | None:
+    try:
+        image: Image | None = cv2.imdecode(np.frombuffer(encoded, dtype=np.uint8), cv2.IMREAD_COLOR_RGB)
+    except cv2.error:
+        return None
+    return image
+
+
+def _decode_avif(source: ImageSource, encoded: bytes) -> Image:
+    """Decode AVIF with Pillow: OpenCV passes over its rotation and mirroring."""
+    try:
+        with Pillow.open(io.BytesIO(encoded)) as image:
+            return np.array(ImageOps.exif_transpose(image).convert("RGB"), dtype=np.uint8)
+    except (OSError, ValueError, SyntaxError):
+        raise BadInput(f"{source}: an image that is cut short or damaged; get it again") from None

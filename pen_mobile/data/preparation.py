@@ -1,4 +1,4 @@
-"""Recordings become a prepared folder: face crops and one table, every moment that was left out accounted for.
+"""Recordings become a prepared folder: frames and one table, every moment that was left out accounted for.
 
 ``crops/<recording>/<row>.jpg`` are the frames, ``parts/<recording>.json`` says what became of one recording,
 ``table.parquet`` is the canonical table and ``prepared.json`` closes the folder. A folder without
@@ -7,14 +7,13 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import re
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +26,11 @@ from pen_mobile.data.detectors.choice import open_detector
 from pen_mobile.data.detectors.model_file import resolve_model
 from pen_mobile.data.faces import Face, FaceDetector, crop_face, make_crop
 from pen_mobile.data.images import read_image
+from pen_mobile.data.left_out import LeftOut
 from pen_mobile.data.prepared_folder import PREPARED, TABLE, PreparedFolder, PreparedRecording
-from pen_mobile.data.readers.ratings import Recording
+from pen_mobile.data.readers.recording import Recording
+from pen_mobile.engine.local_processes import LocalProcesses
+from pen_mobile.engine.task import Task
 from pen_mobile.errors import BadInput
 from pen_mobile.types import Image
 from pen_mobile.utils import provenance
@@ -37,9 +39,10 @@ from pen_mobile.utils.progress import SILENT, Progress
 from pen_mobile.utils.validation import read_json_as
 
 NO_FACE = "no face found"
-NO_FRAME = "no frame at this time"
-_FORMAT = 1
+NO_IMAGE = "no readable image at this time"
+_FORMAT = 2
 _JPEG_QUALITY = 95
+_MOST_CHARACTERS = 80
 
 
 class Part(PreparedRecording):
@@ -47,93 +50,114 @@ class Part(PreparedRecording):
 
     Attributes:
         rows: rows of the recording that became frames.
+        left_out: why the recording or some of its images cannot be used, one line for each by its name.
     """
 
     rows: list[int]
-
-
-def prepare(
-    recordings: Sequence[Recording],
-    out: Path,
-    recipe: Crop | None = None,
-    jobs: int | None = None,
-    model: Path | None = None,
-    progress: Progress = SILENT,
-) -> PreparedFolder:
-    """Cut the faces out of recordings, in parallel, into a folder that ``load_table`` reads.
-
-    The same input gives the same bytes, whatever the number of jobs.
-
-    Args:
-        recipe: which detector finds the eyes, and where they come to lie in a frame.
-        jobs: processes; None takes one for each processor.
-        model: weights of the detector; None looks for them when it needs any.
-
-    Returns:
-        The contents of ``prepared.json``.
-
-    Raises:
-        BadInput: ``out`` is finished already or holds something else, or a recording cannot be read. What
-            was prepared before stays; the same call goes on.
-    """
-    recipe = recipe or make_crop()
-    faces = _Faces(recipe, resolve_model(model, progress) if recipe.detector == BLAZEFACE else None)
-    try:
-        return _prepare(recordings, out, faces, jobs or provenance.core_count(), progress)
-    except OSError as error:
-        reason = os.strerror(error.errno or 0)
-        raise BadInput(f"{error.filename or out}: cannot be written: {reason}; mend that and go on") from None
+    left_out: dict[str, str]
 
 
 @dataclass(frozen=True)
 class _Faces:
-    """How faces are found and cut out."""
+    """How faces are found and cut out.
 
-    recipe: Crop
+    Attributes:
+        crop: which detector finds the eyes, and where they come to lie.
+        model: weights of the detector; None where it has none.
+        strict: stop at the first recording or image that cannot be used.
+    """
+
+    crop: Crop
     model: Path | None
+    strict: bool
 
     @property
     def digest(self) -> str | None:
         """SHA-256 of the detector's weights, None where it has none."""
         return None if self.model is None else sha256_of_file(self.model)
 
-    def settings(self) -> dict[str, Any]:
-        """Return everything that the frames depend on, besides the recordings."""
-        return {"crop": self.recipe.model_dump(), "detector_sha256": self.digest}
 
-
-def _prepare(
-    recordings: Sequence[Recording], out: Path, faces: _Faces, jobs: int, progress: Progress
+def prepare(
+    recordings: Sequence[Recording],
+    out: Path,
+    crop: Crop | None = None,
+    jobs: int | None = None,
+    model: Path | None = None,
+    progress: Progress = SILENT,
+    *,
+    left_out: LeftOut | None = None,
+    strict: bool = False,
 ) -> PreparedFolder:
-    settings = {"format": _FORMAT, **faces.settings(), "recordings": [_identity(one) for one in recordings]}
-    _begin(out, settings)
-    names = _names(recordings)
-    todo = {name: one for name, one in zip(names, recordings, strict=True) if not _part_file(out, name).exists()}
-    with progress.task("preparing faces", len(recordings)) as task:
-        task.advance(len(recordings) - len(todo))
-        started, frames = time.perf_counter(), 0
-        for part in _in_parallel(todo, out, faces, jobs):
-            frames += part.rated
-            task.advance(1, f"{frames / (time.perf_counter() - started):.0f} frames/s")
-    return _conclude(out, names, recordings, faces)
+    """Cut the faces out of recordings, in parallel, into a folder that ``load_table`` reads.
+
+    The same input gives the same bytes, whatever the number of jobs. A recording without any face, and an image that
+    cannot be read, are left out and named; the call that goes on after an interruption tries them again.
+
+    Args:
+        recordings: whole images and their ratings.
+        out: folder to make, or to go on with.
+        crop: which detector finds the eyes, and where they come to lie in a frame.
+        jobs: processes; None takes one for each processor.
+        model: weights of the detector; None looks for them when it needs any.
+        progress: shows how many recordings are done.
+        left_out: what the reader left out; it is noted in the folder, too.
+        strict: stop at the first recording or image that cannot be used.
+
+    Returns:
+        The contents of ``prepared.json``.
+
+    Raises:
+        BadInput: ``out`` is finished already or holds something else, or no recording can be used. What was prepared
+            before stays; the same call goes on.
+    """
+    crop = crop or make_crop()
+    faces = _Faces(crop, resolve_model(model, progress) if crop.detector == BLAZEFACE else None, strict)
+    try:
+        names = _names(recordings)
+        _begin(out, recordings, names, faces)
+        tasks = [Task(name, (name, one), _part_file(out, name)) for name, one in zip(names, recordings, strict=True)]
+        work = partial(_prepare_one, out=out, faces=faces)
+        LocalProcesses(jobs).map(work, tasks, title="preparing faces", progress=progress, note=_rate())
+        return _conclude(out, names, recordings, faces, left_out or LeftOut())
+    except OSError as error:
+        reason = os.strerror(error.errno or 0)
+        raise BadInput(f"{error.filename or out}: cannot be written: {reason}; mend that and go on") from None
 
 
-def _begin(out: Path, settings: dict[str, Any]) -> None:
+def _rate() -> Callable[[Task[tuple[str, Recording]]], str]:
+    """Return a note that counts rated moments a second."""
+    started, done = time.perf_counter(), 0
+
+    def note(task: Task[tuple[str, Recording]]) -> str:
+        nonlocal done
+        done += len(task.item[1])
+        return f"{done / (time.perf_counter() - started):.0f} frames/s"
+
+    return note
+
+
+def _begin(out: Path, recordings: Sequence[Recording], names: Sequence[str], faces: _Faces) -> None:
     if (out / PREPARED).exists():
         raise BadInput(f"{out} is prepared already; choose another --out or remove it")
-    note = out / "unfinished.json"
     if out.exists() and not out.is_dir():
         raise BadInput(f"{out} is not a folder; choose another --out")
+    note, settings = out / "unfinished.json", _settings(recordings, faces)
     if not out.exists() or not any(out.iterdir()):
         write_json(note, settings)
     elif not note.exists() or read_json(note) != settings:
         raise BadInput(f"{out} holds something else, or other recordings or settings; choose another --out")
     for folder in ("crops", "parts"):
         (out / folder).mkdir(exist_ok=True)
+    for part in (_part_file(out, name) for name in names):
+        if part.exists() and read_json_as(Part, part).left_out:
+            part.unlink()
 
 
-def _identity(recording: Recording) -> list[Any]:
-    return [recording.subject, recording.role, recording.origin, len(recording)]
+def _settings(recordings: Sequence[Recording], faces: _Faces) -> dict[str, Any]:
+    """Return everything that the folder depends on."""
+    identities = [[one.subject, one.role, one.origin, len(one)] for one in recordings]
+    crop = faces.crop.model_dump()
+    return {"format": _FORMAT, "crop": crop, "detector_sha256": faces.digest, "recordings": identities}
 
 
 def _names(recordings: Sequence[Recording]) -> list[str]:
@@ -141,83 +165,77 @@ def _names(recordings: Sequence[Recording]) -> list[str]:
     counts: dict[str, int] = {}
     names = []
     for recording in recordings:
-        plain = re.sub(r"[^A-Za-z0-9_-]+", "_", recording.subject)
+        plain = re.sub(r"[^A-Za-z0-9_-]+", "_", recording.subject)[:_MOST_CHARACTERS]
         counts[plain] = counts.get(plain, 0) + 1
         names.append(plain if counts[plain] == 1 else f"{plain}.{counts[plain]}")
     return names
 
 
-def _in_parallel(todo: dict[str, Recording], out: Path, faces: _Faces, jobs: int) -> Iterator[Part]:
-    if jobs == 1 or len(todo) < 2:
-        for name, recording in todo.items():
-            yield _prepare_one(name, recording, out, faces)
-        return
-    # Spawned, not forked: a fork inherits the locks of threads that other libraries run.
-    fresh = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(jobs, len(todo)), fresh, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
-        futures: list[Future[Part]] = [
-            pool.submit(_prepare_one, name, recording, out, faces) for name, recording in todo.items()
-        ]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-def _prepare_one(name: str, recording: Recording, out: Path, faces: _Faces) -> Part:
-    """Write one recording's crops, then its part: a part on disk means that all its crops are."""
+def _prepare_one(item: tuple[str, Recording], out: Path, faces: _Faces) -> None:
+    """Write one recording's frames, then its part: a part on disk means that all its frames are."""
+    name, recording = item
     folder = out / "crops" / name
     folder.mkdir(exist_ok=True)
-    with closing(open_detector(faces.recipe.detector, faces.model)) as detector:
-        seen, kept = _write_crops(recording, folder, detector, faces.recipe)
-    rated = len(recording)
-    dropped = {NO_FRAME: rated - seen, NO_FACE: seen - len(kept)}
-    if not kept:
-        raise BadInput(f"{recording.video or recording.origin}: no face found in any of {seen} frames")
-    part = Part(
-        name=name,
-        subject=recording.subject,
-        role=recording.role,
-        rated=rated,
-        kept=len(kept),
-        dropped=dropped | dict(recording.dropped),
-        rows=kept,
-    )
-    write_json(_part_file(out, name), part.model_dump())
-    return part
+    with closing(open_detector(faces.crop.detector, faces.model)) as detector:
+        found = _FoundFrames(recording, LeftOut(faces.strict))
+        found.write(folder, detector, faces.crop)
+    write_json(_part_file(out, name), found.part(name).model_dump())
 
 
-def _write_crops(recording: Recording, folder: Path, detector: FaceDetector, recipe: Crop) -> tuple[int, list[int]]:
-    """Return how many moments had a picture, and the rows whose face became a crop."""
-    seen, kept = 0, []
-    face: Face | None = None
-    for row, pixels in _pictures(recording):
-        seen += 1
-        found = detector.find(pixels, face)
-        if found is not None:
-            face = found
-            _write_crop(folder / f"{row:06d}.jpg", crop_face(pixels, found, recipe))
-            kept.append(row)
-    return seen, kept
+class _FoundFrames:
+    """Frames of one recording, as they are found."""
+
+    def __init__(self, recording: Recording, left_out: LeftOut) -> None:
+        self._recording, self._left_out = recording, left_out
+        self._seen = 0
+        self._rows: list[int] = []
+        self._face: Face | None = None
+
+    def write(self, folder: Path, detector: FaceDetector, crop: Crop) -> None:
+        """Write a frame for each moment with a face; note what cannot be read."""
+        images = self._recording.images
+        if isinstance(images, Path):
+            from pen_mobile.data.readers.video import images_at
+
+            with self._left_out.unless_good(str(images)):
+                for row, image in images_at(images, self._recording.time_s):
+                    self._write_frame(row, image, folder, detector, crop)
+        else:
+            for row, source in enumerate(images):
+                with self._left_out.unless_good(str(source)):
+                    self._write_frame(row, read_image(source), folder, detector, crop)
+        if not self._rows and not self._left_out.reasons:
+            origin = images if isinstance(images, Path) else self._recording.origin
+            reason = f"{origin}: no face found in any of {self._seen} images"
+            self._left_out.add(self._recording.subject, f"{self._recording.subject}: {reason}")
+
+    def part(self, name: str) -> Part:
+        """Return what became of the recording."""
+        one, rated = self._recording, len(self._recording)
+        dropped = {NO_IMAGE: rated - self._seen, NO_FACE: self._seen - len(self._rows)} | dict(one.dropped)
+        return Part(
+            name=name,
+            subject=one.subject,
+            role=one.role,
+            rated=rated,
+            kept=len(self._rows),
+            dropped=dropped,
+            rows=self._rows,
+            left_out=self._left_out.reasons,
+        )
+
+    def _write_frame(self, row: int, image: Image, folder: Path, detector: FaceDetector, crop: Crop) -> None:
+        self._seen += 1
+        face = detector.find(image, self._face)
+        if face is not None:
+            self._face = face
+            _write_jpeg(folder / f"{row:06d}.jpg", crop_face(image, face, crop))
+            self._rows.append(row)
 
 
-def _pictures(recording: Recording) -> Iterator[tuple[int, Image]]:
-    if recording.video is not None:
-        from pen_mobile.data.readers.video import images_at
-
-        yield from images_at(recording.video, recording.time_s)
-        return
-    assert recording.image_paths is not None
-    for row, path in enumerate(recording.image_paths):
-        yield row, read_image(path)
-
-
-def _write_crop(path: Path, crop: Image) -> None:
-    done, encoded = cv2.imencode(
-        ".jpg", cv2.cvtColor(crop, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
-    )
+def _write_jpeg(path: Path, frame: Image) -> None:
+    quality = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
+    done, encoded = cv2.imencode(".jpg", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), quality)
     assert done
     path.write_bytes(encoded.tobytes())
 
@@ -226,15 +244,21 @@ def _part_file(out: Path, name: str) -> Path:
     return out / "parts" / f"{name}.json"
 
 
-def _conclude(out: Path, names: list[str], recordings: Sequence[Recording], faces: _Faces) -> PreparedFolder:
+def _conclude(
+    out: Path, names: Sequence[str], recordings: Sequence[Recording], faces: _Faces, left_out: LeftOut
+) -> PreparedFolder:
     parts = [read_json_as(Part, _part_file(out, name)) for name in names]
+    reasons = left_out.reasons | {name: reason for part in parts for name, reason in part.left_out.items()}
+    if not any(part.kept for part in parts):
+        raise BadInput(f"{out}: no recording can be used; the first: {next(iter(reasons.values()))}")
     _write_table(out / TABLE, parts, recordings)
     record = PreparedFolder(
         format=_FORMAT,
-        crop=faces.recipe,
+        crop=faces.crop,
         detector_sha256=faces.digest,
         rows=sum(part.kept for part in parts),
-        recordings=[PreparedRecording(**part.model_dump(exclude={"rows"})) for part in parts],
+        recordings=[PreparedRecording(**part.model_dump(exclude={"rows", "left_out"})) for part in parts if part.kept],
+        left_out=reasons,
         versions=provenance.versions(),
     )
     write_json(out / PREPARED, record.model_dump())

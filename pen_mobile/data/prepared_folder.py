@@ -40,7 +40,8 @@ class PreparedFolder(BaseModel):
         crop: how the frames were cut out.
         detector_sha256: SHA-256 of the detector's weights; None where the detector has none.
         rows: how many frames there are.
-        recordings: what became of each recording, in the order of the table.
+        recordings: what became of each recording with a frame, in the order of the table.
+        left_out: why recordings, images and rows are not there, one line for each by its name.
         versions: releases of the software that made the folder.
     """
 
@@ -51,4 +52,5 @@ class PreparedFolder(BaseModel):
     detector_sha256: str | None
     rows: int
     recordings: list[PreparedRecording]
+    left_out: dict[str, str]
     versions: dict[str, str]

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from typing import cast, get_args
+from dataclasses import dataclass as plain_dataclass
+from typing import Annotated, Any, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, model_validator
+from pydantic.dataclasses import dataclass
 
-from pen_mobile.data.images import ArrayFrames
+from pen_mobile.data.frames import ArrayFrames
 from pen_mobile.data.rendering import ACTIONS, Appearance, Colour, Hair, brow_colour, render_faces
 from pen_mobile.data.table import ROLES, FrameTable, Role
 from pen_mobile.errors import BadInput
 from pen_mobile.types import Doubles, Image
 from pen_mobile.utils.progress import SILENT, Progress, Task
+from pen_mobile.utils.suggestions import choices
+from pen_mobile.utils.validation import validated
 
 Palette = list[Colour]
 
@@ -57,45 +60,45 @@ SHIRTS: Palette = [(62, 98, 138), (150, 66, 70), (64, 116, 96), (196, 150, 64), 
 BACKGROUNDS: Palette = [(206, 220, 228), (226, 216, 200), (208, 222, 206), (220, 210, 224), (196, 204, 214)]
 
 
+SYNTHETIC = "synthetic"
+_SETTINGS = ("sources", "targets", "seconds", "fps", "seed")
+
+People = Annotated[int, Field(ge=0, le=100_000)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
 @dataclass(frozen=True)
 class SyntheticConfig:
-    """How many people to invent and how to film them.
+    """How many people there are, and how they are filmed; checked by pydantic.
 
     Attributes:
         sources: people who train the model.
         targets: people who own the phones.
-        seconds: length of each person's recording.
+        seconds: length of each recording.
         fps: frames (and labels) per second.
-        size: side of the square frames in pixels.
+        size: side of the square frames, pixels.
         seed: same seed, same bytes.
     """
 
-    sources: int = 9
-    targets: int = 9
-    seconds: float = 300.0
-    fps: float = 25.0
-    size: int = 64
-    seed: int = 0
+    sources: People = 9
+    targets: People = 9
+    seconds: Positive = 300.0
+    fps: Positive = 25.0
+    size: Annotated[int, Field(ge=32, le=1024)] = 64
+    seed: Annotated[int, Field(ge=0)] = 0
 
-    def __post_init__(self) -> None:
-        for name in ("sources", "targets", "seed"):
-            if getattr(self, name) < 0:
-                raise BadInput(f"{name} must not be negative, but is {getattr(self, name)}")
+    @model_validator(mode="after")
+    def _has_frames(self) -> SyntheticConfig:
         if self.sources + self.targets == 0:
-            raise BadInput("sources and targets are both 0; ask for at least one person")
-        for name in ("seconds", "fps"):
-            if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
-                raise BadInput(f"{name} must be a positive number, but is {getattr(self, name)}")
+            raise ValueError("sources and targets are both 0; ask for at least one person")
         if self.frames_each < 1:
-            raise BadInput(f"seconds {self.seconds:g} at fps {self.fps:g} holds no frame; ask for more of either")
-        if not 32 <= self.size <= 1024:
-            raise BadInput(f"size must be 32 to 1024 pixels, but is {self.size}")
+            raise ValueError(f"seconds {self.seconds:g} at fps {self.fps:g} holds no frame; ask for more of either")
+        return self
 
     @property
     def spec(self) -> str:
-        """What a person types to get the same people: ``synthetic:sources=9,...``."""
-        keys = ("sources", "targets", "seconds", "fps", "seed")
-        return "synthetic:" + ",".join(f"{key}={getattr(self, key):.12g}" for key in keys)
+        """Text that stands for the same people on the command line: ``synthetic:sources=9,...``."""
+        return "synthetic:" + ",".join(f"{key}={getattr(self, key):.12g}" for key in _SETTINGS)
 
     @property
     def frames_each(self) -> int:
@@ -103,7 +106,26 @@ class SyntheticConfig:
         return round(self.seconds * self.fps)
 
 
-@dataclass(frozen=True, eq=False)
+def parse_synthetic(settings: str, frame_size: int) -> SyntheticConfig:
+    """Read ``key=value,...``; without them it is 9 source and 9 target people for a minute at 5 frames a second.
+
+    Args:
+        settings: the text after ``synthetic:``.
+        frame_size: side of the frames, pixels.
+
+    Raises:
+        BadInput: a key is unknown, or a value is out of its range.
+    """
+    values: dict[str, Any] = {"seconds": 60, "fps": 5, "size": frame_size}
+    for setting in filter(None, settings.split(",")):
+        key, _, value = setting.partition("=")
+        if key not in _SETTINGS:
+            raise BadInput(f"{SYNTHETIC}:{setting}: unknown setting {key!r}; {choices(key, _SETTINGS)}")
+        values[key] = value
+    return validated(SyntheticConfig, values, f"{SYNTHETIC}:{settings}")
+
+
+@plain_dataclass(frozen=True, eq=False)
 class Person:
     """Somebody invented: a face, and a personal way to show affect on it.
 

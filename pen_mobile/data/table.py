@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pen_mobile.contract.crop import Crop
-from pen_mobile.data.images import Frames
+from pen_mobile.data.frames import Frames
 from pen_mobile.errors import BadInput
 from pen_mobile.types import Doubles, Floats, Rows
 from pen_mobile.utils.suggestions import choices
@@ -30,7 +30,8 @@ class BaseTable(ABC):
     Attributes:
         subject: name of each row's subject, str ``[N]``.
         role: ``source`` or ``target`` of each row, str ``[N]``; one role for each subject.
-        time_s: seconds since the start of that subject's recording, float64 ``[N]``.
+        time_s: seconds since the start of that subject's recording, float64 ``[N]``. Several rows of a subject at
+            one instant stay in the order of the table.
         affect: valence and arousal in [-1, 1], float32 ``[N, 2]``, always in this order.
         origin: the file or generator of the rows; errors name it.
         synthetic: True for synthetic subjects; results must say so.
@@ -138,14 +139,6 @@ class BaseTable(ABC):
                 )
         for row in np.flatnonzero(~np.isfinite(self.time_s))[:1]:
             raise BadInput(f"{self.origin}: row {row + 1}: time_s is {self.time_s[row]:g}; give seconds")
-        order = np.lexsort((self.time_s, self.subject))
-        same = (self.subject[order][1:] == self.subject[order][:-1]) & (np.diff(self.time_s[order]) == 0)
-        for place in np.flatnonzero(same)[:1]:
-            first, second = sorted(order[place : place + 2] + 1)
-            raise BadInput(
-                f"{self.origin}: rows {first} and {second} are both subject "
-                f"{str(self.subject[first - 1])!r} at {self.time_s[first - 1]:g} s; keep one"
-            )
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,7 @@ from pen_mobile.contract.bundle_folder import BundleFolder, open_bundle
 from pen_mobile.contract.head_state import parameter_bytes, parameters_from_bytes, parameters_to_bytes
 from pen_mobile.data.detectors.choice import open_detector
 from pen_mobile.data.faces import Face, FaceDetector, crop_face
-from pen_mobile.data.images import resize
+from pen_mobile.data.frames import resize
 from pen_mobile.errors import BadInput
 from pen_mobile.phone.adaptation.adapt import AdaptationResult, adapt
 from pen_mobile.phone.adaptation.context import AdaptationContext

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pen_mobile.data.images import resize
+from pen_mobile.data.frames import resize
 from pen_mobile.data.table import FrameTable, SubjectTable
 from pen_mobile.types import Image
 

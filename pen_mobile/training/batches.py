@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from pen_mobile.data.images import Frames
+from pen_mobile.data.frames import Frames
 from pen_mobile.training.augmentation import Augmentation
 from pen_mobile.training.prefetch import prefetch, reading_threads
 from pen_mobile.types import Rows

@@ -17,7 +17,7 @@ from pen_mobile.utils.progress import SILENT, Progress
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric  # seconds to import, and only training needs it
-from pen_mobile.data.images import Frames
+from pen_mobile.data.frames import Frames
 
 
 def cached_features(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pen_mobile.data.images import ArrayFrames, Frames
+from pen_mobile.data.frames import ArrayFrames, Frames
 from pen_mobile.training.prefetch import prefetch, reading_threads
 from pen_mobile.types import Image, Rows
 from pen_mobile.utils.files import replacing

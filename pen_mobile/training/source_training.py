@@ -13,7 +13,7 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pen_mobile.data.images import Frames
+from pen_mobile.data.frames import Frames
 from pen_mobile.data.splits import validation_split
 from pen_mobile.data.table import FeatureTable, FrameTable, SubjectTable
 from pen_mobile.errors import BadInput

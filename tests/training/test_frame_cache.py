@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from lightning_fabric import Fabric
 
-from pen_mobile.data.images import ArrayFrames, FileFrames
+from pen_mobile.data.frames import ArrayFrames, FileFrames
 from pen_mobile.errors import BadInput
 from pen_mobile.training import frame_cache
 from pen_mobile.training.frame_cache import all_frames, cached_frames
@@ -75,7 +75,7 @@ def test_files_are_decoded_once(files: FileFrames, tmp_path: Path) -> None:
     assert listener.steps == 0
     assert path.stat().st_mtime_ns == written
     cached_frames(FABRIC, files, 6, tmp_path / "frames", 1.0)
-    cached_frames(FABRIC, FileFrames(files.paths[::-1], 12), 8, tmp_path / "frames", 1.0)
+    cached_frames(FABRIC, FileFrames(files.sources[::-1], 12), 8, tmp_path / "frames", 1.0)
     assert len(list((tmp_path / "frames").iterdir())) == 3  # another size, other frames
 
 
@@ -125,7 +125,7 @@ def test_a_disk_that_fills_up_costs_time_not_the_run(
 
 
 def test_a_file_that_is_no_image_is_named_and_nothing_is_left(files: FileFrames, tmp_path: Path) -> None:
-    files.paths[66].write_text("not pixels")
+    files.sources[66].write_text("not pixels")
     with pytest.raises(BadInput, match=r"66\.jpg: not an image"):
         cached_frames(FABRIC, files, 8, tmp_path / "frames", 1.0)
     assert list((tmp_path / "frames").iterdir()) == []

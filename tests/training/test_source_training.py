@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import torch
 
-from pen_mobile.data.images import FileFrames
+from pen_mobile.data.frames import FileFrames
 from pen_mobile.data.load import load_table
 from pen_mobile.data.splits import validation_split
 from pen_mobile.data.table import FeatureTable, FrameTable

@@ -12,9 +12,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pen_mobile.data.readers.disk import entries, finite_number, label, numbered_lines
-from pen_mobile.data.readers.ratings import Recording
-from pen_mobile.data.readers.video import presentation_times
+from pen_mobile.data.left_out import LeftOut
+from pen_mobile.data.readers.disk import entries, finite_number, label, numbered_lines, printable
+from pen_mobile.data.readers.recording import Recording
+from pen_mobile.data.readers.video import is_video, presentation_times
 from pen_mobile.data.table import Role
 from pen_mobile.errors import BadInput
 from pen_mobile.utils.progress import SILENT, Progress
@@ -26,28 +27,36 @@ AFTER_THE_VIDEO = "after the end of the video"
 _ROLES: dict[str, Role] = {"Train_Set": "source", "Validation_Set": "target"}
 _HEADER = ["valence", "arousal"]
 _MARK = -5.0
-_VIDEOS = {".mp4", ".avi"}
 _ONE_OF_SEVERAL = ("_left", "_right")
 
 
-class _Pictures(NamedTuple):
-    """What shows one person: a time for each frame, or NaN, and either a video or crops."""
+class _Images(NamedTuple):
+    """The images of one person: a time for each frame, or NaN, and either a video or crops."""
 
-    video: Path | None
-    crops: list[Path] | None
+    images: Path | list[Path]
     time_s: NDArray[np.float64]
     lacking: str
 
 
-def read_aff_wild2(root: Path, fps: float = 30.0, progress: Progress = SILENT) -> list[Recording]:
+def read_aff_wild2(
+    root: Path, fps: float = 30.0, progress: Progress = SILENT, left_out: LeftOut | None = None
+) -> list[Recording]:
     """Read every rated video; each is a person of its own, and what was kept is said line by line.
 
     Pictures come from ``cropped_aligned/VIDEO/00001.jpg``, where that folder is there, at ``fps`` frames a second;
-    otherwise from ``VIDEO.mp4`` or ``.avi`` (in the root or one folder below) at its own presentation timestamps.
+    otherwise from ``VIDEO.mp4`` or another video (in the root or one folder below) at its own presentation timestamps.
+
+    Args:
+        root: the folder as the data set is handed out.
+        fps: frames a second of the crops.
+        progress: told what was kept of each video.
+        left_out: gets videos with a line that is not two numbers in [-1, 1] or -5, and those without images; None
+            raises the first.
 
     Raises:
-        BadInput: there are no ratings, a line is not two numbers in [-1, 1] or -5, or a video has no pictures.
+        BadInput: there are no ratings, or no video is left.
     """
+    left_out = left_out or LeftOut(strict=True)
     if not fps > 0:
         raise BadInput(f"{fps:g} frames a second; give a positive number")
     files = _rating_files(root)
@@ -56,9 +65,12 @@ def read_aff_wild2(root: Path, fps: float = 30.0, progress: Progress = SILENT) -
     videos = _videos(root)
     recordings = []
     for path, role in files:
-        affect = read_ratings(path)
-        recordings.append(_recording(path, role, affect, _pictures(root, path, len(affect), videos, fps)))
-        progress.say(_account(recordings[-1], len(affect)))
+        with left_out.unless_good(printable(path.stem)):
+            affect = read_ratings(path)
+            recordings.append(_recording(path, role, affect, _images(root, path, len(affect), videos, fps)))
+            progress.say(_account(recordings[-1], len(affect)))
+    if not recordings:
+        raise BadInput(left_out.first())
     return recordings
 
 
@@ -96,41 +108,40 @@ def _rating_files(root: Path) -> list[tuple[Path, Role]]:
         for pattern in (name, f"VA*/{name}", f"*/VA*/{name}")
         for folder in sorted(root.glob(pattern))
     ]
-    return [(path, role) for folder, role in folders for path in entries(folder) if path.suffix == ".txt"]
+    return [(path, role) for folder, role in folders for path in entries(folder) if path.suffix.lower() == ".txt"]
 
 
 def _videos(root: Path) -> dict[str, Path]:
     inner = [path for folder in entries(root) if folder.is_dir() for path in entries(folder)]
-    return {path.stem: path for path in [*inner, *entries(root)] if path.suffix.lower() in _VIDEOS}
+    return {path.stem: path for path in [*inner, *entries(root)] if is_video(path)}
 
 
-def _pictures(root: Path, path: Path, count: int, videos: dict[str, Path], fps: float) -> _Pictures:
+def _images(root: Path, path: Path, count: int, videos: dict[str, Path], fps: float) -> _Images:
     name = path.stem
     folder = root / "cropped_aligned" / name
     if folder.is_dir():
         crops = [folder / f"{number:05d}.jpg" for number in range(1, count + 1)]
         present = {crop.name for crop in entries(folder)}
         times = [frame / fps if crop.name in present else np.nan for frame, crop in enumerate(crops)]
-        return _Pictures(None, crops, np.array(times), NO_CROP)
+        return _Images(crops, np.array(times), NO_CROP)
     if name.endswith(_ONE_OF_SEVERAL):
         raise BadInput(f"{path}: one of several people in a video; their faces are needed in {folder}")
     if name not in videos:
         raise BadInput(f"{path}: neither {folder} nor a video {name}.mp4 or {name}.avi is there")
     shown = presentation_times(videos[name])[:count]
     times_s = np.concatenate([shown, np.full(count - len(shown), np.nan)])
-    return _Pictures(videos[name], None, times_s, AFTER_THE_VIDEO)
+    return _Images(videos[name], times_s, AFTER_THE_VIDEO)
 
 
-def _recording(path: Path, role: Role, affect: NDArray[np.float64], pictures: _Pictures) -> Recording:
-    valid, shown = np.isfinite(affect[:, 0]), np.isfinite(pictures.time_s)
+def _recording(path: Path, role: Role, affect: NDArray[np.float64], images: _Images) -> Recording:
+    valid, shown = np.isfinite(affect[:, 0]), np.isfinite(images.time_s)
     kept = np.flatnonzero(valid & shown)
-    counts = {INVALID: int(np.count_nonzero(~valid)), pictures.lacking: int(np.count_nonzero(valid & ~shown))}
+    counts = {INVALID: int(np.count_nonzero(~valid)), images.lacking: int(np.count_nonzero(valid & ~shown))}
     return Recording(
-        subject=path.stem,
+        subject=printable(path.stem),
         role=role,
-        video=pictures.video,
-        image_paths=None if pictures.crops is None else [pictures.crops[row] for row in kept],
-        time_s=pictures.time_s[kept],
+        images=images.images if isinstance(images.images, Path) else [images.images[row] for row in kept],
+        time_s=images.time_s[kept],
         affect=affect[kept].astype(np.float32),
         origin=str(path),
         dropped={reason: count for reason, count in counts.items() if count},

@@ -9,15 +9,23 @@ from pen_mobile.errors import BadInput
 
 
 def entries(folder: Path) -> list[Path]:
-    """Return what lies in a folder, sorted by name.
+    """Return what lies in a folder, sorted by name; hidden files, such as those that macOS leaves, are passed over.
 
     Raises:
         BadInput: the folder is missing, is a file, or may not be read.
     """
     try:
-        return sorted(folder.iterdir())
+        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     except OSError as error:
         raise BadInput(f"{folder}: cannot be read as a folder: {error.strerror}") from None
+
+
+def printable(name: str) -> str:
+    """Return a name as text that every encoding of Unicode takes, without spaces around it.
+
+    File names need not be UTF-8; Python then keeps their bytes as surrogates, which no file can be written with.
+    """
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").strip()
 
 
 def numbered_lines(path: Path) -> list[tuple[int, str]]:

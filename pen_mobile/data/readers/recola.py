@@ -13,30 +13,36 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pen_mobile.data.left_out import LeftOut
 from pen_mobile.data.readers.arff import GoldStandard, read_gold_standard
 from pen_mobile.data.readers.disk import entries, finite_number, numbered_lines
-from pen_mobile.data.readers.ratings import Recording
+from pen_mobile.data.readers.recording import Recording
+from pen_mobile.data.readers.video import is_video
 from pen_mobile.data.table import Role
 from pen_mobile.errors import BadInput
 
 LAGGED_PAST_THE_END = "no rating one lag later"
 
-_RATED = re.compile(r"(train|dev)_(\d+)\.arff")
+_RATED = re.compile(r"(train|dev)_(\d+)\.arff", re.IGNORECASE)
 _ROLES: dict[str, Role] = {"train": "source", "dev": "target"}
 _SAME_TIME_S = 1e-6
 
 
-def read_recola(root: Path, lag_s: tuple[float, float] = (0.0, 0.0)) -> list[Recording]:
+def read_recola(
+    root: Path, lag_s: tuple[float, float] = (0.0, 0.0), left_out: LeftOut | None = None
+) -> list[Recording]:
     """Read every rated recording: ``train_1``, ``train_2``, ... and then ``dev_1``, ...
 
     Args:
         root: the folder that holds ``recordings_video`` and ``ratings_gold_standard``.
         lag_s: how many seconds raters of valence and of arousal are behind. The label at time t is the rating
             nearest to t + lag, at most half a step away; moments that have none, at the end, are dropped.
+        left_out: gets recordings without a video or a dimension, and those with a damaged file; None raises the first.
 
     Raises:
-        BadInput: a video or a dimension is missing, the dimensions disagree, or a file cannot be read.
+        BadInput: no recording is left.
     """
+    left_out = left_out or LeftOut(strict=True)
     for lag, name in zip(lag_s, ("valence", "arousal"), strict=True):
         if not (math.isfinite(lag) and lag >= 0):
             raise BadInput(f"the lag of {name} is {lag:g} s; give seconds, 0 or more")
@@ -44,10 +50,14 @@ def read_recola(root: Path, lag_s: tuple[float, float] = (0.0, 0.0)) -> list[Rec
     valence, arousal = _rated(folder / "valence"), _rated(folder / "arousal")
     for name in sorted(set(valence) ^ set(arousal)):
         lacking = "arousal" if name in valence else "valence"
-        raise BadInput(f"{folder / lacking / name}.arff is missing; the other dimension has it")
-    if not valence:
-        raise BadInput(f"{folder}: no train_k.arff and no dev_k.arff in valence and arousal")
-    return [_recording(root, name, valence[name], arousal[name], lag_s) for name in valence]
+        left_out.add(name, f"{folder / lacking / name}.arff is missing; the other dimension has it")
+    recordings = []
+    for name in (name for name in valence if name in arousal):
+        with left_out.unless_good(name):
+            recordings.append(_recording(root, name, valence[name], arousal[name], lag_s))
+    if not recordings:
+        raise BadInput(left_out.first() or f"{folder}: no train_k.arff and no dev_k.arff in valence and arousal")
+    return recordings
 
 
 def read_individual_ratings(path: Path) -> tuple[list[str], NDArray[np.float64], NDArray[np.float64]]:
@@ -78,14 +88,12 @@ def read_individual_ratings(path: Path) -> tuple[list[str], NDArray[np.float64],
 def _rated(folder: Path) -> dict[str, Path]:
     """Return the labelled files of one dimension by recording, train before dev, in order of number."""
     found = [(match, path) for path in entries(folder) if (match := _RATED.fullmatch(path.name))]
-    found.sort(key=lambda item: (item[0][1] == "dev", int(item[0][2])))
+    found.sort(key=lambda item: (item[0][1].lower() == "dev", int(item[0][2])))
     return {path.stem: path for _, path in found}
 
 
 def _recording(root: Path, name: str, valence: Path, arousal: Path, lag_s: tuple[float, float]) -> Recording:
-    video = root / "recordings_video" / f"{name}.mp4"
-    if not video.is_file():
-        raise BadInput(f"{video} is missing; {valence.name} rates it")
+    video = _video(root / "recordings_video", name, valence)
     ratings = (read_gold_standard(valence), read_gold_standard(arousal))
     _check_same_times(ratings[0], ratings[1], valence, arousal)
     time_s = ratings[0].time_s
@@ -95,14 +103,20 @@ def _recording(root: Path, name: str, valence: Path, arousal: Path, lag_s: tuple
     lost = int(np.count_nonzero(~kept))
     return Recording(
         subject=name,
-        role=_ROLES[name.partition("_")[0]],
-        video=video,
-        image_paths=None,
+        role=_ROLES[name.partition("_")[0].lower()],
+        images=video,
         time_s=time_s[kept],
         affect=affect.astype(np.float32),
         origin=str(valence),
         dropped={LAGGED_PAST_THE_END: lost} if lost else {},
     )
+
+
+def _video(folder: Path, name: str, valence: Path) -> Path:
+    found = [path for path in entries(folder) if path.stem == name and is_video(path)] if folder.is_dir() else []
+    if not found:
+        raise BadInput(f"{folder / name}.mp4 is missing; {valence.name} rates it")
+    return found[0]
 
 
 def _rows_at(time_s: NDArray[np.float64], wanted_s: NDArray[np.float64]) -> NDArray[np.intp]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -14,13 +17,34 @@ from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from pen_mobile.data.pixel_limit import check_pixels, max_pixels
 from pen_mobile.errors import BadInput
+from pen_mobile.types import Doubles
 
 _MISSING_END_S = 0.5
+_NO_PRESENTATION_TIMES = {"avi"}  # containers that store times of decoding only
+_INCOMPLETE = "a frame is incomplete"
+_REMUX = "frames without usable times (remux it, for instance 'ffmpeg -i IN -c copy OUT.mkv')"
 
 
 class Broken(Exception):
     """The stream ends before the file says it should, or cannot be decoded further."""
+
+
+@dataclass(frozen=True, eq=False)
+class Timeline:
+    """When the frames of a stream are shown, found without decoding any.
+
+    Attributes:
+        shown_s: seconds since the start of the stream, float64 ``[F]``, in increasing order.
+        in_order: True when frames only have a place in the order of showing, because the file stores no times of
+            showing; frame number k from the decoder is then shown at ``shown_s[k]``.
+        broken: reason why the file ends early; empty when it does not.
+    """
+
+    shown_s: Doubles
+    in_order: bool
+    broken: str
 
 
 @contextmanager
@@ -28,58 +52,134 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     """Open a video and its first stream of moving pictures; cover art does not count.
 
     Raises:
-        BadInput: the file is not a video.
+        BadInput: the file is not a video, or its frames have too many pixels.
     """
-    try:
-        container = av.open(str(path))
-    except (av.FFmpegError, OSError) as error:
-        raise BadInput(f"{path}: not a video that can be read: {error.strerror}") from None
+    container = _container(path)
     with container:
         moving = [one for one in container.streams.video if not one.disposition & Disposition.attached_pic]
         if not moving:
             raise BadInput(f"{path}: holds no video stream")
         if container.format.name == "image2" or container.format.name.endswith("_pipe"):
             raise BadInput(f"{path}: is an image, not a video")
+        _set_up(path, moving[0])
         yield container, moving[0]
 
 
-def timed_frames(container: InputContainer, stream: VideoStream) -> Iterator[tuple[float, VideoFrame]]:
+def timeline(container: InputContainer, stream: VideoStream) -> Timeline:
+    """Read when each frame is shown; the container is then at its end.
+
+    Times of showing come from the file; where it stores none, as AVI, they are the times of decoding in order.
+    """
+    pts, dts, broken = [], [], ""
+    try:
+        for packet in _packets(container, stream):
+            if packet.size and not packet.is_discard:
+                pts.append(packet.pts)
+                dts.append(packet.dts)
+    except Broken as error:
+        broken = str(error)
+    base = stream.time_base or Fraction(0)
+    if container.format.name not in _NO_PRESENTATION_TIMES and None not in pts:
+        return Timeline(_seconds(pts, stream.start_time or 0, base), False, broken)
+    if None in dts:
+        return Timeline(np.empty(0), True, _REMUX)
+    return Timeline(_seconds(dts, min((tick for tick in dts if tick is not None), default=0), base), True, broken)
+
+
+def timed_frames(container: InputContainer, stream: VideoStream, times: Timeline) -> Iterator[tuple[float, VideoFrame]]:
     """Yield decoded frames with their times in seconds since the stream's start, strictly increasing.
+
+    Frames that damage has touched, as far as the decoder notices it, are left out: from the damage to the next frame
+    that can be decoded by itself.
 
     Raises:
         Broken: the rest cannot be decoded; what could be has been yielded before.
     """
     last = -np.inf
-    for frame in _frames(container, stream):
-        time_s = _seconds(frame.pts, stream)
+    for number, frame in enumerate(_frames(container, stream, times.in_order)):
+        time_s = _place_seconds(number, times) if times.in_order else _frame_seconds(frame, stream)
         if time_s > last and not frame.is_corrupt:
             last = time_s
             yield time_s, frame
 
 
-def packet_times(container: InputContainer, stream: VideoStream) -> Iterator[float]:
-    """Yield when each frame is shown, in the order of decoding, without decoding.
+def _container(path: Path) -> InputContainer:
+    try:
+        if stat.S_ISFIFO(path.stat().st_mode):
+            raise BadInput(f"{path}: is a pipe; a video is read twice, so write it to a file first")
+        return av.open(f"file:{path}", "r")  # without "file:", a colon in the name would make it an address
+    except UnicodeEncodeError:
+        return _container_of_bytes(path)
+    except (av.FFmpegError, OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise BadInput(f"{path}: not a video that can be read: {reason}") from None
 
-    Raises:
-        Broken: the file is cut short or damaged.
-    """
-    for packet in _packets(container, stream):
-        if packet.size and not packet.is_discard:
-            yield _seconds(packet.pts, stream)
+
+def _container_of_bytes(path: Path) -> InputContainer:
+    """Open a video whose name is not UTF-8, which libav cannot be told."""
+    try:
+        return av.open(path.open("rb"), "r")
+    except (av.FFmpegError, OSError) as error:
+        raise BadInput(f"{path}: not a video that can be read: {error.strerror}") from None
 
 
-def _frames(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
-    broken: Broken | None = None
+def _set_up(path: Path, stream: VideoStream) -> None:
+    """Let the decoder report damage instead of concealing it, which it does with one thread only."""
+    context = stream.codec_context
+    if context is None:
+        raise BadInput(f"{path}: its codec cannot be decoded here; convert it, for instance to H.264")
+    check_pixels(path, context.width, context.height)
+    context.thread_count = 1
+    context.options = {"err_detect": "explode", "max_pixels": str(max_pixels())}
+
+
+def _frames(container: InputContainer, stream: VideoStream, in_order: bool) -> Iterator[VideoFrame]:
+    """Yield frames in order of showing, without those that damage has touched."""
+    damage = _Damage(in_order)
     try:
         for packet in _packets(container, stream):
-            yield from packet.decode()
-    except av.FFmpegError as error:
-        broken = Broken(error.strerror)
-    except Broken as error:
-        broken = error
-    if broken is not None:
-        yield from _delayed(stream)
-        raise broken
+            yield from (frame for frame in damage.decode(packet) if not damage.touches(frame))
+    except Broken:
+        yield from (frame for frame in _delayed(stream) if not damage.touches(frame))
+        raise
+
+
+class _Damage:
+    """The last damaged stretch: everything that is shown before the next frame that can be decoded by itself."""
+
+    def __init__(self, in_order: bool) -> None:
+        self._in_order = in_order
+        self._incomplete = False  # the packet before was; at the end of a file that harms no other frame
+        self._going_on = False
+        self._until: int | None = None  # time of showing of the first good frame, in the stream's unit
+
+    def decode(self, packet: Packet[VideoStream]) -> list[VideoFrame]:
+        """Return the frames that come out when a packet goes in; none when it is damaged.
+
+        Raises:
+            Broken: it is, and a frame less would move every later one to another time.
+        """
+        if packet.is_corrupt:
+            self._incomplete = True
+            return []
+        if self._incomplete:
+            self._begin(_INCOMPLETE)
+        if self._going_on and packet.is_keyframe:
+            self._going_on, self._until = False, packet.pts
+        try:
+            return packet.decode()
+        except av.FFmpegError as error:
+            self._begin(error.strerror or "damaged")
+            return []
+
+    def touches(self, frame: VideoFrame) -> bool:
+        """Tell whether a frame is shown in the damaged stretch."""
+        return self._going_on or (self._until is not None and (frame.pts is None or frame.pts < self._until))
+
+    def _begin(self, reason: str) -> None:
+        if self._in_order:
+            raise Broken(reason)
+        self._incomplete, self._going_on = False, True
 
 
 def _delayed(stream: VideoStream) -> list[VideoFrame]:
@@ -92,14 +192,17 @@ def _delayed(stream: VideoStream) -> list[VideoFrame]:
 
 def _packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
     """Yield the stream's packets and one empty one that flushes the decoder; break when the file is cut short."""
-    end_s = 0.0
+    end_s, incomplete = 0.0, False
     try:
         for packet in container.demux(stream):
-            if packet.is_corrupt:
-                raise Broken("a frame is incomplete")
-            if packet.pts is not None:
-                end_s = max(end_s, _seconds(packet.pts + (packet.duration or 0), stream))
+            if packet.size:
+                incomplete = packet.is_corrupt
+            if packet.pts is not None and stream.time_base is not None:
+                shown_until = packet.pts + (packet.duration or 0) - (stream.start_time or 0)
+                end_s = max(end_s, float(shown_until * stream.time_base))
             if packet.dts is None and not packet.size:
+                if incomplete:
+                    raise Broken(_INCOMPLETE)
                 _check_end(container, stream, end_s)
             yield packet
     except av.FFmpegError as error:
@@ -118,7 +221,17 @@ def _check_end(container: InputContainer, stream: VideoStream, end_s: float) -> 
         raise Broken(f"it says that it lasts {declared_s:.3f} s")
 
 
-def _seconds(pts: int | None, stream: VideoStream) -> float:
-    if pts is None or stream.time_base is None:
-        raise Broken("frames without presentation timestamps (remux it, for instance to MP4)")
-    return float((pts - (stream.start_time or 0)) * stream.time_base)
+def _seconds(ticks: list[int | None], start: int, base: Fraction) -> Doubles:
+    return np.sort(np.array([float((tick - start) * base) for tick in ticks if tick is not None], dtype=np.float64))
+
+
+def _place_seconds(number: int, times: Timeline) -> float:
+    if number == len(times.shown_s):
+        raise Broken(_REMUX)
+    return float(times.shown_s[number])
+
+
+def _frame_seconds(frame: VideoFrame, stream: VideoStream) -> float:
+    if frame.pts is None or stream.time_base is None:
+        raise Broken(_REMUX)
+    return float((frame.pts - (stream.start_time or 0)) * stream.time_base)

@@ -1,76 +1,103 @@
-"""Frames of a video at given times, by presentation timestamp: one pass, nothing decoded twice."""
+"""Images of a video at given times, by presentation timestamp: nothing is decoded twice."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 from av.video.frame import VideoFrame
-from numpy.typing import NDArray
 
-from pen_mobile.data.readers.stream import Broken, opened, packet_times, timed_frames
+from pen_mobile.data.images import IMAGE_SUFFIXES
+from pen_mobile.data.readers.display import shown
+from pen_mobile.data.readers.stream import Broken, Timeline, opened, timed_frames, timeline
 from pen_mobile.errors import BadInput
-from pen_mobile.types import Image
+from pen_mobile.types import Doubles, Image
 
+_CONTAINERS = (
+    "mp4 m4v mov qt 3gp 3g2 avi divx mkv webm mpg mpeg mpe m1v m2v vob ts mts m2ts m2t tod mod wmv asf flv f4v ogv ogm "
+    "mxf dv rm rmvb nut y4m ivf 264 h264 265 h265 hevc mjpeg"
+)
+VIDEO_SUFFIXES = frozenset(f".{name}" for name in _CONTAINERS.split())
+"""Suffixes, in lower case, of files that are taken for videos."""
+
+_TEXT_FORMATS = {"tty"}  # libav shows a text file as a video of a terminal
 _SLACK_S = 1e-9
 
 
-def images_at(path: Path, times_s: NDArray[np.float64], tolerance_s: float = 0.02) -> Iterator[tuple[int, Image]]:
-    """Yield the place in ``times_s`` and the frame shown nearest to each wanted time, where there is one.
+def is_video(path: Path) -> bool:
+    """Tell whether a file is taken for a video: by its suffix in whatever case, else by its content."""
+    suffix = path.suffix.lower()
+    if suffix in VIDEO_SUFFIXES or suffix in IMAGE_SUFFIXES or not path.is_file():
+        return suffix in VIDEO_SUFFIXES and not path.is_dir()
+    try:
+        with opened(path) as (container, _):
+            return container.format.name not in _TEXT_FORMATS
+    except BadInput:
+        return False
 
-    Times count from the start of the video stream. The frame rate may vary; a frame may serve several times. A time
-    with no frame within the tolerance is passed over, so what was passed over is what was not yielded. Decoding
-    stops behind the last wanted time: damage after it is not noticed.
+
+def images_at(path: Path, times_s: Doubles, tolerance_s: float = 0.02) -> Iterator[tuple[int, Image]]:
+    """Yield the place in ``times_s`` and the image shown nearest to each wanted time, where there is one.
+
+    Times count from the start of the video stream. The frame rate may vary; an image may serve several times. A time
+    without an image within the tolerance is passed over, so what was passed over is what was not yielded. That
+    includes stretches where the decoder noticed damage; damage that leaves a stream valid cannot be noticed. Decoding
+    stops behind the last wanted time: a cut after it is not noticed. Images come as a player shows them: mirrored and
+    turned by the display matrix, with square pixels.
 
     Args:
         path: the video.
         times_s: wanted times in seconds, never decreasing.
-        tolerance_s: how far from the wanted time a frame may be; of two equally near ones the earlier is taken.
+        tolerance_s: how far from the wanted time an image may be; of two equally near ones the earlier is taken.
+
+    Yields:
+        Place in ``times_s``, and uint8 RGB ``[H, W, 3]``.
 
     Raises:
-        BadInput: the file is not a video; or it is cut short or damaged, and then only after every time that could
-            still be served has been yielded. A file that lost its index, as a cut MP4 often has, yields nothing.
+        BadInput: the file is not a video, or its frames have no times; or it is cut short, and then only after every
+            time that could still be served has been yielded. A file that lost its index, as a cut MP4 often has,
+            yields nothing.
     """
     if np.any(np.diff(times_s) < 0) or not np.all(np.isfinite(times_s)):
         raise BadInput(f"{path}: the wanted times must be seconds in increasing order")
+    times = _timeline(path)
     with opened(path) as (container, stream):
-        frames = _Pair(timed_frames(container, stream))
+        frames = _Pair(timed_frames(container, stream, times), stream.sample_aspect_ratio)
         for place, wanted in enumerate(times_s):
-            pixels = frames.nearest(float(wanted), tolerance_s)
-            if pixels is not None:
-                yield place, pixels
+            image = frames.nearest(float(wanted), tolerance_s)
+            if image is not None:
+                yield place, image
         if frames.broken:
             raise BadInput(f"{path}: cannot be decoded beyond {frames.latest_s:.3f} s: {frames.broken}")
 
 
-def presentation_times(path: Path) -> NDArray[np.float64]:
+def presentation_times(path: Path) -> Doubles:
     """Return when each frame is shown, in seconds since the start of the stream, without decoding any.
 
     Raises:
-        BadInput: the file is not a video, or it is cut short or damaged.
+        BadInput: the file is not a video, it is cut short, or its frames have no times.
     """
+    times = _timeline(path)
+    if times.broken:
+        raise BadInput(f"{path}: cannot be read to its end: {times.broken}")
+    return times.shown_s
+
+
+def _timeline(path: Path) -> Timeline:
     with opened(path) as (container, stream):
-        try:
-            return np.sort(np.array(list(packet_times(container, stream)), dtype=np.float64))
-        except Broken as error:
-            raise BadInput(f"{path}: cannot be read to its end: {error}") from None
-
-
-def _upright(frame: VideoFrame) -> Image:
-    """Return RGB pixels, turned as the file says they must be shown: phones store a portrait on its side."""
-    pixels = np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)
-    quarters = round(frame.rotation / 90)
-    return np.ascontiguousarray(np.rot90(pixels, quarters)) if quarters else pixels
+        return timeline(container, stream)
 
 
 class _Pair:
     """Walks through frames in time, holding two neighbours; converts a frame to RGB only when it is taken."""
 
-    def __init__(self, frames: Iterator[tuple[float, VideoFrame]]) -> None:
+    def __init__(self, frames: Iterator[tuple[float, VideoFrame]], pixel_aspect: Fraction | None) -> None:
         self.broken = ""
         self.latest_s = 0.0
         self._frames = frames
+        self._pixel_aspect = pixel_aspect
         self._held: list[tuple[float, VideoFrame]] = []
         self._taken: tuple[float, Image] | None = None
 
@@ -84,7 +111,7 @@ class _Pair:
         if abs(time_s - wanted_s) > tolerance_s + _SLACK_S:
             return None
         if self._taken is None or self._taken[0] != time_s:
-            self._taken = time_s, _upright(frame)
+            self._taken = time_s, shown(frame, self._pixel_aspect)
         return self._taken[1]
 
     def _next(self) -> tuple[float, VideoFrame] | None:

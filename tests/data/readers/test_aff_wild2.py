@@ -67,8 +67,7 @@ def test_frames_from_crops_and_invalid_rows_are_dropped_and_counted(tmp_path: Pa
     (one,) = read_aff_wild2(tmp_path, fps=25, progress=listener)
     assert one.subject == "7-60-1920x1080"
     assert one.role == "source"
-    assert one.video is None
-    assert one.image_paths == [folder / "00001.jpg", folder / "00003.jpg", folder / "00005.jpg"]
+    assert one.images == [folder / "00001.jpg", folder / "00003.jpg", folder / "00005.jpg"]
     assert one.time_s.tolist() == [0.0, 0.08, 0.16]
     assert one.affect.dtype == np.float32
     assert one.affect.tolist() == [[0.5, -0.25], [-1.0, 1.0], [0.0, 0.75]]
@@ -83,7 +82,7 @@ def test_frames_without_a_crop_are_dropped_and_counted(tmp_path: Path) -> None:
     (folder / ".DS_Store").touch()
     (one,) = read_aff_wild2(tmp_path)
     assert one.role == "target"
-    assert one.image_paths == [folder / "00001.jpg", folder / "00005.jpg"]
+    assert one.images == [folder / "00001.jpg", folder / "00005.jpg"]
     np.testing.assert_allclose(one.time_s, [0, 4 / 30])
     assert one.dropped == {INVALID: 2, NO_CROP: 1}
 
@@ -93,8 +92,7 @@ def test_frames_from_the_video_have_its_own_timestamps(tmp_path: Path) -> None:
     write_text(tmp_path, f"{VA}/Validation_Set/video1.txt")
     video = write_video(tmp_path / "batch1" / "video1.mp4", [0, 33, 100, 300, 350, 400])
     (one,) = read_aff_wild2(tmp_path)
-    assert one.video == video
-    assert one.image_paths is None
+    assert one.images == video
     assert one.time_s.tolist() == [0.0, 0.1, 0.35]
     assert one.affect.tolist() == [[0.5, -0.25], [-1.0, 1.0], [0.0, 0.75]]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pen_mobile.data.readers.ratings import Recording
 from pen_mobile.data.readers.recola import LAGGED_PAST_THE_END, read_individual_ratings, read_recola
+from pen_mobile.data.readers.recording import Recording
 from pen_mobile.errors import BadInput
 
 HEADER = (
@@ -70,8 +70,7 @@ def test_people_roles_times_and_labels(tree: Path) -> None:
     assert train_2.time_s.tolist() == [0.0, 0.04]
     assert train_2.affect.tolist() == [[0.0, 0.75], [0.25, -0.75]]
     assert train_10.affect.tolist() == [[1.0, 0.5], [-1.0, -0.5]]
-    assert dev.video == tree / "recordings_video" / "dev_1.mp4"
-    assert dev.image_paths is None
+    assert dev.images == tree / "recordings_video" / "dev_1.mp4"
     assert dev.origin == str(tree / "ratings_gold_standard" / "valence" / "dev_1.arff")
     assert dev.time_s.dtype == np.float64
     assert dev.time_s.tolist() == [0.0, 0.04, 0.08, 0.12, 0.16, 0.2]

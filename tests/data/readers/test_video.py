@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import struct
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,8 +14,9 @@ import cv2
 import numpy as np
 import pytest
 
-from pen_mobile.data.readers.video import images_at, presentation_times
+from pen_mobile.data.readers.video import images_at, is_video, presentation_times
 from pen_mobile.errors import BadInput
+from pen_mobile.types import Image
 
 MS = Fraction(1, 1000)
 INVALID = "Invalid data found when processing input"
@@ -186,16 +191,49 @@ def test_a_video_cut_before_its_index_is_refused(tmp_path: Path) -> None:
     assert given_until_the_complaint(path, [0.0]) == ([], f"{path}: not a video that can be read: {INVALID}")
 
 
-def test_damage_inside_is_not_passed_over_in_silence(tmp_path: Path) -> None:
+def write_noise(path: Path, codec: str) -> None:
+    """30 frames of noise, so that damage hits something; every fifth can be decoded by itself."""
+    rng = np.random.default_rng(0)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=25)
+        stream.width, stream.height, stream.pix_fmt, stream.bit_rate = 176, 144, "yuv420p", 3_000_000
+        stream.codec_context.gop_size, stream.codec_context.max_b_frames = 5, 0
+        for _ in range(30):
+            image = rng.integers(60, 160, (144, 176, 3), np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode())
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [("a.mp4", "libx264"), ("b.mkv", "libx264"), ("c.MTS", "libx264"), ("d.mp4", "mpeg4"), ("e.mpg", "mpeg2video")],
+)
+def test_frames_that_noticed_damage_touches_are_left_out(tmp_path: Path, name: str, codec: str) -> None:
+    """Ones in the middle: some frames are gone, and those that are given are what they were."""
+    write_noise(tmp_path / name.replace("MTS", "ts"), codec)
+    path = (tmp_path / name.replace("MTS", "ts")).rename(tmp_path / name)
+    times = presentation_times(path)
+    whole = dict(images_at(path, times, 1e-3))
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 3000] = b"\xff" * 3000
+    path.write_bytes(content)
+    given = dict(images_at(path, times, 1e-3))
+    assert len(whole) == 30
+    assert 15 <= len(given) < 30
+    assert max(np.abs(given[place].astype(int) - whole[place]).mean() for place in given) < 2
+
+
+def test_damage_of_single_images_costs_these_only(tmp_path: Path) -> None:
     path = write_video(tmp_path / "holes.mp4", EVERY_40_MS, "mjpeg", 0, movflags="faststart")
     content = bytearray(path.read_bytes())
     middle = content.index(b"mdat") + (len(content) - content.index(b"mdat")) // 2
     content[middle : middle + 3000] = bytes(3000)
     path.write_bytes(content)
-    given, message = given_until_the_complaint(path, [0.04 * place for place in range(51)])
-    assert given == [(place, place) for place in range(len(given))]
-    assert 10 < len(given) < 40
-    assert message.startswith(f"{path}: cannot be decoded beyond ")
+    given = served(path, [0.04 * place for place in range(51)])
+    assert all(place == frame for place, frame in given)
+    assert 40 < len(given) < 51
+    assert given[-1] == (50, 50)
 
 
 def test_sound_alone_is_refused(tmp_path: Path) -> None:
@@ -232,6 +270,142 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
 def test_wanted_times_out_of_order_are_refused(steady: Path, times_s: list[float]) -> None:
     with pytest.raises(BadInput, match=r"steady\.mp4: the wanted times must be seconds in increasing order"):
         served(steady, times_s)
+
+
+def striped(number: int) -> Image:
+    """64 x 48 with a stripe of 8 pixels for each binary digit."""
+    digits = [230 if number >> digit & 1 else 20 for digit in range(8)]
+    return np.tile(np.repeat(np.array(digits, np.uint8), 8)[None, :, None], (48, 1, 3))
+
+
+def number_of(image: Image) -> int:
+    return sum(1 << digit for digit in range(8) if image[:, 8 * digit + 2 : 8 * digit + 6].mean() > 125)
+
+
+WITH_B_FRAMES = [
+    ("a.avi", "libx264", 3),
+    ("b.avi", "mpeg4", 2),
+    ("c.avi", "libx264", 1),
+    ("d.AVI", "mpeg4", 4),
+    ("e.avi", "mpeg2video", 2),
+    ("f.mp4", "libx264", 3),
+    ("g.mov", "libx264", 3),
+    ("h.3gp", "libx264", 2),
+    ("i.ts", "mpeg2video", 2),
+    ("j.MPG", "mpeg2video", 2),
+    ("k.wmv", "wmv2", 0),
+    ("l.flv", "libx264", 2),
+    ("m.webm", "libvpx", 0),
+    ("n.mkv", "libx265", 2),
+]
+
+
+@pytest.mark.parametrize(("name", "codec", "b_frames"), WITH_B_FRAMES)
+def test_frames_reordered_for_decoding_come_at_their_own_times(
+    tmp_path: Path, name: str, codec: str, b_frames: int
+) -> None:
+    """AVI stores no times of showing at all, and yet every frame must come at its own."""
+    path = tmp_path / name
+    kind = {"d.AVI": "avi", "j.MPG": "mpeg"}.get(name)
+    with av.open(str(path), "w", format=kind) as container:
+        stream = container.add_stream(codec, rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.codec_context.max_b_frames = b_frames
+        for place in range(30):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(striped(place), format="rgb24")))
+        container.mux(stream.encode())
+    np.testing.assert_allclose(presentation_times(path), np.arange(30) / 25, atol=1e-3)
+    found = [(place, number_of(image)) for place, image in images_at(path, np.arange(30) / 25, 1e-3)]
+    assert found == [(place, place) for place in range(30)]
+    assert is_video(path)
+
+
+@pytest.mark.parametrize("name", ["film.MTS", "film.m2ts", "film.bin", "film"])
+def test_a_video_is_known_by_its_content_where_its_suffix_says_nothing(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "film.ts"
+    write_video(path, EVERY_40_MS[:5])
+    assert is_video(path.rename(tmp_path / name))
+
+
+@pytest.mark.parametrize("name", ["face.png", "notes.txt", "film.JPG", "none", "folder"])
+def test_other_files_are_no_videos(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder").mkdir()
+    if "." in name:
+        (tmp_path / name).write_bytes(cv2.imencode(".png", np.zeros((8, 8, 3), np.uint8))[1].tobytes())
+    assert not is_video(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "name", ["12:30:05.mp4", "with space.mp4", "süß-顔.mp4", "100%.mp4", "a?b=c&d.mp4", b"caf\xe9.mp4"]
+)
+def test_any_file_name_is_opened(steady: Path, tmp_path: Path, name: str | bytes) -> None:
+    """A colon does not make it an address, and a name need not be UTF-8."""
+    path = tmp_path / os.fsdecode(name)
+    shutil.copy(steady, path)
+    assert served(path, [0.4]) == [(0, 10)]
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.mp4")
+    with pytest.raises(BadInput, match="is a pipe; a video is read twice"):
+        presentation_times(tmp_path / "pipe.mp4")
+
+
+def test_too_many_pixels_are_refused_before_any_is_decoded(steady: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """64 x 48 are 3072 pixels."""
+    monkeypatch.setenv("PEN_MOBILE_MAX_MEGAPIXELS", "0.003")
+    with pytest.raises(BadInput, match=r"64 x 48 pixels are more than 0\.003 million"):
+        served(steady, [0.0])
+    monkeypatch.setenv("PEN_MOBILE_MAX_MEGAPIXELS", "0.0031")
+    assert served(steady, [0.0]) == [(0, 0)]
+
+
+def set_display_matrix(path: Path, a: int, b: int, c: int, d: int) -> None:
+    """Overwrite the matrix in an MP4's track header (version 0: 40 bytes after the box's name)."""
+    content = bytearray(path.read_bytes())
+    place = content.index(b"tkhd") + 44
+    content[place : place + 36] = struct.pack(">9i", a << 16, b << 16, 0, c << 16, d << 16, 0, 0, 0, 1 << 30)
+    path.write_bytes(content)
+
+
+# Each of the eight orientations that EXIF knows, by the matrix that shows it upright and by how it is then stored.
+ORIENTATIONS: dict[int, tuple[tuple[int, int, int, int], Callable[[Image], Image]]] = {
+    1: ((1, 0, 0, 1), lambda image: image),
+    2: ((-1, 0, 0, 1), lambda image: image[:, ::-1]),
+    3: ((-1, 0, 0, -1), lambda image: image[::-1, ::-1]),
+    4: ((1, 0, 0, -1), lambda image: image[::-1]),
+    5: ((0, 1, 1, 0), lambda image: image.swapaxes(0, 1)),
+    6: ((0, 1, -1, 0), lambda image: np.rot90(image, 1)),
+    7: ((0, -1, -1, 0), lambda image: image[::-1, ::-1].swapaxes(0, 1)),
+    8: ((0, -1, 1, 0), lambda image: np.rot90(image, -1)),
+}
+
+
+@pytest.mark.parametrize("aspect", [Fraction(1), Fraction(2), Fraction(4, 3), Fraction(16, 15), Fraction(1, 2)])
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_orientation_and_pixel_aspect_are_shown_as_a_player_shows_them(
+    tmp_path: Path, orientation: int, aspect: Fraction
+) -> None:
+    """The corners of the upright image, 240 x 320, have four brightnesses; stored it may be mirrored and squeezed."""
+    upright = np.kron(np.array([[20, 90], [160, 230]], np.uint8), np.ones((120, 160), np.uint8))
+    upright = np.repeat(upright[:, :, None], 3, axis=2)
+    matrix, store = ORIENTATIONS[orientation]
+    stored = np.ascontiguousarray(store(upright))
+    height, width = stored.shape[:2]
+    size = (round(width / max(aspect, 1)), round(height * min(aspect, 1)))
+    stored = cv2.resize(stored, size, interpolation=cv2.INTER_AREA)
+    path = tmp_path / "film.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = aspect
+        for packet in [*stream.encode(av.VideoFrame.from_ndarray(stored, format="rgb24")), *stream.encode()]:
+            container.mux(packet)
+    set_display_matrix(path, *matrix)
+    ((_, image),) = images_at(path, np.array([0.0]))
+    assert image.shape == (240, 320, 3)
+    corners = [image[y, x].mean() for y, x in ((60, 80), (60, 240), (180, 80), (180, 240))]
+    np.testing.assert_allclose(corners, [20, 90, 160, 230], atol=8)
 
 
 @pytest.mark.parametrize(("degrees", "corner"), [(0, (0, 0)), (90, (1, 0)), (-90, (0, 1)), (180, (1, 1))])

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import csv, parquet
 
-from pen_mobile.data.readers.table_file import read_table_file
+from pen_mobile.data.readers.image_table import read_image_table
 from pen_mobile.errors import BadInput
 
 CSV = """\
@@ -43,14 +43,13 @@ def changed(old: str, new: str) -> str:
 
 def test_one_recording_for_each_person_in_order_of_time(folder: Path) -> None:
     path = write(folder)
-    seven, ben = read_table_file(path)
+    seven, ben = read_image_table(path)
     assert (seven.subject, seven.role, ben.subject, ben.role) == ("007", "source", "ben", "target")
     assert seven.time_s.tolist() == [0.5, 1.5]  # rows 3 and 2 of the file
-    assert seven.image_paths == [folder / "a.png", folder / "in" / "c.png"]
+    assert seven.images == [folder / "a.png", folder / "in" / "c.png"]
     assert seven.affect.dtype == np.float32
     assert seven.affect.tolist() == [[-0.5, 0.75], [1, -1]]
-    assert ben.image_paths == [folder / "b.png"]
-    assert seven.video is None
+    assert ben.images == [folder / "b.png"]
     assert seven.origin == str(path)
 
 
@@ -58,32 +57,34 @@ def test_parquet_says_the_same(folder: Path) -> None:
     names = csv.ConvertOptions(column_types={"subject": pa.string()})
     path = folder / "people.parquet"
     parquet.write_table(csv.read_csv(write(folder), convert_options=names), path)
-    for one, other in zip(read_table_file(write(folder)), read_table_file(path), strict=True):
-        assert (one.subject, one.role, one.image_paths) == (other.subject, other.role, other.image_paths)
+    for one, other in zip(read_image_table(write(folder)), read_image_table(path), strict=True):
+        assert (one.subject, one.role, one.images) == (other.subject, other.role, other.images)
         np.testing.assert_array_equal(one.affect, other.affect)
         np.testing.assert_array_equal(one.time_s, other.time_s)
 
 
 def test_without_times_rows_are_a_second_apart(folder: Path) -> None:
     lines = [line.split(",") for line in CSV.splitlines()]
-    (seven, _) = read_table_file(write(folder, "\n".join(",".join(line[:2] + line[3:]) for line in lines)))
+    (seven, _) = read_image_table(write(folder, "\n".join(",".join(line[:2] + line[3:]) for line in lines)))
     assert seven.time_s.tolist() == [0, 1]
-    assert seven.image_paths == [folder / "in" / "c.png", folder / "a.png"]  # as they stand in the file
+    assert seven.images == [folder / "in" / "c.png", folder / "a.png"]  # as they stand in the file
 
 
 def test_one_person_is_enough(folder: Path) -> None:
-    (ben,) = read_table_file(write(folder, "\n".join(CSV.splitlines()[:2])))
+    (ben,) = read_image_table(write(folder, "\n".join(CSV.splitlines()[:2])))
     assert len(ben) == 1
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (changed("arousal", "calm"), "column 'arousal' is missing; there are subject, role, time_s, valence"),
-        (changed("image", "picture"), "give either a column 'image' or a column 'feature'"),
-        (changed("a.png", "z.png"), r"row 3: image \S*z\.png does not exist"),
+        (changed("arousal", "calm"), "column 'arousal' is missing; there are subject, role, time_s, valence, calm"),
+        (changed("image", "picture"), "there is no column 'image' but 'picture'; rename it"),
+        (changed("a.png", ""), "row 3: image is empty"),
         (changed("0.75", "1.75"), r"row 3: arousal is 1\.75; labels must lie in \[-1, 1\]"),
-        (changed("1.5,1,", "0.5,1,"), r"rows 2 and 3 are both subject '007' at 0\.5 s; keep one"),
+        (changed("1.5,1,", "inf,1,"), "row 2: time_s is inf; give seconds"),
+        (changed("1.5,1,", "1.5,,"), "row 2: valence is nan"),
+        (changed("ben,", ","), "row 1: subject is empty"),
         (changed("007,source,1.5", "007,target,1.5"), "subject '007' is both source and target; give it one role"),
         (changed("ben,target", "ben,owner"), "row 1: role 'owner' is not source or target"),
         (CSV.splitlines()[0] + "\n", "the table has no rows"),
@@ -93,7 +94,7 @@ def test_one_person_is_enough(folder: Path) -> None:
 )
 def test_bad_tables_are_refused_by_row_and_column(folder: Path, text: str, message: str) -> None:
     with pytest.raises(BadInput, match=rf"people\.csv: .*({message})") as caught:
-        read_table_file(write(folder, text))
+        read_image_table(write(folder, text))
     assert "\n" not in str(caught.value)
 
 
@@ -101,12 +102,12 @@ def test_unreadable_files_are_refused(folder: Path) -> None:
     path = folder / "people.parquet"
     path.write_text("plain text")
     with pytest.raises(BadInput, match=r"people\.parquet: "):
-        read_table_file(path)
+        read_image_table(path)
     with pytest.raises(BadInput, match=r"none\.csv does not exist"):
-        read_table_file(folder / "none.csv")
+        read_image_table(folder / "none.csv")
     for other in (folder, folder / "people.npz"):
-        with pytest.raises(BadInput, match=r": give a \.csv or \.parquet file"):
-            read_table_file(other)
+        with pytest.raises(BadInput, match=r": give a \.csv, \.tsv or \.parquet file"):
+            read_image_table(other)
 
 
 def test_features_hold_no_faces(tmp_path: Path) -> None:
@@ -114,4 +115,4 @@ def test_features_hold_no_faces(tmp_path: Path) -> None:
     columns = {"subject": ["a"], "role": ["source"], "valence": [0.0], "arousal": [0.0], "feature": [[1.0, 2.0]]}
     parquet.write_table(pa.table(columns), path)
     with pytest.raises(BadInput, match=r"people\.parquet: column 'image' is missing; features hold no faces"):
-        read_table_file(path)
+        read_image_table(path)

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from pen_mobile.data.images import ArrayFrames, FileFrames, read_image, resize
+from pen_mobile.data.frames import ArrayFrames, FileFrames, resize
+from pen_mobile.data.images import read_image
 from pen_mobile.errors import BadInput
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), dtype=np.uint8)
@@ -40,11 +41,18 @@ def test_both_give_any_size_that_is_asked_for(files: list[Path]) -> None:
         assert small.shape == (2, 4, 4, 3)
 
 
-def test_files_are_brought_to_one_square_size(tmp_path: Path) -> None:
-    for name, shape in (("wide.png", (6, 12, 3)), ("high.png", (20, 10, 3))):
-        cv2.imwrite(str(tmp_path / name), np.full(shape, 77, np.uint8))
-    frames = FileFrames([tmp_path / "wide.png", tmp_path / "high.png"], size=8)
+def test_files_are_brought_to_one_size(tmp_path: Path) -> None:
+    for name, side in (("small.png", 6), ("large.png", 20)):
+        cv2.imwrite(str(tmp_path / name), np.full((side, side, 3), 77, np.uint8))
+    frames = FileFrames([tmp_path / "small.png", tmp_path / "large.png"], size=8)
     np.testing.assert_array_equal(frames.read(slice(None)), np.full((2, 8, 8, 3), 77, np.uint8))
+
+
+@pytest.mark.parametrize(("height", "width"), [(6, 12), (12, 6), (224, 225), (1, 2), (200, 400)])
+def test_images_that_are_not_square_are_no_frames(tmp_path: Path, height: int, width: int) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((height, width, 3), 77, np.uint8))
+    with pytest.raises(BadInput, match=rf"a\.png: {width} x {height} pixels are not square"):
+        FileFrames([tmp_path / "a.png"]).read(slice(None))
 
 
 def test_smaller_is_the_mean_of_the_area() -> None:

@@ -1,0 +1,72 @@
+"""Names of columns: which are known, which are not used, and which are near misses."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Sequence
+
+from pen_mobile.errors import BadInput
+
+REQUIRED = ("subject", "role", "valence", "arousal")
+CONTENT = ("image", "feature")
+KNOWN = (*REQUIRED, *CONTENT, "time_s")
+
+_NEAR = 0.75
+_MEANT = {
+    "time_s": "t time times timestamp timestamps time_ms seconds sec secs frametime datetime date elapsed",
+    "subject": "subject_id subjectid person participant participant_id speaker user id name",
+    "role": "roles split set fold partition",
+    "valence": "v val",
+    "arousal": "a aro",
+    "image": "images img path file filename file_name image_path picture frame",
+    "feature": "features embedding embeddings z x",
+    "z": "x features feature embedding embeddings",
+    "y": "label labels target targets affect",
+}
+
+
+def plain_name(name: str) -> str:
+    """Return a name without spaces around it, in lower case."""
+    return name.strip().lower()
+
+
+def check_no_duplicates(names: Sequence[str], where: str) -> None:
+    """Refuse two columns of one name, capitals and spaces aside.
+
+    Raises:
+        BadInput: with the name.
+    """
+    for name in names:
+        if name and names.count(name) > 1:
+            raise BadInput(f"{where}: column {name!r} exists {names.count(name)} times; remove or rename one")
+
+
+def unused_names(found: Collection[str], known: Collection[str]) -> list[str]:
+    """Return the names that nothing reads; unnamed columns, as of row numbers, do not count."""
+    return sorted(name for name in found if name not in known and name and not name.startswith(("unnamed:", "__")))
+
+
+def check_near_misses(found: Collection[str], missing: Collection[str], where: str, kind: str = "column") -> None:
+    """Refuse a name that is nearly one that is missing: a misspelt column would be passed over.
+
+    Args:
+        found: plain names of all columns.
+        missing: known names that are not among them and are wanted.
+        where: the file, for the message.
+        kind: ``column`` or ``array``, for the message.
+
+    Raises:
+        BadInput: with both names.
+    """
+    for wanted in missing:
+        for name in sorted(found):
+            if name not in KNOWN and is_near(name, wanted):
+                unit = " (seconds, a number)" if wanted == "time_s" else ""
+                raise BadInput(f"{where}: there is no {kind} {wanted!r} but {name!r}; rename it to {wanted!r}{unit}")
+
+
+def is_near(name: str, wanted: str) -> bool:
+    """Tell whether somebody who wrote ``name`` probably meant ``wanted``."""
+    if name in _MEANT.get(wanted, "").split():
+        return True
+    return len(name) > 2 and difflib.SequenceMatcher(None, name, wanted).ratio() >= _NEAR

@@ -1,0 +1,52 @@
+"""NumPy archives: named arrays, without Python objects."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pen_mobile.data.columns.names import check_near_misses, check_no_duplicates, plain_name
+from pen_mobile.errors import BadInput
+from pen_mobile.utils.suggestions import choices
+
+_REQUIRED = ("z", "y", "subject", "role")
+
+
+def read_npz(path: Path) -> dict[str, Any]:
+    """Return the columns of an npz file with arrays z ``[N, D_z]``, y ``[N, 2]``, subject, role and perhaps time_s.
+
+    Raises:
+        BadInput: it cannot be read, holds Python objects, or an array is missing, misspelt or of another shape.
+    """
+    arrays = _arrays(path)
+    _check_names(arrays, path)
+    y = arrays.pop("y")
+    if y.ndim != 2 or y.shape[1] != 2:
+        raise BadInput(f"{path}: y must be [N, 2] (valence, arousal), not {list(y.shape)}")
+    arrays["valence"], arrays["arousal"] = y[:, 0], y[:, 1]
+    arrays["feature"] = arrays.pop("z")
+    return arrays
+
+
+def _arrays(path: Path) -> dict[str, Any]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            check_no_duplicates([plain_name(name) for name in archive.files], str(path))
+            return {plain_name(name): np.atleast_1d(archive[name]) for name in archive.files}
+    except (ValueError, TypeError, OSError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise BadInput(f"{path}: not a readable .npz file without Python objects: {reason}") from None
+
+
+def _check_names(arrays: dict[str, Any], path: Path) -> None:
+    if any(name.startswith("arr_") for name in arrays):
+        raise BadInput(f"{path}: arrays have no names; save them as numpy.savez(FILE, z=.., y=.., subject=.., role=..)")
+    missing = [name for name in (*_REQUIRED, "time_s") if name not in arrays]
+    check_near_misses(arrays, missing, str(path), "array")
+    for name in _REQUIRED:
+        if name in missing:
+            raise BadInput(f"{path}: array {name!r} is missing; {choices(name, arrays)}")
