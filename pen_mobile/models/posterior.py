@@ -9,11 +9,14 @@ positive matrix, an exponential or a logarithm. One target, one candidate, with 
     weights = weight_variance X^T alpha
 
 *Time left out*: labels fall into five stretches. With B the blocks of S on its diagonal (1 where there is no label),
-the labels of a stretch F, given all others, have the error ``e_F = (B^-1 u)_F`` and the variance ``diag(B^-1)_F``;
-and ``u - S[:, F] e_F`` is what u would be without F. So two inverses serve all stretches.
+``u - S[:, F] (B^-1 u)_F`` is what u would be without the labels of a stretch F. So two inverses serve all stretches.
 
-*Candidates* are averaged. Each is weighed by its prior probability times the density of labels left out, in which
-labels that are close in time share a vote: ``log p = sum_i m_i (-e_i^2 / 2 v_i - log(v_i) / 2)``.
+*Candidates* are averaged. Each is weighed by its prior probability times the density of the errors e left out, a
+normal distribution of unknown variance in which labels that are close in time share a vote m (Student's t)::
+
+    log p = -(sum_i m_i + strength) / 2 log(sum_i m_i e_i^2 + strength error_variance)
+
+The density does not depend on the size of a candidate's noise, of which only the ratio to the other variances is known.
 
 Because the gate sums to 1, the result is a head of the same shape, exactly: ``W_i <- gain W_i + weights``,
 ``bias_i <- gain (bias_i - output_mean) + level - weights . feature_mean`` for every expert, and the gate stays.
@@ -198,17 +201,21 @@ class _Target:
         blocks = inverse * (stretch @ stretch.T) + np.diag(1.0 - stretch.sum(axis=1))
         within = np.linalg.inv(blocks)
         present = stretch.sum(axis=1)
-        error, variance = (within @ u) * present, np.diagonal(within)
-        without = u[:, None] - inverse @ (stretch * error[:, None])
-        left_out = residual - np.sum((signal @ without) * stretch, axis=1)
+        without = u[:, None] - inverse @ (stretch * (within @ u)[:, None])
+        left_out = (residual - np.sum((signal @ without) * stretch, axis=1)) * present / np.maximum(root, _TINY)
         return _Candidate(
             level=prior.level_mean[c, k] + level_variance * alpha.sum(),
             gain=prior.gain_mean[c, k] + gain_variance * (f @ alpha),
             weights=weight_variance * (x.T @ alpha),
             inverse=inverse,
-            left_out=left_out * present / np.maximum(root, _TINY),
-            log_density=float(-0.5 * votes @ (error**2 / variance + np.log(variance))),
+            left_out=left_out,
+            log_density=self._log_density(left_out, votes),
         )
+
+    def _log_density(self, left_out: Doubles, votes: Doubles) -> float:
+        strength = self.prior.evidence_strength[0]
+        squares = votes @ left_out**2 + strength * self.prior.error_variance[self.k]
+        return float(-0.5 * (votes.sum() + strength) * np.log(squares))
 
     def _check(self, inverse: Doubles) -> float:
         """Estimate the gain alone, against the noise of the own mean, and compare it with honest people's gains."""

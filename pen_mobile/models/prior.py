@@ -54,6 +54,8 @@ class Prior:
         level_mean, level_variance: of the level, ``[C, K]``.
         gain_mean, gain_variance: of the gain, ``[C, K]``.
         weight_variance: of each weight of x, ``[C, K]``.
+        error_variance: what a squared error left out is expected to be before any label, ``[K]``, above 0.
+        evidence_strength: how many labels that expectation is worth, ``[1]``, above 0.
         noise_variance: of the part of an error that is each label's own, ``[C, K]``, above 0.
         shared_noise_variance: of the part that neighbouring moments share, ``[C, K]``.
         check_gain, check_variance, check_inflation: gain that the label check expects of honest labels, its variance
@@ -70,6 +72,8 @@ class Prior:
     directions: Doubles
     feature_limit: Doubles
     noise_length: Doubles
+    error_variance: Doubles
+    evidence_strength: Doubles
     log_weight: Doubles
     level_mean: Doubles
     level_variance: Doubles
@@ -93,8 +97,9 @@ class Prior:
                 raise BadInput(f"prior: {name} must be {list(shape)}, not {list(value.shape)}")
             if not np.isfinite(value).all():
                 raise BadInput(f"prior: {name} holds a number that is not finite")
-        if not (self.noise_variance > 0).all() or not (self.noise_length > 0).all():
-            raise BadInput("prior: noise_variance and noise_length must be greater than 0")
+        for name in ("noise_variance", "noise_length", "error_variance", "evidence_strength"):
+            if not (getattr(self, name) > 0).all():
+                raise BadInput(f"prior: {name} must be greater than 0")
 
     @property
     def feature_size(self) -> int:
@@ -113,13 +118,20 @@ class Prior:
 
     def _shapes(self) -> dict[str, tuple[int, ...]]:
         size, targets = self.feature_size, self.targets
-        of_targets = ("output_mean", "noise_length", "check_gain", "check_variance", "check_inflation")
+        of_targets = (
+            "output_mean",
+            "noise_length",
+            "error_variance",
+            "check_gain",
+            "check_variance",
+            "check_inflation",
+        )
         return {
             "feature_mean": (size,),
             "feature_scale": (size,),
             "directions": (len(self.directions), size),
             **dict.fromkeys((*of_targets, "check_limit", "error_limit"), (targets,)),
-            **dict.fromkeys(("feature_limit", "joint_check_limit", "margin"), (1,)),
+            **dict.fromkeys(("feature_limit", "evidence_strength", "joint_check_limit", "margin"), (1,)),
             **dict.fromkeys(_CANDIDATE_FIELDS, (self.candidates, targets)),
         }
 

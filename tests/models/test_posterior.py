@@ -30,6 +30,8 @@ def a_prior(size: int = SIZE, targets: int = 2, seed: int = 0, candidates: int =
         directions=np.linalg.qr(rng.normal(size=(size, 2)))[0].T * 0.7,
         feature_limit=np.array([1e3]),
         noise_length=np.full(targets, 5.0),
+        error_variance=np.full(targets, 0.2),
+        evidence_strength=np.array([1.0]),
         log_weight=-0.3 * spread,
         level_mean=0.1 * one,
         level_variance=level,
@@ -122,6 +124,20 @@ def test_errors_left_out_are_those_of_fits_without_a_stretch() -> None:
             squared[out] = (y[out, k] - mean[out] - signal[np.ix_(out, rest)] @ alpha) ** 2
         expected = np.sqrt(votes @ squared / votes.sum())
         np.testing.assert_allclose(report[ReportRow.ERROR_ADAPTED, k], expected, atol=1e-10)
+
+
+def test_candidates_are_weighed_by_their_errors_left_out() -> None:
+    prior, person = a_prior(), somebody()
+    votes = adapt(prior, *person)[1][ReportRow.EFFECTIVE_LABELS, 0]
+    log = []
+    for c in range(prior.candidates):
+        _, report = adapt(of_one_candidate(prior, c), *person)
+        squares = votes * report[ReportRow.ERROR_ADAPTED, 0] ** 2 + 1.0 * 0.2
+        log.append(prior.log_weight[c, 0] - (votes + 1.0) / 2 * np.log(squares))
+    expected = np.exp(log) / np.exp(log).sum()
+    _, report = adapt(prior, *person)
+    np.testing.assert_allclose(report[ReportRow.WEIGHT_NOT_ADAPTED, 0], expected[0], atol=1e-10)
+    np.testing.assert_allclose(report[ReportRow.WEIGHT_OWN_MEAN, 0], expected[1], atol=1e-10)
 
 
 def test_padding_changes_nothing() -> None:
