@@ -17,7 +17,7 @@ from pen_mobile.paper.protocol_plan import AdaptationScope, Sampling
 from pen_mobile.paper.protocol_result import MODELS, GateMeans, Model
 from pen_mobile.paper.protocol_summary import MeanStd, Summary
 from pen_mobile.reports.adaptation_figures import draw_weights
-from pen_mobile.reports.mpl import Axes, Figure, Line2D
+from pen_mobile.reports.mpl import Axes, Figure, Line2D, MaxNLocator
 from pen_mobile.reports.plot_style import (
     AFTER,
     AFTER_LIGHT,
@@ -82,30 +82,38 @@ def learning_curve_figure(
     measure: str,
     over: Over,
 ) -> Figure:
-    """Draw how a measure changes with n: valence and arousal side by side, a row for each scope.
+    """Return how a measure changes with n: valence and arousal side by side, two rows for each scope.
 
-    Bands are one standard deviation over seeds on either side; with one seed there is none.
+    The first row of a scope shows all models, the second s-SN and s-PEN alone. Every plot has its own range. Bands are
+    one standard deviation over seeds on either side; with one seed there is none.
 
     Args:
-        summary: all lines; both samplings get the same range of the axis.
+        summary: all lines.
+        sampling: of the rows that adapt.
+        scopes: of the adaptation, from top to bottom.
+        shares: of the labels, along the axis.
         measure: ``ccc`` or ``rmse``.
         over: ``pooled`` rows, or the mean over each ``person``.
     """
     models = [model for model in (*MODELS, results.OWN_MEAN) if not _always_zero(model, measure, over)]
-    top, each, across = 44, 128, (WIDTH - _LEFT - 8 - 14) / 2
-    figure = new_figure(top + len(scopes) * (each + 14) + 22)
-    limits = _limits(summary, models, measure, over)
-    for row, scope in enumerate(scopes):
+    panels = [(scope, shown) for scope in scopes for shown in (models, list(COMPARED))]
+    top, each, across, between = 44, 112, (WIDTH - _LEFT - 8 - 40) / 2, 40
+    figure = new_figure(top + len(panels) * (each + 18) + 22)
+    for row, (scope, shown) in enumerate(panels):
         for column, dimension in enumerate(DIMENSIONS):
-            axes = add_axes(figure, _LEFT + column * (across + 14), top + row * (each + 14), across, each)
-            for model in models:
-                found = [(share, summary.find(sampling, scope, model, share)) for share in shares]
-                points = [(100 * share, getattr(line, over)[f"{measure}_{dimension}"]) for share, line in found if line]
-                draw_spreads(axes, points, COLOURS[model], LOOKS[model])
-            _share_axis(axes, shares, labels=row == len(scopes) - 1)
-            axes.set_ylim(*limits)
-            axes.grid(axis="y")
-            axes.tick_params(length=0, labelleft=column == 0)
+            axes = add_axes(figure, _LEFT + column * (across + between), top + row * (each + 18), across, each)
+            found = {
+                model: [(share, summary.find(sampling, scope, model, share)) for share in shares] for model in shown
+            }
+            name = f"{measure}_{dimension}"
+            _draw_curves(
+                axes,
+                {
+                    model: [(100 * share, getattr(line, over)[name]) for share, line in lines if line]
+                    for model, lines in found.items()
+                },
+            )
+            _share_axis(axes, shares, labels=row == len(panels) - 1)
             if row == 0:
                 add_title(axes, dimension, INK)
             if column == 0:
@@ -114,6 +122,16 @@ def learning_curve_figure(
     drawn = [model for model in models if any(line.model == model for line in summary.lines)]
     add_legend(figure, [look_handle(_NAMES.get(model, model), COLOURS[model], LOOKS[model]) for model in drawn], 8)
     return figure
+
+
+def _draw_curves(axes: Axes, curves: dict[Model, list[tuple[float, MeanStd]]]) -> None:
+    """Draw lines with their bands in a range that holds all means; a wide band may leave it."""
+    for model, points in curves.items():
+        draw_spreads(axes, points, COLOURS[model], LOOKS[model])
+    axes.set_ylim(*range_of([MeanStd(one.mean, None) for points in curves.values() for _, one in points], 0.12))
+    axes.yaxis.set_major_locator(MaxNLocator(4))
+    axes.grid(axis="y")
+    axes.tick_params(length=0)
 
 
 def _always_zero(model: Model, measure: str, over: Over) -> bool:
@@ -132,24 +150,18 @@ def draw_spreads(axes: Axes, points: Sequence[tuple[float, MeanStd]], colour: st
         axes.fill_between(x, mean - std, mean + std, color=colour, alpha=0.16, linewidth=0)
 
 
-def _limits(summary: Summary, models: Sequence[Model], measure: str, over: Over) -> tuple[float, float]:
-    """Return a range that holds every curve of one measure, whatever its sampling."""
-    statistics = [
-        getattr(line, over)[f"{measure}_{dimension}"]
-        for line in summary.lines
-        if line.study == "models" and line.model in models
-        for dimension in DIMENSIONS
-    ]
-    return range_of(statistics)
+def range_of(statistics: Sequence[MeanStd], room: float = 0.06) -> tuple[float, float]:
+    """Return a range of an axis that holds means and deviations.
 
-
-def range_of(statistics: Sequence[MeanStd]) -> tuple[float, float]:
-    """Return a range of an axis that holds means and deviations with a margin."""
+    Args:
+        statistics: of all lines.
+        room: margin on each side, as a share of the range.
+    """
     known = [(statistic.mean, statistic.std or 0.0) for statistic in statistics if statistic.mean is not None]
     if not known:
         return 0.0, 1.0
     low, high = min(mean - std for mean, std in known), max(mean + std for mean, std in known)
-    margin = 0.06 * (high - low) or 0.05
+    margin = room * (high - low) or 0.05
     return low - margin, high + margin
 
 
@@ -251,30 +263,44 @@ class TracePanel(NamedTuple):
 
 @figure_style()
 def person_trace_figure(predictions: Predictions, subject: str, panels: Sequence[TracePanel]) -> Figure:
-    """Draw one person's labels and estimates over time; where test rows are missing, lines are broken."""
+    """Return one person's labels and estimates over time, a row for each target and model.
+
+    Args:
+        predictions: of the test rows.
+        subject: the person.
+        panels: columns.
+    """
     rows = np.flatnonzero(predictions.subject == subject)
-    places = _broken(predictions.time_s[rows])
-    top, each, across = 44, 104, (WIDE - _LEFT - _RIGHT - 24 * (len(panels) - 1)) / len(panels)
-    figure = new_figure(top + 2 * (each + 12) + 32, WIDE)
+    models = list(dict.fromkeys(model for panel in panels for model in panel.keys))
+    lines = [(place, dimension, model) for place, dimension in enumerate(DIMENSIONS) for model in models]
+    top, each, across = 44, 74, (WIDE - _LEFT - _RIGHT - 24 * (len(panels) - 1)) / len(panels)
+    figure = new_figure(top + len(lines) * (each + 12) + 32, WIDE)
     for column, panel in enumerate(panels):
-        lines = [(predictions.affect, TRUTH, 2.6)]
-        lines += [(predictions.estimates[key], COLOURS[model], 1.2) for model, key in panel.keys.items()]
-        for row, dimension in enumerate(DIMENSIONS):
+        for row, (place, dimension, model) in enumerate(lines):
             axes = add_axes(figure, _LEFT + column * (across + 24), top + row * (each + 12), across, each)
-            for values, colour, width in lines:
-                _draw_broken(axes, predictions.time_s[rows], values[rows, row], places, colour, width)
-            affect_axis(axes, "y")
-            axes.margins(x=0.01)
-            axes.tick_params(length=0, labelbottom=row == 1, labelleft=column == 0)
+            if model in panel.keys:
+                _draw_estimates(axes, predictions, rows, place, panel.keys[model], COLOURS[model])
+            axes.tick_params(length=0, labelbottom=row == len(lines) - 1, labelleft=column == 0)
             if row == 0:
                 add_title(axes, panel.title, INK)
             if column == 0:
                 axes.set_ylabel(dimension, labelpad=0)
         axes.set_xlabel("seconds into the recording", labelpad=2)
-    models = {model: None for panel in panels for model in panel.keys}
     handles = [line_handle("label", TRUTH, 2.6), *(line_handle(model, COLOURS[model], 1.6) for model in models)]
     add_legend(figure, handles, _LEFT)
     return figure
+
+
+def _draw_estimates(
+    axes: Axes, predictions: Predictions, rows: NDArray[np.intp], target: int, key: str, colour: str
+) -> None:
+    """Draw labels and one model's estimates; where test rows are missing, lines are broken."""
+    time_s = predictions.time_s[rows]
+    places = _broken(time_s)
+    for values, shade, width in ((predictions.affect, TRUTH, 2.6), (predictions.estimates[key], colour, 1.2)):
+        _draw_broken(axes, time_s, values[rows, target], places, shade, width)
+    affect_axis(axes, "y")
+    axes.margins(x=0.01)
 
 
 def _broken(time_s: NDArray[np.float64]) -> NDArray[np.intp]:

@@ -27,14 +27,15 @@ from pen_mobile.paper.protocol_figures import (
 )
 from pen_mobile.paper.protocol_plan import Sampling
 from pen_mobile.paper.protocol_result import OWN_MEAN, Cell, ProtocolResult
-from pen_mobile.paper.protocol_summary import Check, Summary
+from pen_mobile.paper.protocol_summary import Summary
 from pen_mobile.paper.report_tables import (
     Setting,
+    check_table,
     comparison_grid,
     difference_grids,
     percent,
+    published_table,
     sampling_words,
-    signed,
     strategy_grids,
     table_1_grids,
 )
@@ -46,6 +47,8 @@ from pen_mobile.reports.mpl import Figure
 from pen_mobile.reports.plot_style import INK, inline_svg, save_figure
 from pen_mobile.utils.files import replacing
 from pen_mobile.utils.plain import to_plain
+from pen_mobile.utils.table import Table, typographic
+from pen_mobile.utils.text import decimal, signed
 
 REPORT = "report.html"
 FIGURES = "figures"
@@ -111,17 +114,20 @@ class _Pages:
             "headline": self._headline(settings),
             "tables": [(setting.words, table_1_grids(self.summary, setting, self._shares)) for setting in settings],
             "differences": self._differences(settings),
-            "checks": self._checks(),
+            "checks": check_table(self.summary.checks),
             "curves": self._curves(settings),
             "joint": self._joint(),
             "people": self._people(settings),
             "gates": self._gates(settings),
             "traces": self._traces(settings),
-            "published": TABLE_2,
+            "published": published_table(TABLE_2),
+            "sources": TABLE_2,
+            "version": self.result.versions.get("pen-mobile", ""),
             "measured": self._measured(settings),
             "strategies": [self._strategies(sampling) for sampling in self._samplings("strategies")],
             "left_out": self._left_out(),
             "facts": self._facts(),
+            "origin": self._origin(),
         }
 
     @property
@@ -161,13 +167,6 @@ class _Pages:
     def _differences(self, settings: Sequence[Setting]) -> list[tuple[str, Any]]:
         grids = ((setting.words, difference_grids(self.summary, setting, self._shares)) for setting in settings)
         return [(words, found) for words, found in grids if found]
-
-    def _checks(self) -> dict[str, list[Check]]:
-        """Return every statement with what was found in each setting."""
-        checks: dict[str, list[Check]] = {}
-        for check in self.summary.checks:
-            checks.setdefault(check.statement, []).append(check)
-        return checks
 
     def _curves(self, settings: Sequence[Setting]) -> list[list[Drawing]]:
         """Return a row of figures for each measure, a figure for each sampling."""
@@ -246,17 +245,37 @@ class _Pages:
             "grids": strategy_grids(lines),
         }
 
-    def _left_out(self) -> list[tuple[str, str]]:
-        """Return samplings and why they left somebody out, everybody once."""
+    def _left_out(self) -> Table:
+        """Return samplings with the reason for each person that they left out."""
         reasons = {
             (cell.sampling, name): reason for cell in self.result.cells for name, reason in cell.left_out.items()
         }
-        return [(sampling_words(sampling), reason) for (sampling, _), reason in sorted(reasons.items())]
+        rows = [(sampling_words(sampling), reason) for (sampling, _), reason in sorted(reasons.items())]
+        return Table(("rows that adapt", "reason"), rows)
 
     def _facts(self) -> dict[str, str]:
         """Return the settings, as people read them; what was not set is left out."""
         plan = to_plain(self.result.plan).items()
-        return {name.replace("_", " "): _setting_words(value) for name, value in plan if value not in (None, (), [])}
+        settings = {
+            name.replace("_", " "): _setting_words(value) for name, value in plan if value not in (None, (), [])
+        }
+        sources, cells = self.result.sources, self.result.cells
+        return settings | {
+            "source learning": f"{decimal(sum(one.seconds for one in sources), 1)} s in all",
+            "adaptation and tests": f"{decimal(sum(one.seconds for one in cells), 1)} s in all",
+        }
+
+    def _origin(self) -> dict[str, str]:
+        """Return the data and the versions that made the numbers."""
+        data = self.result.data
+        source, target = (sum(people.values()) for people in (data.source, data.target))
+        return {
+            "data": data.origin,
+            "rows": f"{source:,} of source people, {target:,} of target people",
+            "SHA-256": data.digest,
+            "backbone": data.backbone or "none: features were given",
+            **self.result.versions,
+        }
 
     def _add(self, name: str, figure: Figure, caption: str) -> Drawing:
         """Save a figure as files and return it for the page."""
@@ -272,7 +291,9 @@ def _setting_words(value: Any) -> str:
 
 
 def _gain_words(score: PersonScore) -> str:
-    return f"{score.name}: s-PEN minus s-SN is {signed(score.difference or 0.0)} CCC, mean over all n above 0"
+    return (
+        f"{score.name}: s-PEN minus s-SN is {typographic(signed(score.difference or 0.0))} CCC, mean over all n above 0"
+    )
 
 
 def _joint(affect: NDArray[np.float32]) -> list[list[int]]:

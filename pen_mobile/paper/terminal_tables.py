@@ -9,6 +9,7 @@ from pen_mobile.paper.protocol_plan import AdaptationScope, Sampling
 from pen_mobile.paper.protocol_result import MODELS, OWN_MEAN, UNADAPTED, Model, ProtocolResult
 from pen_mobile.paper.protocol_summary import AggregateRow, Check, MeanStd, Summary
 from pen_mobile.utils.table import Part, Table
+from pen_mobile.utils.text import decimal
 
 _SAMPLINGS: dict[Sampling, str] = {
     "random": "rows drawn at random, as in the paper",
@@ -38,7 +39,8 @@ def as_parts(result: ProtocolResult, summary: Summary) -> Iterator[Part]:
     if result.plan.strategies:
         yield f"which way to adapt wins, one person at a time; {_SAMPLINGS[sampling]}"
         yield strategy_table(summary, sampling)
-    yield Table(("statement", "sampling", "scope", "here"), [_check_cells(check) for check in summary.checks])
+    if summary.checks:
+        yield Table(("statement", "sampling", "scope", "here"), [_check_cells(check) for check in summary.checks])
     yield from _left_out(result)
 
 
@@ -103,7 +105,7 @@ def _strategy_cells(line: AggregateRow) -> tuple[str, ...]:
 
 def _check_cells(check: Check) -> tuple[str, ...]:
     verdict = {True: "holds", False: "does not hold", None: "not looked at"}[check.holds]
-    numbers = ", ".join(f"{name} {value:.3f}" for name, value in check.numbers.items())
+    numbers = ", ".join(f"{name} {decimal(value)}" for name, value in check.numbers.items())
     return check.statement, check.sampling or "-", check.scope or "-", f"{verdict}: {numbers}" if numbers else verdict
 
 
@@ -116,7 +118,8 @@ def _left_out(result: ProtocolResult) -> Iterator[str]:
 def _spread(statistic: MeanStd | None) -> str:
     if statistic is None or statistic.mean is None:
         return "-"
-    return f"{statistic.mean:.3f}" if statistic.std is None else f"{statistic.mean:.3f} ± {statistic.std:.3f}"
+    mean = decimal(statistic.mean)
+    return mean if statistic.std is None else f"{mean} ± {decimal(statistic.std)}"
 
 
 def _or(value: float | None, otherwise: float) -> float:
