@@ -11,11 +11,10 @@ from pen_mobile.cli.options import PATH, key_option, public_key_option, read_key
 from pen_mobile.cli.output import Output, output_options
 from pen_mobile.errors import BadInput
 from pen_mobile.utils.table import Part, Table
+from pen_mobile.utils.text import counted, decimal
 
 if TYPE_CHECKING:
     from pen_mobile.phone.phone import Phone
-
-_VIDEOS = {".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".3gp", ".mpg", ".mpeg"}
 
 
 @click.command()
@@ -44,23 +43,24 @@ def predict(
     output: Output,
 ) -> None:
     """Estimate valence and arousal of the face in an image, in every image of a folder, or in a video."""
+    from pen_mobile.data.readers.video import is_video
     from pen_mobile.phone.phone import Phone
     from pen_mobile.phone.store.options import StoreOptions
     from pen_mobile.utils.files import refuse_existing
 
-    is_video = image.suffix.lower() in _VIDEOS and not image.is_dir()
+    video = is_video(image)
     if store is not None and not store.exists():
         raise BadInput(f"{store} does not exist; 'pen-mobile adapt' makes one")
     if key_file is not None and store is None:
         raise BadInput("--key-file opens a store; give --store, too")
-    if not is_video and (fps is not None or smooth or out is not None):
-        raise BadInput(f"{image}: --fps, --smooth and --out are for videos ({', '.join(sorted(_VIDEOS))})")
+    if not video and (fps is not None or smooth or out is not None):
+        raise BadInput(f"{image}: --fps, --smooth and --out are for videos, which this is not")
     if out is not None:
         refuse_existing(out)
     with Phone.open(bundle, store, public_key=public_key, options=StoreOptions(key=read_key(key_file))) as phone:
         if phone.store.change is not None:
             output.progress.say(f"{store}: {phone.store.change}")
-        if is_video:
+        if video:
             _predict_video(phone, image, out, output, fps=fps, aligned=aligned, smooth=smooth)
         else:
             _predict_images(phone, image, aligned, output)
@@ -72,28 +72,31 @@ def _predict_images(phone: Phone, path: Path, aligned: bool, output: Output) -> 
     predictions = predict_images(phone, path, aligned, output.progress)
     stages = next(iter(predictions.images.values())).milliseconds
     rows = [
-        (name, f"{found.valence:.3f}", f"{found.arousal:.3f}", *(f"{ms:.1f}" for ms in found.milliseconds.values()))
+        (name, *map(decimal, found.targets.values()), *(f"{ms:.1f}" for ms in found.milliseconds.values()))
         for name, found in predictions.images.items()
     ]
     gates = [f"{name}: gate weights {_weights(found.gate)}" for name, found in predictions.images.items()]
     refusals = [f"no prediction: {reason}" for reason in predictions.refused.values()]
-    head = ("image", "valence", "arousal", *(f"{stage} ms" for stage in stages))
+    if predictions.others:
+        refusals.append(
+            f"{counted(len(predictions.others), 'file')} not taken for images: {', '.join(predictions.others)}"
+        )
+    head = ("image", *phone.manifest.targets, *(f"{stage} ms" for stage in stages))
     output.finish(predictions.to_dict(), [Table(head, rows), *gates, *refusals])
 
 
 def _predict_video(phone: Phone, path: Path, out: Path | None, output: Output, **options: Any) -> None:
-    from pen_mobile.phone.video_inference import COLUMNS, VideoSummary, predict_video, write_csv
+    from pen_mobile.phone.video_inference import VideoSummary, predict_video, write_csv
 
     summary = VideoSummary()
     moments = summary.count(predict_video(phone, path, progress=output.progress, **options))
     if out is None:
-        rows = [moment.cells() for moment in moments]
-        found: dict[str, Any] = {"moments": [dict(zip(COLUMNS, row, strict=True)) for row in rows]}
-        parts: list[Part] = [
-            Table(COLUMNS, [tuple("-" if cell is None else str(cell) for cell in row) for row in rows])
-        ]
+        rows = [moment.row(phone.manifest.targets) for moment in moments]
+        found: dict[str, Any] = {"moments": rows}
+        cells = [tuple("-" if cell is None else str(cell) for cell in row.values()) for row in rows]
+        parts: list[Part] = [Table(tuple(rows[0]), cells)]
     else:
-        write_csv(moments, out)
+        write_csv(moments, phone.manifest.targets, out)
         found, parts = {"out": str(out)}, [f"{out}: one line for each moment"]
     without = [f"{count:,} without a prediction: {reason}" for reason, count in summary.refused.items()]
     output.finish(

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from pen_mobile.data.images import IMAGE_SUFFIXES, list_images
 from pen_mobile.errors import BadInput
 from pen_mobile.phone.phone import Affect, Phone
 from pen_mobile.utils.plain import Result
 from pen_mobile.utils.progress import SILENT, Progress
-
-_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
 
 
 @dataclass(frozen=True)
@@ -20,10 +19,12 @@ class ImagePredictions(Result):
     Attributes:
         images: by file name, for images in which a face was found.
         refused: by file name, why there is no prediction.
+        others: names of files in the folder that are not taken for images.
     """
 
     images: dict[str, Affect]
-    refused: dict[str, str]
+    refused: dict[str, str] = field(default_factory=dict)
+    others: list[str] = field(default_factory=list)
 
 
 def predict_images(phone: Phone, path: Path, aligned: bool = False, progress: Progress = SILENT) -> ImagePredictions:
@@ -39,11 +40,11 @@ def predict_images(phone: Phone, path: Path, aligned: bool = False, progress: Pr
         BadInput: no image, or no face in any.
     """
     if not path.is_dir():
-        return ImagePredictions({path.name: phone.predict(path, aligned)}, {})
-    files = sorted(file for file in path.iterdir() if file.suffix.lower() in _SUFFIXES)
+        return ImagePredictions({path.name: phone.predict(path, aligned)})
+    files, others = list_images(path)
     if not files:
-        raise BadInput(f"{path} holds no images ({', '.join(sorted(_SUFFIXES))})")
-    predictions = ImagePredictions({}, {})
+        raise BadInput(f"{path} holds no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
+    predictions = ImagePredictions({}, others=[other.name for other in others])
     with progress.task("predicting", len(files)) as task:
         for file in files:
             try:

@@ -37,20 +37,25 @@ _DAY_S = 86_400.0
 
 @dataclass(frozen=True)
 class Affect(Result):
-    """The estimates for one face.
+    """The estimates for one face; each target is an attribute, too, such as ``affect.valence``.
 
     Attributes:
-        valence, arousal: the estimates; labels lie in [-1, 1], estimates may leave it slightly.
+        targets: estimate of each target, by name, on the scale of the labels; estimates may leave their range slightly.
         gate: weight of each expert, sums to 1.
         face: where the eyes were found, pixels, or None for an aligned frame.
         milliseconds: wall time of every stage.
     """
 
-    valence: float
-    arousal: float
+    targets: dict[str, float]
     gate: list[float]
     face: Face | None
     milliseconds: dict[str, float]
+
+    def __getattr__(self, name: str) -> float:
+        targets: dict[str, float] = self.__dict__.get("targets", {})  # it is not there yet while an object is copied
+        if name not in targets:
+            raise AttributeError(f"no target {name!r}; there are {', '.join(targets)}")
+        return targets[name]
 
 
 class NoFace(BadInput):
@@ -161,7 +166,8 @@ class Phone:
         clock.lap("backbone")
         affect, gate = self.runtime.predict(self._parameters, z)
         clock.lap("head")
-        return Affect(float(affect[0, 0]), float(affect[0, 1]), gate[0].tolist(), face, clock.milliseconds)
+        targets = dict(zip(self.manifest.targets, affect[0].tolist(), strict=True))
+        return Affect(targets, gate[0].tolist(), face, clock.milliseconds)
 
     def features(self, images: Any, aligned: bool = False) -> Floats:
         """Return features ``[N, D_z]`` of the largest face in each image.
@@ -183,7 +189,7 @@ class Phone:
         return self.runtime.features(np.stack(frames))
 
     def predict_features(self, z: Any) -> tuple[Floats, Floats]:
-        """Return affect ``[N, 2]`` and gate weights ``[N, n_s]``.
+        """Return estimates ``[N, K]`` and gate weights ``[N, n_s]``.
 
         Args:
             z: features ``[N, D_z]``.
@@ -198,7 +204,7 @@ class Phone:
 
         Args:
             z: features ``[N, D_z]``.
-            affect: labels ``[N, 2]``, valence and arousal, each in [-1, 1].
+            affect: labels ``[N, K]``, in the order of the targets, each in the range of labels.
             captured_at: capture time of each or of all; None is now. Seconds, Unix time or since the start of a
                 recording (the same one for as long as the phone is open), or ``datetime`` objects. Labels that are
                 close in time count as few labels, which the phone can know only when their times are given.
@@ -207,7 +213,7 @@ class Phone:
             BadInput: not numbers, of another shape, a label that cannot be kept, or older than the store keeps them.
         """
         features = to_matrix(z, self.manifest.head.feature_size, "features")
-        labels = to_matrix(affect, 2, "labels")
+        labels = to_matrix(affect, len(self.manifest.targets), "labels")
         times = None if captured_at is None else self._unix_times(to_times(captured_at, len(labels)))
         self.store.add(features, labels, captured_at=times)
 
@@ -240,7 +246,7 @@ class Phone:
 
         Args:
             images: a list of images as :meth:`predict` takes them, or an array ``[N, H, W, 3]``.
-            labels: valence and arousal of every image, ``[N, 2]``, each in [-1, 1].
+            labels: of every image, ``[N, K]``, in the order of the targets, each in the range of labels.
             aligned: the images are square face crops already; nothing is detected.
             seed: decides what is held out, and the order of batches.
             captured_at: when the images were taken, as in :meth:`add_labels`.
@@ -304,7 +310,7 @@ class Phone:
         return times
 
     def _add_labelled_images(self, images: Any, labels: Any, aligned: bool, captured_at: Any) -> None:
-        images, labels = to_images(images), to_matrix(labels, 2, "labels")
+        images, labels = to_images(images), to_matrix(labels, len(self.manifest.targets), "labels")
         if len(images) != len(labels):
             raise BadInput(f"{len(images)} images but {len(labels)} labels; give one label for each")
         if len(images):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,16 +21,7 @@ from pen_mobile.utils.files import refuse_existing, replacing
 from pen_mobile.utils.progress import SILENT, Progress
 
 NO_FACE, NO_FRAME = "no face", "no frame"
-COLUMNS = (
-    "time_s",
-    "valence",
-    "arousal",
-    "right_eye_x",
-    "right_eye_y",
-    "left_eye_x",
-    "left_eye_y",
-    "refused",
-)
+_EYES = ("right_eye_x", "right_eye_y", "left_eye_x", "left_eye_y")
 _SLACK_S = 1e-6
 
 
@@ -47,13 +38,20 @@ class MomentPrediction(NamedTuple):
     affect: Affect | None
     refused: str = ""
 
-    def cells(self) -> tuple[Any, ...]:
-        """Return a value for each of ``COLUMNS``; None where there is none."""
-        if self.affect is None:
-            return (round(self.time_s, 4), *[None] * 6, self.refused)
-        face = self.affect.face
-        eyes = [None] * 4 if face is None else [round(place, 1) for eye in face for place in eye]
-        return round(self.time_s, 4), round(self.affect.valence, 6), round(self.affect.arousal, 6), *eyes, self.refused
+    def row(self, targets: Sequence[str]) -> dict[str, Any]:
+        """Return time, estimates, eyes and the reason by name; None where there is none.
+
+        Args:
+            targets: names of the estimates.
+        """
+        affect, face = self.affect, None if self.affect is None else self.affect.face
+        estimates = [None if affect is None else round(affect.targets[name], 6) for name in targets]
+        eyes = [None] * len(_EYES) if face is None else [round(place, 1) for eye in face for place in eye]
+        return {
+            "time_s": round(self.time_s, 4),
+            **dict(zip((*targets, *_EYES), (*estimates, *eyes), strict=True)),
+            "refused": self.refused,
+        }
 
 
 @dataclass
@@ -106,7 +104,7 @@ def predict_video(
         path: the video.
         fps: moments a second; None, or more than the video has, takes every frame.
         aligned: the frames are square face crops already; nothing is detected.
-        smooth: pass valence and arousal through a One-Euro filter.
+        smooth: pass the estimates through a One-Euro filter.
         progress: shows how many moments are done.
 
     Yields:
@@ -127,11 +125,12 @@ def predict_video(
         yield from _without_frame(times[next_place:])
 
 
-def write_csv(moments: Iterable[MomentPrediction], path: Path) -> None:
+def write_csv(moments: Iterable[MomentPrediction], targets: Sequence[str], path: Path) -> None:
     """Write one line for each moment to a new file, whole or not at all.
 
     Args:
         moments: of one video.
+        targets: names of the estimates.
         path: the file to make.
 
     Raises:
@@ -139,9 +138,9 @@ def write_csv(moments: Iterable[MomentPrediction], path: Path) -> None:
     """
     refuse_existing(path)
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(COLUMNS)
-        writer.writerows(moment.cells() for moment in moments)
+        writer = csv.DictWriter(stream, ("time_s", *targets, *_EYES, "refused"))
+        writer.writeheader()
+        writer.writerows(moment.row(targets) for moment in moments)
 
 
 class _FaceTracker:
@@ -158,8 +157,8 @@ class _FaceTracker:
             return MomentPrediction(time_s, None, NO_FACE)
         self._face = affect.face
         if self._smooth is not None:
-            valence, arousal = self._smooth(time_s, np.array([affect.valence, affect.arousal], np.float32)).tolist()
-            affect = replace(affect, valence=valence, arousal=arousal)
+            smooth = self._smooth(time_s, np.array(list(affect.targets.values()), np.float32)).tolist()
+            affect = replace(affect, targets=dict(zip(affect.targets, smooth, strict=True)))
         return MomentPrediction(time_s, affect)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 from collections.abc import Callable
@@ -71,12 +72,14 @@ def test_aligned_must_be_square(bundle_folder: Path) -> None:
 
 def test_gallery_reports_what_it_could_not_read(bundle_folder: Path, photo: Path) -> None:
     (photo.parent / "blank.png").write_bytes(cv2.imencode(".png", np.zeros((90, 90, 3), np.uint8))[1].tobytes())
-    (photo.parent / "broken.jpg").write_bytes(b"not a picture")
+    (photo.parent / "broken.JPG").write_bytes(b"not a picture")
+    (photo.parent / "notes.txt").write_text("none")
     with Phone.open(bundle_folder) as phone:
         predictions = predict_images(phone, photo.parent)
     assert list(predictions.images) == ["photo.png"]
     assert "no face" in predictions.refused["blank.png"]
-    assert "not an image" in predictions.refused["broken.jpg"]
+    assert "not an image" in predictions.refused["broken.JPG"]
+    assert predictions.others == ["notes.txt"]
 
 
 def test_adapting_moves_the_head_and_nothing_else(bundle_folder: Path, people: FrameTable, tmp_path: Path) -> None:
@@ -202,9 +205,13 @@ def test_results_are_plain_values(bundle_folder: Path, photo: Path) -> None:
     with Phone.open(bundle_folder) as phone:
         affect = phone.predict(photo)
     document = json.loads(json.dumps(affect.to_dict(), allow_nan=False))
-    assert (document["valence"], document["gate"]) == (affect.valence, affect.gate)
+    assert (document["targets"]["valence"], document["gate"]) == (affect.valence, affect.gate)
     assert document["face"]["right_eye"] == {"x": affect.face.right_eye.x, "y": affect.face.right_eye.y}
-    assert repr(affect).startswith("Affect(valence=")
+    assert repr(affect).startswith("Affect(targets={'valence': ")
+    assert (affect.valence, affect.arousal) == tuple(affect.targets.values())
+    assert copy.copy(affect) == affect
+    with pytest.raises(AttributeError, match="no target 'anger'; there are valence, arousal"):
+        _ = affect.anger
 
 
 def test_the_times_of_images_are_kept(bundle_folder: Path, people: FrameTable) -> None:

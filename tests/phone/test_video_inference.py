@@ -142,7 +142,7 @@ def test_an_interrupted_table_leaves_nothing(tmp_path: Path) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_csv(interrupted(), tmp_path / "out.csv")
+        write_csv(interrupted(), ("valence", "arousal"), tmp_path / "out.csv")
     assert list(tmp_path.iterdir()) == []
 
 
