@@ -1,0 +1,228 @@
+"""The posterior of :mod:`pen_mobile.models.posterior` for many people at once, in float64.
+
+Everything that depends on a person is a Gram matrix of labels, so people, candidates and targets are one batch of
+``[B, C, K, N, N]`` systems. The reference there explains the formulas.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from pen_mobile.contract.adaptation_report import ReportRow, Verdict
+from pen_mobile.models.posterior import SAME_INSTANT_S
+from pen_mobile.models.prior import FOLDS, NOT_ADAPTED, OWN_MEAN, Prior
+
+_TINY = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class LabelBatch:
+    """Labels of B people, padded to N each, float64.
+
+    Attributes:
+        f: the shipped head's output minus its mean, ``[B, N, K]``.
+        gram: ``X X^T`` of decorrelated features, ``[B, N, N]``.
+        y: labels, ``[B, N, K]``.
+        weight: of each label, ``[B, N]``; 0 is padding.
+        time: seconds, ``[B, N]``.
+    """
+
+    f: Tensor
+    gram: Tensor
+    y: Tensor
+    weight: Tensor
+    time: Tensor
+
+    def part(self, start: int, stop: int) -> LabelBatch:
+        """Return some of the people."""
+        return LabelBatch(*(getattr(self, field.name)[start:stop] for field in fields(self)))
+
+
+@dataclass(frozen=True, eq=False)
+class Posterior:
+    """Posterior means of B people, averaged over candidates.
+
+    Attributes:
+        level, gain: ``[B, K]``.
+        alpha: weights of x are ``X^T alpha``, ``[B, N, K]``.
+        report: rows of :class:`~pen_mobile.contract.adaptation_report.ReportRow`, ``[B, R, K]``.
+    """
+
+    level: Tensor
+    gain: Tensor
+    alpha: Tensor
+    report: Tensor
+
+
+def posterior(prior: Prior, labels: LabelBatch) -> Posterior:
+    """Return the posterior of each person.
+
+    Args:
+        prior: learned from source people.
+        labels: of B people.
+    """
+    numbers = _Numbers.of(prior)
+    present = (labels.weight > 0).double()
+    apart = labels.time[:, :, None] - labels.time[:, None]
+    later = (apart / (2 * SAME_INSTANT_S) + 0.5).clamp(0, 1)
+    alike = torch.exp(-apart.abs()[:, None] / numbers.noise_length[:, None, None])  # [B, K, N, N]
+    votes = present[:, None] / ((alike @ present[:, None, :, None]).squeeze(3) + (1 - present)[:, None])  # [B, K, N]
+    stretch = _stretches(later, votes)
+    found = _candidates(numbers, labels, alike, stretch)
+    squares = (votes[:, None] * found.left_out.square()).sum(dim=3)  # [B, C, K]
+    count = votes.sum(dim=2)  # [B, K]
+    density = (
+        -0.5
+        * (count[:, None] + numbers.evidence_strength)
+        * torch.log(squares + numbers.evidence_strength * numbers.error_variance)
+    )
+    probability = torch.softmax(numbers.log_weight + density, dim=1)
+    level, gain = (torch.einsum("bck,bck->bk", probability, value) for value in (found.level, found.gain))
+    alpha = torch.einsum("bck,bckn->bnk", probability * numbers.weight_variance, found.alpha)
+    moved = level[:, None] + gain[:, None] * labels.f + labels.gram @ alpha - labels.f - numbers.output_mean
+    errors = found.left_out[:, NOT_ADAPTED], found.left_out[:, OWN_MEAN], _average(probability, found.left_out)
+    report = _report(numbers, votes, errors, moved.transpose(1, 2), found.check)
+    rows = {ReportRow.LEVEL: level, ReportRow.GAIN: gain}
+    rows |= {ReportRow.WEIGHT_NOT_ADAPTED: probability[:, 0], ReportRow.WEIGHT_OWN_MEAN: probability[:, 1]}
+    for row, value in rows.items():
+        report[:, row] = value
+    report[:, ReportRow.VERDICT] = _verdicts(numbers, report, present.sum(dim=1) > 0)
+    return Posterior(level, gain, alpha, report)
+
+
+@dataclass(frozen=True, eq=False)
+class _Numbers:
+    """The numbers of a prior as tensors."""
+
+    output_mean: Tensor
+    noise_length: Tensor
+    error_variance: Tensor
+    evidence_strength: Tensor
+    log_weight: Tensor
+    level_mean: Tensor
+    level_variance: Tensor
+    gain_mean: Tensor
+    gain_variance: Tensor
+    weight_variance: Tensor
+    noise_variance: Tensor
+    shared_noise_variance: Tensor
+    check_gain: Tensor
+    check_variance: Tensor
+    check_inflation: Tensor
+    check_limit: Tensor
+    joint_check_limit: Tensor
+    error_limit: Tensor
+    margin: Tensor
+
+    @classmethod
+    def of(cls, prior: Prior) -> _Numbers:
+        return cls(*(torch.from_numpy(getattr(prior, field.name)) for field in fields(cls)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """Posteriors under each candidate: level and gain ``[B, C, K]``; alpha and left-out errors ``[B, C, K, N]``."""
+
+    level: Tensor
+    gain: Tensor
+    alpha: Tensor
+    left_out: Tensor
+    check: Tensor
+
+
+def _stretches(later: Tensor, votes: Tensor) -> Tensor:
+    """Return the stretch of time of each label, ``[B, K, N, FOLDS]``, 0 or 1."""
+    total = votes.sum(dim=2, keepdim=True).clamp(min=_TINY)
+    place = (later[:, None] @ votes[..., None]).squeeze(3) / total
+    number = (FOLDS * place).floor().clamp(0, FOLDS - 1)
+    return (number[..., None] == torch.arange(FOLDS)).double() * (votes > 0).double()[..., None]
+
+
+def _candidates(numbers: _Numbers, labels: LabelBatch, alike: Tensor, stretch: Tensor) -> _Found:
+    root = labels.weight.sqrt()[:, None, None]  # [B, 1, 1, N]
+    roots = root[..., None] * root[..., None, :]
+    f = labels.f.transpose(1, 2)[:, None]  # [B, 1, K, N]
+
+    def each(values: Tensor, extra: int) -> Tensor:
+        """Give numbers ``[C, K]`` dimensions to the right."""
+        return values.reshape(*values.shape, *[1] * extra)
+
+    signal = each(numbers.level_variance, 2) + each(numbers.gain_variance, 2) * (f[..., None] * f[..., None, :])
+    signal = (signal + each(numbers.weight_variance, 2) * labels.gram[:, None, None]) * roots
+    noise = each(numbers.shared_noise_variance, 2) * alike[:, None] * roots
+    noise = noise + torch.diag_embed(each(numbers.noise_variance, 1).expand(*noise.shape[:1], -1, -1, noise.shape[-1]))
+    inverse = torch.linalg.inv(signal + noise)
+    expected = each(numbers.level_mean, 1) + each(numbers.gain_mean, 1) * f
+    residual = root * (labels.y.transpose(1, 2)[:, None] - expected)
+    u = (inverse @ residual[..., None]).squeeze(-1)
+    stretch = stretch[:, None]
+    member = stretch.sum(dim=-1)
+    within = torch.linalg.inv(inverse * (stretch @ stretch.mT) + torch.diag_embed(1 - member))
+    without = u[..., None] - inverse @ (stretch * (within @ u[..., None]))
+    left_out = (residual - ((signal @ without) * stretch).sum(dim=-1)) * member / root.clamp(min=_TINY)
+    alpha = root * u
+    return _Found(
+        level=numbers.level_mean + numbers.level_variance * alpha.sum(dim=-1),
+        gain=numbers.gain_mean + numbers.gain_variance * (f * alpha).sum(dim=-1),
+        alpha=alpha,
+        left_out=left_out,
+        check=_check(numbers, root * f, residual, inverse),
+    )
+
+
+def _check(numbers: _Numbers, f: Tensor, residual: Tensor, inverse: Tensor) -> Tensor:
+    """Return how well labels agree with the head, ``[B, K]``."""
+    f, residual, inverse = f[:, 0], residual[:, OWN_MEAN], inverse[:, OWN_MEAN]
+    solved = (inverse @ f[..., None]).squeeze(-1)
+    precision = (f * solved).sum(dim=-1).clamp(min=_TINY)
+    apart = (solved * residual).sum(dim=-1) / precision - numbers.check_gain
+    return apart / (numbers.check_variance + numbers.check_inflation / precision).sqrt()
+
+
+def _average(probability: Tensor, values: Tensor) -> Tensor:
+    return torch.einsum("bck,bckn->bkn", probability, values)
+
+
+def _report(
+    numbers: _Numbers, votes: Tensor, errors: tuple[Tensor, Tensor, Tensor], moved: Tensor, check: Tensor
+) -> Tensor:
+    report = votes.new_zeros(len(votes), len(ReportRow), votes.shape[1])
+    count = votes.sum(dim=2)
+    total = count.clamp(min=_TINY)
+
+    def mean(values: Tensor) -> Tensor:
+        return (votes * values).sum(dim=2) / total
+
+    before, own, after = (mean(error.square()).sqrt() for error in errors)
+    differences = errors[2].square() - errors[0].square()
+    variance = mean((differences - mean(differences)[..., None]).square())
+    rows = {
+        ReportRow.ERROR_NOT_ADAPTED: before,
+        ReportRow.ERROR_OWN_MEAN: own,
+        ReportRow.ERROR_ADAPTED: after,
+        ReportRow.UNCERTAINTY: (variance / (total - 1).clamp(min=0.01)).sqrt() / (before + after).clamp(min=1e-6),
+        ReportRow.EFFECTIVE_LABELS: count,
+        ReportRow.CHECK: check,
+        ReportRow.CHECK_LIMIT: numbers.check_limit.expand_as(check),
+        ReportRow.JOINT_CHECK: check.mean(dim=1, keepdim=True).expand_as(check),
+        ReportRow.JOINT_CHECK_LIMIT: numbers.joint_check_limit.expand_as(check),
+        ReportRow.ERROR_LIMIT: numbers.error_limit.expand_as(check),
+        ReportRow.MARGIN: numbers.margin.expand_as(check),
+        ReportRow.MOVED: mean(moved.square()).sqrt(),
+    }
+    for row, value in rows.items():
+        report[:, row] = value
+    return report
+
+
+def _verdicts(numbers: _Numbers, report: Tensor, any_label: Tensor) -> Tensor:
+    worse = report[:, ReportRow.ERROR_ADAPTED] - report[:, ReportRow.ERROR_NOT_ADAPTED]
+    allowed = numbers.margin + numbers.error_limit * report[:, ReportRow.UNCERTAINTY]
+    verdict = torch.where(worse > allowed, float(Verdict.WORSE_LEFT_OUT), float(Verdict.ADAPTED))
+    low = report[:, ReportRow.CHECK] < report[:, ReportRow.CHECK_LIMIT]
+    low |= report[:, ReportRow.JOINT_CHECK] < report[:, ReportRow.JOINT_CHECK_LIMIT]
+    verdict = torch.where(low, float(Verdict.CONTRADICTS_HEAD), verdict)
+    return torch.where(any_label[:, None], verdict, float(Verdict.NO_LABELS))
