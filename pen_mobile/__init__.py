@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pen_mobile.bundle.verification import Verification
     from pen_mobile.data.table import SubjectTable
     from pen_mobile.errors import BadInput, BundleError, PenMobileError, Refused, StoreFull
-    from pen_mobile.evaluation.personalization import Personalization, PersonResult
+    from pen_mobile.evaluation.person_result import Personalization, PersonResult
     from pen_mobile.metrics import Agreement
     from pen_mobile.paper.protocol_plan import ProtocolPlan
     from pen_mobile.phone.adaptation.result import AdaptationResult
@@ -44,7 +44,7 @@ _MODULES = {
     "pen_mobile.bundle.verification": ("Verification",),
     "pen_mobile.data.table": ("SubjectTable",),
     "pen_mobile.errors": ("BadInput", "BundleError", "PenMobileError", "Refused", "StoreFull"),
-    "pen_mobile.evaluation.personalization": ("Personalization", "PersonResult"),
+    "pen_mobile.evaluation.person_result": ("Personalization", "PersonResult"),
     "pen_mobile.metrics": ("Agreement",),
     "pen_mobile.paper.protocol_plan": ("ProtocolPlan",),
     "pen_mobile.phone.adaptation.result": ("AdaptationResult",),

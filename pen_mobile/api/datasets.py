@@ -10,7 +10,7 @@ from pen_mobile.utils.progress_display import progress_of
 
 if TYPE_CHECKING:
     from pen_mobile.data.prepared_folder import PreparedFolder
-    from pen_mobile.data.statistics import TableStatistics
+    from pen_mobile.data.statistics_record import TableStatistics
     from pen_mobile.data.table import SubjectTable
 
 

@@ -11,7 +11,7 @@ from pen_mobile.utils.progress_display import progress_of
 
 if TYPE_CHECKING:
     from pen_mobile.data.table import SubjectTable
-    from pen_mobile.evaluation.personalization import Personalization, PersonResult
+    from pen_mobile.evaluation.person_result import Personalization, PersonResult
     from pen_mobile.simulation.day_result import SimulatedDay
 
 

@@ -1,4 +1,4 @@
-"""What a verification found: every comparison with the float model, and what could not be compared."""
+"""The result of a verification: every comparison with the float model, and what could not be compared."""
 
 from __future__ import annotations
 
@@ -7,6 +7,12 @@ from typing import Any, Literal
 
 from pen_mobile.metrics import Agreement
 from pen_mobile.utils.plain import to_plain
+from pen_mobile.utils.readable import Readable
+from pen_mobile.utils.table import Cell, Part, Table
+from pen_mobile.utils.text import counted, decimal, joined
+
+LOW_CCC = 0.95
+"""Agreement with the float model below which a person is warned: the estimates differ visibly."""
 
 Signature = Literal["valid", "not checked", "none"]
 
@@ -28,9 +34,9 @@ class Check:
         return self.largest_error <= self.tolerance
 
 
-@dataclass(frozen=True)
-class Verification:
-    """What verification found.
+@dataclass(frozen=True, repr=False)
+class Verification(Readable):
+    """Comparison of a bundle with the float model.
 
     Attributes:
         checks: features, targets, gate, loss and head parameters of training.
@@ -52,6 +58,48 @@ class Verification:
     def passed(self) -> bool:
         """True when every check passed."""
         return all(check.passed for check in self.checks)
+
+    @property
+    def verdict(self) -> str:
+        """One sentence: whether the bundle answers as the float model does."""
+        failed = [check.name for check in self.checks if not check.passed]
+        if failed:
+            return f"The bundle differs from the float model in {joined(failed)}; export it again."
+        passed = counted(len(self.checks), "comparison")
+        return f"The bundle answers as the float model does: {passed} passed, CCC {decimal(self.agreement.ccc)}."
+
+    def as_parts(self) -> list[Part]:
+        """Return the verdict and every comparison, what was not compared, and what runs outside the delegate."""
+        return [self.verdict, *self.details(), *self.cautions()]
+
+    def details(self) -> list[Part]:
+        """Return every comparison, what was not compared, and what runs outside the delegate."""
+        skipped = [f"skipped: {name}: {reason}" for name, reason in self.skipped.items()]
+        return [self.check_table(), *skipped, *self._delegate_lines()]
+
+    def check_table(self) -> Table:
+        """Return every comparison with its largest error and what is allowed."""
+        rows = [
+            (check.name, f"{check.largest_error:.2e}", f"{check.tolerance:.0e}", _passed(check.passed))
+            for check in self.checks
+        ]
+        return Table(("check", "largest error", "allowed", ""), rows)
+
+    def cautions(self) -> list[str]:
+        """Return a warning when a bundle within its tolerances still answers differently from the float model."""
+        ccc = self.agreement.ccc
+        if ccc is None or ccc >= LOW_CCC:
+            return []
+        return [
+            f"caution: CCC to the float model is {decimal(ccc)}, below {LOW_CCC}: the estimates of this bundle differ "
+            "from the float model's; compare both on your own people before you ship it"
+        ]
+
+    def _delegate_lines(self) -> list[str]:
+        outside = {file: operators for file, operators in self.outside_delegate.items() if operators}
+        if self.outside_delegate and not outside:
+            return ["everything runs in the delegate (XNNPACK or Vulkan)"]
+        return [f"{file}: runs on portable kernels: {', '.join(operators)}" for file, operators in outside.items()]
 
     def as_json(self) -> dict[str, Any]:
         """Return plain values for a JSON document."""
@@ -75,3 +123,7 @@ class Verification:
             values["skipped"],
             values["outside_delegate"],
         )
+
+
+def _passed(passed: bool) -> Cell:
+    return Cell("passed", tone="better") if passed else Cell("FAILED", tone="worse")

@@ -82,7 +82,7 @@ def inspect_data(source: str, html: Path | None, frame_size: int | None, output:
     DATA is as for train. Nothing in it is changed.
     """
     import pen_mobile
-    from pen_mobile.reports.data_summary import extent, headline
+    from pen_mobile.data.statistics_record import extent, headline
 
     statistics = pen_mobile.inspect_dataset(source, size=frame_size, html=html, progress=output.progress)
     output.finish(

@@ -10,7 +10,6 @@ import click
 from pen_mobile.cli.completion import complete_recipe
 from pen_mobile.cli.options import PATH
 from pen_mobile.cli.output import Output, output_options
-from pen_mobile.cli.verification_text import cautions, verification_parts
 from pen_mobile.utils.table import Table
 
 if TYPE_CHECKING:
@@ -44,9 +43,9 @@ def export(run: Path, recipe: str, out: Path, data: str | None, sign_key: Path |
         [
             Table(("file", "bytes"), [(name, f"{size:,}") for name, size in result.bytes.items()]),
             *_int8_parts(result.quantization),
-            *verification_parts(result.verification),
+            *result.verification.details(),
             f"{out}: {done} in {sum(result.seconds.values()):.1f} s: {result.verification.scope}",
-            *cautions(result.verification),
+            *result.verification.cautions(),
         ],
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import io
 import os
 import sys
 from collections.abc import Callable, Iterable
@@ -14,9 +13,7 @@ import click
 from pen_mobile.cli.session import REFUSED, Session
 from pen_mobile.errors import BadInput
 from pen_mobile.utils.progress import SILENT, Progress
-from pen_mobile.utils.table import Part, Table
-
-_WIDTH_WHEN_PIPED = 160
+from pen_mobile.utils.table import Part
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -73,30 +70,12 @@ class Output:
 
             self._write(to_json(document))
         elif not self._quiet:
-            self._write("".join(map(self._text, parts)))
+            from pen_mobile.utils.readable import part_text
+
+            terminal = self._out.isatty()
+            self._write("".join(part_text(part, terminal) for part in parts))
         if refused:
             click.get_current_context().exit(REFUSED)
-
-    def _text(self, part: Part) -> str:
-        if isinstance(part, Table):
-            return self._grid(part) if part.rows else ""
-        return f"{part}\n"
-
-    def _grid(self, part: Table) -> str:
-        from rich import box
-        from rich.console import Console
-        from rich.table import Table as Grid
-
-        grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False)
-        for title, numeric in zip(part.head, part.numeric(), strict=True):
-            grid.add_column(title, justify="right" if numeric else "left", overflow="fold")
-        for row in part.texts():
-            grid.add_row(*row)
-        terminal = self._out.isatty()
-        width = None if terminal else _WIDTH_WHEN_PIPED
-        text = io.StringIO()
-        Console(file=text, highlight=False, markup=False, width=width, force_terminal=terminal).print(grid)
-        return text.getvalue()
 
     def _write(self, text: str) -> None:
         """Write the result; a reader that has gone needs no more of it."""

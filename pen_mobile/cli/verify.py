@@ -8,7 +8,6 @@ import click
 
 from pen_mobile.cli.options import PATH, public_key_option
 from pen_mobile.cli.output import Output, output_options
-from pen_mobile.cli.verification_text import cautions, verification_parts
 from pen_mobile.utils.text import decimal
 
 _SIGNATURES = {
@@ -37,11 +36,11 @@ def verify(bundle: Path, public_key: Path | None, golden_to: Path | None, output
     output.finish(
         {"bundle": str(bundle)} | result.as_json(),
         [
-            *verification_parts(result),
+            *result.details(),
             f"{bundle}: every file is as exported; CCC to the float model {decimal(result.agreement.ccc)}",
             f"signature: {_SIGNATURES[result.signature]}",
             f"checked: {result.scope}",
-            *cautions(result),
+            *result.cautions(),
             *([f"{bundle}: {verdict}"] if failed else []),
         ],
         refused=bool(failed),

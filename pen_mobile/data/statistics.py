@@ -4,141 +4,32 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
 from itertools import pairwise
-from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import wasserstein_distance
 
+from pen_mobile.data.statistics_record import (
+    DIMENSIONS,
+    EDGES,
+    ConstantRun,
+    Dimension,
+    FeatureSummary,
+    LabelSummary,
+    RoleLabels,
+    SubjectStatistics,
+    TableStatistics,
+)
 from pen_mobile.data.table import ROLES, FeatureTable, Role, SubjectTable
 from pen_mobile.types import Doubles, Rows
 from pen_mobile.utils.progress import SILENT, Progress
-
-Dimension = Literal["valence", "arousal"]
-DIMENSIONS: tuple[Dimension, Dimension] = ("valence", "arousal")
-EDGES: tuple[float, ...] = tuple(np.linspace(-1, 1, 21).round(6).tolist())
-"""Where the bins of every label histogram begin and end."""
+from pen_mobile.utils.text import duration
 
 FEW_ROWS = 50
 LONG_RUN_S, LONG_RUN_SHARE = 10.0, 0.05
 GAP_STEPS = 10
 _BATCH = 256  # frames read at once
-
-
-@dataclass(frozen=True)
-class ConstantRun:
-    """The longest run of rows in which one label did not change at all.
-
-    Attributes:
-        value: the label.
-        rows: how many rows the run has.
-        share: of the person's rows.
-        start_s, seconds: when its first row is, and how much later its last one is.
-    """
-
-    value: float
-    rows: int
-    share: float
-    start_s: float
-    seconds: float
-
-
-@dataclass(frozen=True)
-class LabelSummary:
-    """One person's valence, or arousal."""
-
-    mean: float
-    std: float
-    min: float
-    max: float
-    constant_run: ConstantRun
-
-
-@dataclass(frozen=True)
-class SubjectStatistics:
-    """What there is of one person.
-
-    Attributes:
-        seconds: from the first row to the last.
-        median_step_s, largest_gap_s: between one row and the next; None for a single row.
-        gap_start_s: where the largest gap begins; None for a single row.
-        duplicates: rows whose frame or feature vector is, byte for byte, that of an earlier row of this person.
-    """
-
-    subject: str
-    role: Role
-    rows: int
-    first_s: float
-    last_s: float
-    seconds: float
-    median_step_s: float | None
-    largest_gap_s: float | None
-    gap_start_s: float | None
-    valence: LabelSummary
-    arousal: LabelSummary
-    duplicates: int
-
-
-@dataclass(frozen=True)
-class RoleLabels:
-    """How many rows of one role fall in each bin of :data:`EDGES`.
-
-    Attributes:
-        joint: ``joint[v][a]`` counts rows in valence bin ``v`` and arousal bin ``a``.
-    """
-
-    valence: tuple[int, ...]
-    arousal: tuple[int, ...]
-    joint: tuple[tuple[int, ...], ...]
-
-
-@dataclass(frozen=True)
-class FeatureSummary:
-    """What the feature vectors are like.
-
-    Attributes:
-        size: D_z.
-        constant_share: share of the columns that are the same in every row.
-        norm_median: median Euclidean length of a vector.
-    """
-
-    size: int
-    constant_share: float
-    norm_median: float
-
-
-@dataclass(frozen=True)
-class TableStatistics:
-    """Everything worth knowing about a table before learning from it.
-
-    Attributes:
-        people: sources first, by name.
-        labels: per role; a role without people is missing.
-        distance: Wasserstein distance between source and target labels; None without people on both sides.
-        features: None for a table of frames.
-        warnings: in plain words, with the person and the numbers.
-    """
-
-    origin: str
-    digest: str
-    synthetic: bool
-    rows: int
-    people: tuple[SubjectStatistics, ...]
-    edges: tuple[float, ...]
-    labels: dict[Role, RoleLabels]
-    distance: dict[Dimension, float] | None
-    features: FeatureSummary | None
-    warnings: list[str]
-
-    def people_with_role(self, role: Role) -> list[SubjectStatistics]:
-        """Return everyone in ``role``."""
-        return [person for person in self.people if person.role == role]
-
-    def as_json(self) -> dict[str, Any]:
-        """Return everything as JSON types."""
-        return asdict(self) | {"people_per_role": {role: len(self.people_with_role(role)) for role in ROLES}}
 
 
 def table_statistics(table: SubjectTable, progress: Progress = SILENT) -> TableStatistics:
@@ -282,8 +173,3 @@ def _person_warnings(person: SubjectStatistics) -> Iterator[str]:
             f"{person.subject}: nothing for {duration(person.largest_gap_s)} from {duration(person.gap_start_s)} on, "
             f"where rows are usually {duration(person.median_step_s)} apart"
         )
-
-
-def duration(seconds: float) -> str:
-    """Format seconds for people: three digits, or one after the point from ten seconds on."""
-    return f"{seconds:,.1f} s" if abs(seconds) >= 10 else f"{seconds:.3g} s"

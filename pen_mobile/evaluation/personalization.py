@@ -3,92 +3,18 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pen_mobile.contract.bundle_folder import BundleFolder, open_bundle
 from pen_mobile.data.adaptation_splits import adaptation_split
 from pen_mobile.data.table import FeatureTable, SubjectTable
+from pen_mobile.evaluation.person_result import Personalization, PersonResult, Trace
 from pen_mobile.metrics import Agreement, agreement
-from pen_mobile.phone.adaptation.adapt import AdaptationResult
 from pen_mobile.phone.phone import Phone
 from pen_mobile.types import Floats, Rows
-from pen_mobile.utils.plain import Result, to_plain
 from pen_mobile.utils.progress import SILENT, Progress
-
-
-@dataclass(frozen=True)
-class Trace:
-    """The test part of one recording.
-
-    Attributes:
-        time_s: seconds, ``[T]``.
-        affect: labels ``[T, 2]``.
-        before, after: estimates with the shipped and with the adapted head, ``[T, 2]``.
-        own_mean: the mean of the labels that this subject gave, repeated, ``[T, 2]``: a baseline without a model.
-    """
-
-    time_s: NDArray[np.float64]
-    affect: Floats
-    before: Floats
-    after: Floats
-    own_mean: Floats
-
-
-@dataclass(frozen=True)
-class PersonResult(Result):
-    """One subject before and after adaptation.
-
-    Attributes:
-        subject: the name.
-        adaptation: the result on the phone.
-        before, after, own_mean: agreement with the labels of the test part.
-        gate_before, gate_after: mean weight of every expert over the test part, ``[n_s]``.
-        trace: the test part itself; not in :meth:`to_dict`.
-        labels_given: how many labelled moments the subject gave.
-        synthetic: whether the subject is invented.
-    """
-
-    subject: str
-    adaptation: AdaptationResult
-    before: Agreement
-    after: Agreement
-    own_mean: Agreement
-    gate_before: Floats
-    gate_after: Floats
-    trace: Trace = field(repr=False)
-    labels_given: int
-    synthetic: bool
-
-
-@dataclass(frozen=True)
-class Personalization:
-    """The results of all subjects, one by one and pooled over the concatenated test parts.
-
-    Attributes:
-        people: one result a subject.
-        before, after, own_mean: agreement over the concatenated test parts.
-        synthetic: whether the people are invented.
-    """
-
-    people: list[PersonResult]
-    before: Agreement
-    after: Agreement
-    own_mean: Agreement
-    synthetic: bool
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the numbers (without traces) as plain values."""
-        pooled = {"before": self.before, "after": self.after, "own_mean": self.own_mean}
-        return {
-            "synthetic": self.synthetic,
-            "pooled": to_plain(pooled),
-            "people": [person.to_dict() for person in self.people],
-        }
 
 
 def personalize(

@@ -2,16 +2,55 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Literal, Protocol
 
-from pen_mobile.evaluation.personalization import Personalization, PersonResult
+from pen_mobile.metrics import Agreement
+from pen_mobile.phone.adaptation.result import AdaptationResult
 from pen_mobile.phone.adaptation.target_verdict import TargetVerdict, own_mean_words
-from pen_mobile.utils.text import counted, joined
+from pen_mobile.utils.table import Row, Table
+from pen_mobile.utils.text import counted, decimal, joined
 
 TARGETS = ("valence", "arousal")
 
 
-def verdicts(result: Personalization | PersonResult) -> list[TargetVerdict]:
+class Compared(Protocol):
+    """Agreement of the shipped head, of the adapted head, and of the own mean."""
+
+    @property
+    def before(self) -> Agreement: ...
+
+    @property
+    def after(self) -> Agreement: ...
+
+    @property
+    def own_mean(self) -> Agreement: ...
+
+
+class OnePerson(Compared, Protocol):
+    """The same for one person, with the adaptation on that person's phone."""
+
+    @property
+    def subject(self) -> str: ...
+
+    @property
+    def adaptation(self) -> AdaptationResult: ...
+
+    @property
+    def labels_given(self) -> int: ...
+
+
+class Everybody(Compared, Protocol):
+    """The same for all people pooled."""
+
+    @property
+    def people(self) -> Sequence[OnePerson]: ...
+
+
+TARGETS = ("valence", "arousal")
+
+
+def verdicts(result: Compared) -> list[TargetVerdict]:
     """Return one verdict for each target.
 
     Args:
@@ -21,7 +60,7 @@ def verdicts(result: Personalization | PersonResult) -> list[TargetVerdict]:
     return [TargetVerdict(target, *(getattr(agreement, f"rmse_{target}") for agreement in three)) for target in TARGETS]
 
 
-def overall(result: Personalization | PersonResult) -> Literal["better", "worse", "mixed", "the same"]:
+def overall(result: Compared) -> Literal["better", "worse", "mixed", "the same"]:
     """Return the verdict over all targets; ``mixed`` when some got better and others worse.
 
     Args:
@@ -33,7 +72,7 @@ def overall(result: Personalization | PersonResult) -> Literal["better", "worse"
     return next(iter(changes), "the same")
 
 
-def person_sentence(person: PersonResult) -> str:
+def person_sentence(person: OnePerson) -> str:
     """Return what one phone did and what came of it, in one or two sentences.
 
     Args:
@@ -47,7 +86,7 @@ def person_sentence(person: PersonResult) -> str:
     return f"The phone took a new head into use after {labels}. {changes}; {standing}."
 
 
-def headline(result: Personalization) -> str:
+def headline(result: Everybody) -> str:
     """Return what the phones did and what came of it over all people.
 
     Args:
@@ -59,7 +98,7 @@ def headline(result: Personalization) -> str:
     return f"{phones} took a new head into use after {label_counts(result)}. Over all people, {changes}."
 
 
-def label_counts(result: Personalization) -> str:
+def label_counts(result: Everybody) -> str:
     """Return how many labels the phones had, such as ``48 labels each`` or ``12 to 48 labels``.
 
     Args:
@@ -69,6 +108,41 @@ def label_counts(result: Personalization) -> str:
     if min(counts) != max(counts):
         return f"{min(counts)} to {max(counts)} labels"
     return counted(counts[0], "label") + (" each" if len(counts) > 1 else "")
+
+
+def agreement_table(person: OnePerson) -> Table:
+    """Return CCC and RMSE of one person: before, after, and of the own mean.
+
+    Args:
+        person: result of one person.
+    """
+    head = ("", *(f"{measure} {target}" for measure in ("CCC", "RMSE") for target in TARGETS))
+    three = (("before", person.before), ("after", person.after), ("own mean", person.own_mean))
+    rows = [(name, *_agreement_cells(agreement)) for name, agreement in three]
+    return Table(head, rows)
+
+
+def people_table(result: Everybody) -> Table:
+    """Return CCC and RMSE over both targets of every person, and of all people pooled.
+
+    Args:
+        result: results of all people.
+    """
+    head = ("person", "CCC before", "after", "own mean", "RMSE before", "after", "own mean", "guard")
+    rows = [
+        Row((person.subject, *_means(person), "accepted" if person.adaptation.accepted else "refused"))
+        for person in result.people
+    ]
+    return Table(head, [*rows, Row(("all, pooled", *_means(result), ""), "total")])
+
+
+def _agreement_cells(agreement: Agreement) -> list[str]:
+    return [decimal(getattr(agreement, f"{measure}_{target}")) for measure in ("ccc", "rmse") for target in TARGETS]
+
+
+def _means(result: Compared) -> list[str]:
+    three = (result.before, result.after, result.own_mean)
+    return [decimal(agreement.ccc) for agreement in three] + [decimal(agreement.rmse) for agreement in three]
 
 
 def _capital(text: str) -> str:

@@ -9,7 +9,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pen_mobile.data.statistics import DIMENSIONS, covered_spans
+from pen_mobile.data.statistics import covered_spans
+from pen_mobile.data.statistics_record import DIMENSIONS
 from pen_mobile.paper import protocol_result as results
 from pen_mobile.paper.person_scores import COMPARED, PersonScore
 from pen_mobile.paper.predictions import Predictions

@@ -11,7 +11,7 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from pen_mobile.data.statistics import EDGES
+from pen_mobile.data.statistics_record import EDGES
 from pen_mobile.data.table import ROLES, Role
 from pen_mobile.paper.comparators.published import TABLE_2
 from pen_mobile.paper.comparison import ComparisonRow

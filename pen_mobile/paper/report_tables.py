@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from pen_mobile.data.statistics import DIMENSIONS
+from pen_mobile.data.statistics_record import DIMENSIONS
 from pen_mobile.paper.comparators.published import PublishedResult
 from pen_mobile.paper.comparison import ComparisonRow
 from pen_mobile.paper.protocol_figures import Over

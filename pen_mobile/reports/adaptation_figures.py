@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pen_mobile.evaluation.personalization import Personalization, PersonResult, Trace
+from pen_mobile.evaluation.person_result import Personalization, PersonResult, Trace
 from pen_mobile.phone.adaptation.target_verdict import SAME
 from pen_mobile.reports.mpl import Axes, Ellipse, MaxNLocator
 from pen_mobile.reports.plot_style import (

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pen_mobile.data.statistics import DIMENSIONS, EDGES, SubjectStatistics, TableStatistics, covered_spans
+from pen_mobile.data.statistics import covered_spans
+from pen_mobile.data.statistics_record import DIMENSIONS, EDGES, SubjectStatistics, TableStatistics
 from pen_mobile.data.table import ROLES, Role
 from pen_mobile.reports.mpl import Axes, Figure, Rectangle
 from pen_mobile.reports.plot_style import (

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from pen_mobile.data.statistics import SubjectStatistics, TableStatistics
+from pen_mobile.data.statistics_record import SubjectStatistics, TableStatistics, extent, headline, people_table
 from pen_mobile.data.table import FeatureTable, FrameTable, SubjectTable
 from pen_mobile.reports.data_figures import coverage_figure, joint_figure, label_figure
-from pen_mobile.reports.data_summary import extent, headline, people_table
 from pen_mobile.reports.html import data_uri, render
 from pen_mobile.reports.sample_faces import sample_faces
 from pen_mobile.utils.files import replacing

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from pen_mobile.bundle.verification import Verification
 from pen_mobile.contract.manifest import Manifest
-from pen_mobile.evaluation.personalization import Personalization, PersonResult
+from pen_mobile.evaluation.person_result import Personalization, PersonResult
 from pen_mobile.evaluation.verdict import (
     TARGETS,
     headline,
@@ -134,7 +134,7 @@ def _page(result: Personalization, context: DemoContext) -> dict[str, Any]:
             "decisions": demo_tables.decisions_table(result),
             "seconds": demo_tables.seconds_table(context.seconds),
             "files": demo_tables.files_table(context.bundle_bytes, _roles(context.manifest)),
-            "checks": demo_tables.checks_table(context.verification),
+            "checks": context.verification.check_table(),
         },
         "facts": {
             "seed": context.seed,

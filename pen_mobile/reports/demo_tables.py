@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pen_mobile.bundle.verification import Verification
-from pen_mobile.evaluation.personalization import Personalization, PersonResult
+from pen_mobile.evaluation.person_result import Personalization, PersonResult
 from pen_mobile.evaluation.verdict import TARGETS, verdicts
 from pen_mobile.phone.adaptation.target_verdict import TargetVerdict
 from pen_mobile.types import Floats
@@ -95,19 +94,6 @@ def files_table(sizes: Mapping[str, int], roles: Mapping[str, str]) -> Table:
     return Table(("file", "size", "purpose"), rows, "Files that ship to every phone")
 
 
-def checks_table(verification: Verification) -> Table:
-    """Return the comparisons of a verification.
-
-    Args:
-        verification: comparison of a bundle with the float model.
-    """
-    rows = [
-        (check.name, f"{check.largest_error:.1e}", f"{check.tolerance:.1e}", _passed(check.passed))
-        for check in verification.checks
-    ]
-    return Table(("check", "largest error", "allowed", ""), rows, "Distance of the runtime from the float model")
-
-
 def _decision(person: PersonResult) -> list[Cell | str]:
     done = person.adaptation
     return [
@@ -120,10 +106,6 @@ def _decision(person: PersonResult) -> list[Cell | str]:
         decimal(done.seconds, 2),
         done.reason,
     ]
-
-
-def _passed(passed: bool) -> Cell:
-    return Cell("passed", tone="better") if passed else Cell("failed", tone="worse")
 
 
 def _errors(result: Personalization | PersonResult) -> list[Cell]:

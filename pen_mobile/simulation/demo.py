@@ -17,8 +17,9 @@ from pen_mobile.contract.bundle_folder import open_bundle
 from pen_mobile.data.synthetic import SyntheticConfig, synthetic_table
 from pen_mobile.data.table import SubjectTable
 from pen_mobile.errors import BadInput
-from pen_mobile.evaluation.personalization import Personalization, PersonResult, personalize
-from pen_mobile.evaluation.verdict import headline, person_sentence
+from pen_mobile.evaluation.person_result import Personalization
+from pen_mobile.evaluation.personalization import personalize
+from pen_mobile.evaluation.verdict import headline, people_table, person_sentence
 from pen_mobile.reports.demo_report import DemoContext, fewer_labels, write_demo_page
 from pen_mobile.reports.demo_tables import TrainingStage
 from pen_mobile.reports.sample_faces import sample_faces
@@ -28,8 +29,7 @@ from pen_mobile.training.source_training import learn_source, make_fabric
 from pen_mobile.utils import provenance
 from pen_mobile.utils.files import write_json
 from pen_mobile.utils.progress import SILENT, Progress
-from pen_mobile.utils.table import Part, Row, Table
-from pen_mobile.utils.text import decimal
+from pen_mobile.utils.table import Part
 
 _RECIPE = "android-fp32"
 
@@ -105,7 +105,7 @@ class DemoResult:
         fewer = fewer_labels(self.result, self.labels)
         return [
             "Second half of every recording, shipped head against the head adapted on the phone:",
-            _table(self.result),
+            people_table(self.result),
             "Own mean: always answering the mean of the person's own labels.",
             *([fewer] if fewer else []),
             "",
@@ -115,20 +115,6 @@ class DemoResult:
             "These people are synthetic: no number here may be compared with real recordings.",
             f"report: {self.report}",
         ]
-
-
-def _table(result: Personalization) -> Table:
-    head = ("synthetic person", "CCC before", "after", "own mean", "RMSE before", "after", "own mean", "guard")
-    rows = [
-        Row((person.subject, *_cells(person), "accepted" if person.adaptation.accepted else "refused"))
-        for person in result.people
-    ]
-    return Table(head, [*rows, Row(("all, pooled", *_cells(result), ""), "total")])
-
-
-def _cells(result: Personalization | PersonResult) -> list[str]:
-    three = (result.before, result.after, result.own_mean)
-    return [decimal(agreement.ccc) for agreement in three] + [decimal(agreement.rmse) for agreement in three]
 
 
 def run_demo(

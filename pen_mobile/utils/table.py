@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Literal, Union
+from typing import Literal, NamedTuple, Union
 
 Tone = Literal["", "better", "worse", "muted"]
 Kind = Literal["plain", "reference", "total", "title"]
@@ -53,6 +53,13 @@ class Row:
     kind: Kind = "plain"
 
 
+class Line(NamedTuple):
+    """One row of a table in a single form."""
+
+    cells: list[Cell]
+    kind: Kind
+
+
 @dataclass(frozen=True)
 class Table:
     """A table for people; columns of numbers are aligned to the right.
@@ -69,10 +76,16 @@ class Table:
     caption: str = ""
     groups: Sequence[tuple[str, int]] = ()
 
-    def lines(self) -> list[Row]:
-        """Return all rows as :class:`Row`, with a :class:`Cell` for each entry."""
+    def lines(self) -> list[Line]:
+        """Return all rows as :class:`Line`."""
         rows = [row if isinstance(row, Row) else Row(row) for row in self.rows]
-        return [Row([cell if isinstance(cell, Cell) else Cell(cell) for cell in row.cells], row.kind) for row in rows]
+        return [Line([cell if isinstance(cell, Cell) else Cell(cell) for cell in row.cells], row.kind) for row in rows]
+
+    def titles(self) -> list[str]:
+        """Return the titles of the columns, each with the title of its group."""
+        groups = [title for title, count in self.groups for _ in range(count)]
+        groups = ["", *groups, *([""] * len(self.head))][: len(self.head)]
+        return [" ".join(filter(None, pair)) for pair in zip(groups, self.head, strict=True)]
 
     def texts(self) -> list[list[str]]:
         """Return every row as plain text; a title is followed by empty entries."""
@@ -128,7 +141,7 @@ def invented(synthetic: bool) -> str:
     return " (synthetic people: not comparable with real recordings)" if synthetic else ""
 
 
-def _line_html(row: Row, head: Sequence[str], numeric: Sequence[bool]) -> str:
+def _line_html(row: Line, head: Sequence[str], numeric: Sequence[bool]) -> str:
     first, *others = row.cells
     if row.kind == "title":
         return f'<tr class="title"><th scope="rowgroup" colspan="{len(head)}">{_cell_html(first)}</th></tr>'
@@ -140,8 +153,7 @@ def _line_html(row: Row, head: Sequence[str], numeric: Sequence[bool]) -> str:
     return f'<tr{kind}><th scope="row"{_align(numeric[0])}>{_cell_html(first)}</th>{cells}</tr>'
 
 
-def _cell_html(cell: Cell | str) -> str:
-    cell = cell if isinstance(cell, Cell) else Cell(cell)
+def _cell_html(cell: Cell) -> str:
     text = escape(typographic(cell.text))
     text = f"<strong>{text}</strong>" if cell.bold else text
     text = f'<span class="mark {cell.tone}">{text}</span>' if cell.tone else text
@@ -159,9 +171,8 @@ def typographic(text: str) -> str:
     return text.replace("-", "\N{MINUS SIGN}") if _NUMBER.fullmatch(text) else text
 
 
-def _is_number(cell: Cell | str) -> bool:
-    text = cell if isinstance(cell, str) else cell.text
-    return text in ("", "-") or _NUMBER.fullmatch(text) is not None
+def _is_number(cell: Cell) -> bool:
+    return cell.text in ("", "-") or _NUMBER.fullmatch(cell.text) is not None
 
 
 def _align(right: bool) -> str:

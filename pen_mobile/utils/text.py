@@ -59,3 +59,12 @@ def file_size(count: int) -> str:
         if count >= bytes_each:
             return f"{count / bytes_each:.1f} {unit}"
     return counted(count, "byte")
+
+
+def duration(seconds: float) -> str:
+    """Return seconds with three digits, or with one after the point from ten seconds on.
+
+    Args:
+        seconds: any number.
+    """
+    return f"{seconds:,.1f} s" if abs(seconds) >= 10 else f"{seconds:.3g} s"

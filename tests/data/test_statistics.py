@@ -10,17 +10,12 @@ import pytest
 from numpy.typing import NDArray
 
 from pen_mobile.data.frames import ArrayFrames
-from pen_mobile.data.statistics import (
-    EDGES,
-    SubjectStatistics,
-    TableStatistics,
-    covered_spans,
-    duration,
-    table_statistics,
-)
+from pen_mobile.data.statistics import covered_spans, table_statistics
+from pen_mobile.data.statistics_record import EDGES, SubjectStatistics, TableStatistics
 from pen_mobile.data.table import FeatureTable, FrameTable, SubjectTable
 from pen_mobile.types import Image
 from pen_mobile.utils.files import to_json
+from pen_mobile.utils.text import duration
 
 ROWS = 200
 STEP = 0.2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pen_mobile.evaluation.personalization import Personalization, PersonResult, Trace
+from pen_mobile.evaluation.person_result import Personalization, PersonResult, Trace
 from pen_mobile.evaluation.verdict import headline, overall, person_sentence, verdicts
 from pen_mobile.metrics import Agreement
 from pen_mobile.phone.adaptation.result import AdaptationResult

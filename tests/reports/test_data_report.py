@@ -15,9 +15,9 @@ from click.testing import CliRunner
 
 from pen_mobile.cli.main import cli
 from pen_mobile.data.statistics import table_statistics
+from pen_mobile.data.statistics_record import extent, headline, people_table
 from pen_mobile.data.table import FeatureTable, FrameTable, SubjectTable
 from pen_mobile.reports.data_report import write_data_page
-from pen_mobile.reports.data_summary import extent, headline, people_table
 from pen_mobile.utils import files
 
 BANNER = "no number here may be compared with real recordings"

@@ -14,7 +14,7 @@ import pytest
 
 from pen_mobile.bundle.verification import Check, Verification
 from pen_mobile.contract.manifest import Manifest
-from pen_mobile.evaluation.personalization import Personalization, PersonResult, Trace
+from pen_mobile.evaluation.person_result import Personalization, PersonResult, Trace
 from pen_mobile.metrics import Agreement
 from pen_mobile.phone.adaptation.adapt import AdaptationResult
 from pen_mobile.reports.demo_report import DemoContext, fewer_labels, write_demo_page
@@ -251,7 +251,7 @@ def test_table_holds_the_numbers(page: str) -> None:
     assert reader.row("ann") == ["ann", "0.300", "0.100", "0.410", "0.400", "0.200", "0.430", "0.600", "0.700"]
     pooled = ["all, pooled", "0.350", "0.200", "0.420", "0.350", "0.200", "0.420", "0.500", "0.600"]
     assert reader.row("all, pooled") == pooled
-    assert reader.row("affect") == ["affect", "3.0e\N{MINUS SIGN}07", "1.0e\N{MINUS SIGN}04", "passed"]
+    assert reader.row("affect") == ["affect", "3.00e\N{MINUS SIGN}07", "1e\N{MINUS SIGN}04", "passed"]
     assert reader.row("head.pte")[1] == "45.1 kB"
     assert reader.row("2-shared") == ["2-shared", "7", "0.0812"]
 
@@ -309,7 +309,7 @@ def test_contents_and_glossary(page: str) -> None:
 def test_failed_verification_is_named(tmp_path: Path) -> None:
     failed = Verification([Check("gate", 0.5, 1e-4)], Agreement(1.0, 1.0, 0.0, 0.0))
     page = written(tmp_path, one_person(), replace(context(), verification=failed))
-    assert Reader(page).row("gate")[-1] == "failed"
+    assert Reader(page).row("gate")[-1] == "FAILED"
     assert "Not verified:" in page
 
 

@@ -1,0 +1,219 @@
+"""Statistics of a table: records, and their words for people."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from pen_mobile.data.table import ROLES, Role
+from pen_mobile.utils.readable import Readable
+from pen_mobile.utils.table import Cell, Part, Table, invented
+from pen_mobile.utils.text import counted, decimal, duration, joined
+
+Dimension = Literal["valence", "arousal"]
+DIMENSIONS: tuple[Dimension, Dimension] = ("valence", "arousal")
+EDGES: tuple[float, ...] = tuple(np.linspace(-1, 1, 21).round(6).tolist())
+"""Where the bins of every label histogram begin and end."""
+
+
+@dataclass(frozen=True)
+class ConstantRun:
+    """The longest run of rows in which one label did not change at all.
+
+    Attributes:
+        value: the label.
+        rows: how many rows the run has.
+        share: of the person's rows.
+        start_s, seconds: when its first row is, and how much later its last one is.
+    """
+
+    value: float
+    rows: int
+    share: float
+    start_s: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class LabelSummary:
+    """One person's valence, or arousal."""
+
+    mean: float
+    std: float
+    min: float
+    max: float
+    constant_run: ConstantRun
+
+
+@dataclass(frozen=True)
+class SubjectStatistics:
+    """What there is of one person.
+
+    Attributes:
+        seconds: from the first row to the last.
+        median_step_s, largest_gap_s: between one row and the next; None for a single row.
+        gap_start_s: where the largest gap begins; None for a single row.
+        duplicates: rows whose frame or feature vector is, byte for byte, that of an earlier row of this person.
+    """
+
+    subject: str
+    role: Role
+    rows: int
+    first_s: float
+    last_s: float
+    seconds: float
+    median_step_s: float | None
+    largest_gap_s: float | None
+    gap_start_s: float | None
+    valence: LabelSummary
+    arousal: LabelSummary
+    duplicates: int
+
+
+@dataclass(frozen=True)
+class RoleLabels:
+    """How many rows of one role fall in each bin of :data:`EDGES`.
+
+    Attributes:
+        joint: ``joint[v][a]`` counts rows in valence bin ``v`` and arousal bin ``a``.
+    """
+
+    valence: tuple[int, ...]
+    arousal: tuple[int, ...]
+    joint: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class FeatureSummary:
+    """What the feature vectors are like.
+
+    Attributes:
+        size: D_z.
+        constant_share: share of the columns that are the same in every row.
+        norm_median: median Euclidean length of a vector.
+    """
+
+    size: int
+    constant_share: float
+    norm_median: float
+
+
+@dataclass(frozen=True, repr=False)
+class TableStatistics(Readable):
+    """Statistics of a table before training on it.
+
+    Attributes:
+        origin: name of the data.
+        digest: SHA-256 of the data.
+        synthetic: whether the people are invented.
+        rows: number of rows.
+        people: sources first, by name.
+        edges: of the bins of label histograms.
+        labels: per role; a role without people is missing.
+        distance: Wasserstein distance between source and target labels; None without people on both sides.
+        features: None for a table of frames.
+        warnings: in plain words, with the person and the numbers.
+    """
+
+    origin: str
+    digest: str
+    synthetic: bool
+    rows: int
+    people: tuple[SubjectStatistics, ...]
+    edges: tuple[float, ...]
+    labels: dict[Role, RoleLabels]
+    distance: dict[Dimension, float] | None
+    features: FeatureSummary | None
+    warnings: list[str]
+
+    def people_with_role(self, role: Role) -> list[SubjectStatistics]:
+        """Return everyone in ``role``."""
+        return [person for person in self.people if person.role == role]
+
+    def as_parts(self) -> list[Part]:
+        """Return the verdict, the amount of data, a table of all people, and all warnings."""
+        return [
+            headline(self),
+            extent(self) + invented(self.synthetic),
+            people_table(self),
+            *(f"warning: {warning}" for warning in self.warnings),
+        ]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return everything as JSON types."""
+        return asdict(self) | {"people_per_role": {role: len(self.people_with_role(role)) for role in ROLES}}
+
+
+def headline(statistics: TableStatistics) -> str:
+    """Return one sentence that says whether the recordings can train and test a model.
+
+    Args:
+        statistics: statistics of a table.
+    """
+    missing = [role for role in ROLES if not statistics.people_with_role(role)]
+    if missing:
+        use = {"source": "nothing can be trained", "target": "a model can be trained, but its adaptation not be tested"}
+        verdict = f"There are no {missing[0]} people: {use[missing[0]]}"
+    elif statistics.warnings:
+        verdict = f"Look at {counted(len(statistics.warnings), 'warning')} before training"
+    else:
+        verdict = "Nothing stands out: these recordings can train and test a model"
+    return f"{verdict}."
+
+
+def extent(statistics: TableStatistics) -> str:
+    """Return one or two sentences about the amount of data, and the distance of source and target labels.
+
+    Args:
+        statistics: statistics of a table.
+    """
+    sources, targets = (len(statistics.people_with_role(role)) for role in ROLES)
+    people = counted(len(statistics.people), "person", "people")
+    start = (
+        f"{counted(statistics.rows, 'row')} of {people}, {counted(sources, 'source')} and {counted(targets, 'target')}"
+    )
+    if statistics.distance is None:
+        return start + "."
+    apart = joined([f"{distance:.2f} in {name}" for name, distance in statistics.distance.items()])
+    return f"{start}. Labels of sources and targets lie {apart} apart (the range is 2)."
+
+
+def people_table(statistics: TableStatistics) -> Table:
+    """Return amount, times and labels of every person.
+
+    Args:
+        statistics: statistics of a table.
+    """
+    head = ("person", "role", "rows", "covered", "step", "gap", *("mean ± s.d.", "range", "unchanged") * 2, "same")
+    groups = [("", 2), ("time", 3), ("valence", 3), ("arousal", 3), ("", 1)]
+    return Table(head, [_person_cells(person) for person in statistics.people], "", groups)
+
+
+def _person_cells(person: SubjectStatistics) -> list[Cell | str]:
+    times = (person.seconds, person.median_step_s, person.largest_gap_s)
+    return [
+        person.subject,
+        person.role,
+        f"{person.rows:,}",
+        *("-" if seconds is None else duration(seconds) for seconds in times),
+        *_label_cells(person.valence),
+        *_label_cells(person.arousal),
+        f"{person.duplicates:,}",
+    ]
+
+
+def _label_cells(label: LabelSummary) -> list[Cell | str]:
+    return [
+        f"{decimal(label.mean, 2)} ± {decimal(label.std, 2)}",
+        f"{decimal(label.min, 2)} to {decimal(label.max, 2)}",
+        _unchanged(label),
+    ]
+
+
+def _unchanged(label: LabelSummary) -> str:
+    run = label.constant_run
+    if label.min == label.max:
+        return "constant"
+    return f"{duration(run.seconds)}, {run.share:.0%}" if run.rows > 1 else "-"
