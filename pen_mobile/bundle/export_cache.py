@@ -74,7 +74,7 @@ def keep_export(run: Path, recipe: Recipe, folder: Path, exported: ExportResult)
 @contextlib.contextmanager
 def new_bundle(out: Path) -> Iterator[Path]:
     """Yield a folder that becomes ``out``, or is packed into it, when the block succeeds, and vanishes otherwise."""
-    if out.suffix != ".zip":
+    if out.suffix.lower() != ".zip":
         with new_folder(out) as folder:
             yield folder
         return

@@ -102,7 +102,7 @@ def load_recipe(name_or_file: str) -> Recipe:
     """
     built_in = contract_folder() / f"{name_or_file}.toml"
     path = built_in if name_or_file in recipe_names() else Path(name_or_file)
-    if path.suffix != ".toml":
+    if path.suffix.lower() != ".toml":
         raise BadInput(f"no recipe {name_or_file!r}; {choices(name_or_file, recipe_names())}, or give a .toml file")
     try:
         return Recipe.model_validate(read_toml(path))

@@ -181,6 +181,11 @@ class _Opening:
             mode = (self.folder / name).lstat().st_mode
         except FileNotFoundError:
             raise BundleError(f"{self.origin / name} is missing; export the bundle again") from None
+        if stat.S_ISLNK(mode):
+            raise BundleError(
+                f"{self.origin / name} is a link, and a bundle holds plain files; copy it with what the links lead to: "
+                f"cp -rL {self.origin} COPY"
+            )
         if not stat.S_ISREG(mode):
             raise BundleError(f"{self.origin / name} is not a plain file; export the bundle again")
 

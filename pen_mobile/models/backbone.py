@@ -170,7 +170,7 @@ def _weights_file(path: Path) -> None:
 def _weights_in(path: Path) -> dict[str, Tensor]:
     _weights_file(path)
     try:
-        if path.suffix == ".safetensors":
+        if path.suffix.lower() == ".safetensors":
             from safetensors.torch import load_file
 
             return load_file(path)

@@ -130,7 +130,7 @@ def load_profile(name_or_file: str) -> Profile:
     """
     built_in = name_or_file in profile_names()
     path = _folder() / f"{name_or_file}.toml" if built_in else Path(name_or_file)
-    if path.suffix != ".toml":
+    if path.suffix.lower() != ".toml":
         raise BadInput(f"no profile {name_or_file!r}; {choices(name_or_file, profile_names())}, or give a .toml file")
     try:
         return Profile.model_validate(read_toml(path))

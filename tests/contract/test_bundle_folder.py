@@ -60,7 +60,7 @@ def test_a_link_is_not_a_file(copy: Path, tmp_path: Path) -> None:
     outside = tmp_path / "outside.pte"
     (copy / "head.pte").rename(outside)
     (copy / "head.pte").symlink_to(outside)
-    with pytest.raises(BundleError, match=r"head\.pte is not a plain file"):
+    with pytest.raises(BundleError, match=r"head\.pte is a link, and a bundle holds plain files"):
         open_bundle(copy)
 
 

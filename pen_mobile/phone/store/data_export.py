@@ -26,7 +26,7 @@ def export_data(store: Store, out: Path) -> dict[str, Any]:
         BadInput: ``out`` exists, a blob is damaged, or the store is encrypted and has no key.
     """
     refuse_existing(out)
-    if out.suffix == ".zip":
+    if out.suffix.lower() == ".zip":
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as folder:
             counts = _write(store, Path(folder))
