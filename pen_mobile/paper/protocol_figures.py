@@ -85,8 +85,8 @@ def learning_curve_figure(
 ) -> Figure:
     """Return how a measure changes with n: valence and arousal side by side, two rows for each scope.
 
-    The first row of a scope shows all models, the second s-SN and s-PEN alone. Every plot has its own range. Bands are
-    one standard deviation over seeds on either side; with one seed there is none.
+    The first row of a scope shows all models, with one standard deviation over seeds on either side as a band; with one
+    seed there is none. The second row shows the means of s-SN and s-PEN alone. Every plot has its own range.
 
     Args:
         summary: all lines.
@@ -113,6 +113,7 @@ def learning_curve_figure(
                     model: [(100 * share, getattr(line, over)[name]) for share, line in lines if line]
                     for model, lines in found.items()
                 },
+                bands=shown is models,
             )
             _share_axis(axes, shares, labels=row == len(panels) - 1)
             if row == 0:
@@ -125,11 +126,12 @@ def learning_curve_figure(
     return figure
 
 
-def _draw_curves(axes: Axes, curves: dict[Model, list[tuple[float, MeanStd]]]) -> None:
-    """Draw lines with their bands in a range that holds all means; a wide band may leave it."""
-    for model, points in curves.items():
+def _draw_curves(axes: Axes, curves: dict[Model, list[tuple[float, MeanStd]]], bands: bool) -> None:
+    """Draw lines, with or without their bands, in a range that holds all means; a wide band may leave it."""
+    means = {model: [(x, MeanStd(one.mean, None)) for x, one in points] for model, points in curves.items()}
+    for model, points in (curves if bands else means).items():
         draw_spreads(axes, points, COLOURS[model], LOOKS[model])
-    axes.set_ylim(*range_of([MeanStd(one.mean, None) for points in curves.values() for _, one in points], 0.12))
+    axes.set_ylim(*range_of([one for points in means.values() for _, one in points], 0.12))
     axes.yaxis.set_major_locator(MaxNLocator(4))
     axes.grid(axis="y")
     axes.tick_params(length=0)
