@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint bench bench-quick clean
+.PHONY: help install demo test test-fast lint docs bench bench-quick clean
 
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,16 @@ lint: install ## Style, types and import arrows
 test: lint ## Everything that must hold: lint, then all tests
 	$(BIN)/python -m pytest
 
+test-fast: install ## The tests that take seconds; they cover every room
+	$(BIN)/python -m pytest -m 'not slow'
+
+docs: $(VENV)/docs ## Build the docs site in site/; a broken link or a missing page is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+$(VENV)/docs: install
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	@touch $@
+
 # asking.py takes the bundle of the demo and comes after these.
 BENCHMARKS := render prepare loading export_time adapting personalize backbones train_step protocol quality_per_label \
 	recipes
@@ -46,5 +56,5 @@ bench-quick: install ## Run the tiny form of every benchmark; writes nothing
 		'said=$$($(BIN)/python {} --quick 2>&1); code=$$?; printf "== %s\n%s\n" {} "$$said"; exit $$code'
 
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) demo runs dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis \
+	rm -rf $(VENV) demo runs dist site .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis \
 		benchmarks/.peers

@@ -24,8 +24,8 @@ SIZE = 32
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The README's commands take minutes: first, so that no worker is left alone with them in the end."""
-    items.sort(key=lambda item: not item.path.name.startswith("test_readme"))
+    """The documents' commands take minutes: first, so that no worker is left alone with them in the end."""
+    items.sort(key=lambda item: not item.path.name.startswith("test_documents"))
 
 
 @pytest.fixture(scope="session")

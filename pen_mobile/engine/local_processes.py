@@ -14,6 +14,7 @@ from pen_mobile.engine.task import Item, Task
 from pen_mobile.errors import PenMobileError
 from pen_mobile.utils import provenance
 from pen_mobile.utils.progress import SILENT, Progress
+from pen_mobile.utils.spawn import spawn_context
 from pen_mobile.utils.threads import one_thread, use_one_thread
 
 Done = Callable[[Task[Any]], None]
@@ -61,10 +62,8 @@ class LocalProcesses:
 
 
 def _run_in_processes(work: Callable[[Any], None], todo: Sequence[Task[Any]], jobs: int, done: Done) -> None:
-    # Spawned, not forked: a fork inherits the locks of threads that other libraries run.
-    fresh = multiprocessing.get_context("spawn")
     others = set(multiprocessing.active_children())
-    with ProcessPoolExecutor(jobs, fresh, initializer=_begin, initargs=(work,)) as pool:
+    with ProcessPoolExecutor(jobs, spawn_context(), initializer=_begin, initargs=(work,)) as pool:
         try:
             _schedule(pool, todo, done)
         except BrokenProcessPool:

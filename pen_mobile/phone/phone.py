@@ -250,7 +250,8 @@ class Phone:
             aligned: the images are square face crops already; nothing is detected.
             seed: decides what is held out, and the order of batches.
             captured_at: when the images were taken, as in :meth:`add_labels`.
-            strategy, optimizer: as in :meth:`plan`.
+            strategy: as in :meth:`plan`.
+            optimizer: as in :meth:`plan`.
             should_stop: asked before every step; the adaptation ends when it returns True, and the next one goes on
                 from there when the bundle says so.
 

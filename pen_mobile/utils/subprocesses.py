@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from multiprocessing.connection import Connection
 from typing import Any, Generic, TypeVar
 
 from pen_mobile.errors import PenMobileError
+from pen_mobile.utils.spawn import spawn_context
 
 Result = TypeVar("Result")
 Listener = Callable[[str], None]
@@ -43,7 +43,7 @@ class Subprocess(Generic[Result]):
             work: function of a module; its last argument takes lines of text that report progress.
             arguments: what can be sent to a process, as the result must.
         """
-        context = multiprocessing.get_context("spawn")  # forked, it would inherit the locks of threads that run here
+        context = spawn_context()
         self._messages, theirs = context.Pipe(duplex=False)
         self._child = context.Process(target=_do, args=(theirs, work, arguments), daemon=True)
         self._child.start()
