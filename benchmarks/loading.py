@@ -73,10 +73,10 @@ def crops(folder: Path, count: int, size: int) -> FileFrames:
 def epochs(files: FileFrames, mapped: Frames, size: int, batch: int) -> dict[str, Epoch]:
     """Return the ways to get the batches of an epoch; all are as the training takes them but for the first two."""
     count = len(files)
-    affect, people, rows = torch.zeros(count, 2), torch.zeros(count, dtype=torch.long), np.arange(count)
+    affect, rows = torch.zeros(count, 2), np.arange(count)
 
     def epoch(frames: Frames, threads: int | None = None, augment: Augmentation | None = None) -> Epoch:
-        samples = FrameSamples(frames, size, rows, affect, people, augment)
+        samples = FrameSamples(frames, size, rows, affect, augment)
         samples.threads = samples.threads if threads is None else threads
         return lambda: batch_loader(samples, EpochBatches(count, batch, SEED, shuffle=True))
 

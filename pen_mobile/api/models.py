@@ -50,7 +50,8 @@ def train(
         BadInput: a setting makes no sense, the data cannot be used, or ``out`` holds something else.
     """
     from pen_mobile.models.backbone import check_backbone
-    from pen_mobile.training.source_training import learn_source, make_fabric
+    from pen_mobile.training.fabric import make_fabric
+    from pen_mobile.training.source_training import learn_source
 
     resolved = _learning_config(config, settings)
     check_backbone(resolved.backbone, resolved.weights)

@@ -11,13 +11,13 @@ from torch.nn import functional
 
 
 class HeadOutput(NamedTuple):
-    """What the expert head says about a batch.
+    """Outputs of the expert head for a batch.
 
     Attributes:
-        affect: valence and arousal (the paper's y-tilde), ``[B, 2]``.
+        affect: estimates of the K targets (the paper's y-tilde), ``[B, K]``.
         gate: weight of each expert (c-tilde), rows sum to 1, ``[B, n_s]``.
         logits: gate activations before the softmax (h), ``[B, n_s]``.
-        experts: what each expert says alone (y-tilde^e), ``[B, n_s, 2]``.
+        experts: estimates of each expert alone (y-tilde^e), ``[B, n_s, K]``.
     """
 
     affect: Tensor
@@ -44,32 +44,46 @@ class Dense(nn.Linear):
 
 
 class SharedHead(Dense):
-    """The shared network SN: one linear layer ``D_z -> 2`` (Section 3.2)."""
+    """The shared network SN: one linear layer ``D_z -> K`` (Section 3.2)."""
 
-    def __init__(self, feature_size: int) -> None:
-        super().__init__(feature_size, 2)
+    def __init__(self, feature_size: int, target_count: int = 2) -> None:
+        """Draw initial weights.
+
+        Args:
+            feature_size: D_z.
+            target_count: K.
+        """
+        super().__init__(feature_size, target_count)
 
 
 class ExpertHead(nn.Module):
     """The personalized expert network PEN: n_s linear experts weighed by a softmax gate (Eqs. 1-3).
 
     Gate and experts read the same z and are linear, so all of them are one matrix ``head_parameters``
-    ``[3 n_s, D_z + 1]``: rows ``0 .. n_s-1`` are the gate, then valence and arousal of expert 1, of
+    ``[n_s (1 + K), D_z + 1]``: rows ``0 .. n_s-1`` are the gate, then the K targets of expert 1, of
     expert 2, and so on; the last column is the bias. It starts at zero: every expert silent and the
     gate undecided.
     """
 
-    def __init__(self, feature_size: int, expert_count: int) -> None:
+    def __init__(self, feature_size: int, expert_count: int, target_count: int = 2) -> None:
+        """Start at zero.
+
+        Args:
+            feature_size: D_z.
+            expert_count: n_s.
+            target_count: K.
+        """
         super().__init__()
         self.feature_size = feature_size
         self.expert_count = expert_count
-        self.head_parameters = nn.Parameter(torch.zeros(3 * expert_count, feature_size + 1))
+        self.target_count = target_count
+        self.head_parameters = nn.Parameter(torch.zeros(expert_count * (1 + target_count), feature_size + 1))
 
     def forward(self, z: Tensor) -> HeadOutput:
-        """Return affect, gate weights, gate activations and single experts for features ``[B, D_z]``."""
+        """Return estimates, gate weights, gate activations and single experts for features ``[B, D_z]``."""
         products = functional.linear(z, self.head_parameters[:, :-1], self.head_parameters[:, -1])
         logits = products[:, : self.expert_count]
-        experts = products[:, self.expert_count :].view(-1, self.expert_count, 2)
+        experts = products[:, self.expert_count :].view(-1, self.expert_count, self.target_count)
         gate = torch.softmax(logits, dim=1)
         affect = torch.einsum("bn,bnk->bk", gate, experts)
         return HeadOutput(affect, gate, logits, experts)
@@ -81,8 +95,8 @@ class ExpertHead(nn.Module):
 
     @property
     def expert_rows(self) -> Tensor:
-        """View of the experts' weights and biases (W^e_i), ``[n_s, 2, D_z + 1]``."""
-        return self.head_parameters[self.expert_count :].view(self.expert_count, 2, -1)
+        """View of the experts' weights and biases (W^e_i), ``[n_s, K, D_z + 1]``."""
+        return self.head_parameters[self.expert_count :].view(self.expert_count, self.target_count, -1)
 
     @torch.no_grad()
     def start_from_shared(self, shared: nn.Linear) -> None:
@@ -96,7 +110,7 @@ class ExpertHead(nn.Module):
             generator: source of the draws; None is torch's global one.
         """
         layers = [Dense(self.feature_size, self.expert_count)]
-        layers += [Dense(self.feature_size, 2) for _ in range(self.expert_count)]
+        layers += [Dense(self.feature_size, self.target_count) for _ in range(self.expert_count)]
         for layer in layers:
             layer.reset_parameters(generator)
         drawn = type(self).from_layers(layers[0], layers[1:])
@@ -105,10 +119,27 @@ class ExpertHead(nn.Module):
     @classmethod
     @torch.no_grad()
     def from_layers(cls, gate: nn.Linear, experts: Sequence[nn.Linear]) -> ExpertHead:
-        """Pack a gate ``D_z -> n_s`` and n_s experts ``D_z -> 2`` into one matrix, without loss."""
-        head = cls(gate.in_features, len(experts))
+        """Pack a gate and experts into one matrix, without loss.
+
+        Args:
+            gate: layer ``D_z -> n_s``.
+            experts: n_s layers ``D_z -> K``.
+        """
+        head = cls(gate.in_features, len(experts), experts[0].out_features)
         head.gate_rows.copy_(_rows(gate))
         head.expert_rows.copy_(torch.stack([_rows(expert) for expert in experts]))
+        return head
+
+    @classmethod
+    @torch.no_grad()
+    def of_shared(cls, shared: nn.Linear) -> ExpertHead:
+        """Return the shared head as a mixture of one, whose gate is 0: a softmax over one expert is 1.
+
+        Args:
+            shared: layer ``D_z -> K``.
+        """
+        head = cls(shared.in_features, 1, shared.out_features)
+        head.start_from_shared(shared)
         return head
 
     @torch.no_grad()

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pen_mobile.data.table import FeatureTable
-from pen_mobile.models.heads import ExpertHead, SharedHead
+from pen_mobile.models.heads import ExpertHead
 from pen_mobile.paper.predictions import Predictions
 from pen_mobile.paper.protocol_plan import CellKey, ProtocolPlan
 from pen_mobile.paper.protocol_result import Cell, Model
@@ -27,7 +27,8 @@ def step_count(settings: AdaptationSettings, labels: int) -> int:
 
 def source_heads(run: Run) -> dict[Model, Tensor]:
     """Return the head parameters of s-SN and s-PEN; the shared head is a mixture of one."""
-    return {"s-SN": _mixture_of_one(run.shared_head()), "s-PEN": run.expert_head().head_parameters.detach()}
+    heads: dict[Model, ExpertHead] = {"s-SN": run.shared_mixture(), "s-PEN": run.expert_head()}
+    return {name: head.head_parameters.detach() for name, head in heads.items()}
 
 
 def random_head(like: Tensor, seed: int) -> Tensor:
@@ -36,14 +37,6 @@ def random_head(like: Tensor, seed: int) -> Tensor:
     head = ExpertHead(columns - 1, rows // 3)
     head.reset_parameters(torch.Generator().manual_seed(seed))
     return head.head_parameters.detach()
-
-
-@torch.no_grad()
-def _mixture_of_one(shared: SharedHead) -> Tensor:
-    gate = torch.nn.Linear(shared.in_features, 1)
-    torch.nn.init.zeros_(gate.weight)
-    torch.nn.init.zeros_(gate.bias)  # a softmax over one expert is 1 whatever the gate says
-    return ExpertHead.from_layers(gate, [shared]).head_parameters.detach()
 
 
 def run_model_study(

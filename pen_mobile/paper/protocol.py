@@ -25,9 +25,11 @@ from pen_mobile.paper.protocol_plan import CellKey, ProtocolPlan
 from pen_mobile.paper.protocol_result import Cell, DataRecord, ProtocolResult, SourceEvaluation
 from pen_mobile.paper.protocol_summary import Summary, summarize
 from pen_mobile.paper.target_evaluation import Target, predict
-from pen_mobile.training.lambda_search import LambdaCandidate, SourceSamples, search_lambdas
+from pen_mobile.training.fabric import make_fabric
+from pen_mobile.training.lambda_search import LambdaCandidate, search_lambdas
 from pen_mobile.training.run_folder import Run
-from pen_mobile.training.source_training import learn_source, make_fabric
+from pen_mobile.training.source_heads import source_splits
+from pen_mobile.training.source_training import learn_source
 from pen_mobile.utils import provenance
 from pen_mobile.utils.files import read_json, write_json
 from pen_mobile.utils.plain import to_plain
@@ -184,7 +186,8 @@ def lambda_search(context: TaskContext, progress: Progress) -> list[LambdaCandid
         with one_thread():
             run = learn_source(table, config, context.folder / "source" / "lambdas", make_fabric(context.device))
             halves = validation_split(table, config.validation_fraction, seed)
-            found = search_lambdas(SourceSamples.of(table, halves), run.shared_head(), config, progress=progress)
+            splits = source_splits(table, table.features, halves)
+            found = search_lambdas(splits, run.shared_mixture(), config, progress=progress)
         write_json(file, to_plain(found))
     return read_json_as(list[LambdaCandidate], file)
 

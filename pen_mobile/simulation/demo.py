@@ -24,8 +24,9 @@ from pen_mobile.reports.demo_report import DemoContext, fewer_labels, write_demo
 from pen_mobile.reports.demo_tables import TrainingStage
 from pen_mobile.reports.sample_faces import sample_faces
 from pen_mobile.training.config import LearningConfig
+from pen_mobile.training.fabric import make_fabric
 from pen_mobile.training.run_folder import Run
-from pen_mobile.training.source_training import learn_source, make_fabric
+from pen_mobile.training.source_training import learn_source
 from pen_mobile.utils import provenance
 from pen_mobile.utils.files import write_json
 from pen_mobile.utils.progress import SILENT, Progress

@@ -18,14 +18,12 @@ class Batch(NamedTuple):
     """Some samples.
 
     Attributes:
-        x: frames uint8 ``[B, 3, S, S]`` or features float32 ``[B, D_z]``.
-        affect: valence and arousal, float32 ``[B, 2]``.
-        subject: index of the source person, int64 ``[B]``.
+        x: inputs, such as frames uint8 ``[B, 3, S, S]``.
+        affect: labels, float32 ``[B, K]``.
     """
 
     x: Tensor
     affect: Tensor
-    subject: Tensor
 
 
 class Samples(Protocol):
@@ -43,36 +41,23 @@ class Samples(Protocol):
         """Return the batch of these rows as the given epoch shows them; called from several threads at once."""
 
 
-class FeatureSamples:
-    """Features with labels, all in memory or memory-mapped."""
-
-    threads = 0
-
-    def __init__(self, features: Tensor, affect: Tensor, subject: Tensor) -> None:
-        self.features, self.affect, self.subject = features, affect, subject
-
-    def __len__(self) -> int:
-        return len(self.features)
-
-    def batch(self, rows: Sequence[int], epoch: int = 0) -> Batch:
-        chosen = torch.as_tensor(rows)
-        return Batch(self.features[chosen], self.affect[chosen], self.subject[chosen])
-
-
 class FrameSamples:
     """Frames with labels, read (and augmented, if told) when asked for."""
 
     def __init__(
-        self,
-        frames: Frames,
-        size: int,
-        rows: Rows,
-        affect: Tensor,
-        subject: Tensor,
-        augment: Augmentation | None = None,
+        self, frames: Frames, size: int, rows: Rows, affect: Tensor, augment: Augmentation | None = None
     ) -> None:
+        """Choose the samples.
+
+        Args:
+            frames: of a table.
+            size: side at which they are read, pixels.
+            rows: numbers of the N rows that are samples.
+            affect: their labels, ``[N, K]``.
+            augment: changes the pixels; None leaves them.
+        """
         self.frames, self.size, self.rows = frames, size, rows
-        self.affect, self.subject, self.augment = affect, subject, augment
+        self.affect, self.augment = affect, augment
         self.threads = reading_threads()
 
     def __len__(self) -> int:
@@ -84,7 +69,7 @@ class FrameSamples:
         pixels = self.frames.read(places, self.size)
         if self.augment:
             pixels = self.augment(pixels, places, epoch)
-        return Batch(torch.from_numpy(pixels).permute(0, 3, 1, 2), self.affect[chosen], self.subject[chosen])
+        return Batch(torch.from_numpy(pixels).permute(0, 3, 1, 2), self.affect[chosen])
 
 
 class EpochBatches:

@@ -56,6 +56,26 @@ class StageLog:
         """Smallest validation loss so far."""
         return self.epochs[self.best_epoch].validation_loss
 
+    def add(self, epoch: EpochLog) -> bool:
+        """Append an epoch and return True when its weights are the ones to keep.
+
+        Args:
+            epoch: the next one.
+        """
+        self.epochs.append(epoch)
+        better = len(self.epochs) == 1 or epoch.validation_loss < self.best_loss
+        if better:
+            self.best_epoch = len(self.epochs) - 1
+        return better
+
+    def stopped(self, patience: int | None) -> bool:
+        """Tell whether the stage has waited long enough for a better epoch.
+
+        Args:
+            patience: epochs to wait; None waits for ever.
+        """
+        return patience is not None and len(self.epochs) - 1 - self.best_epoch >= patience
+
 
 @dataclass
 class Checkpoint:

@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from pen_mobile.errors import BadInput
+from pen_mobile.models.losses import LossConvention
 from pen_mobile.models.optimizers import OPTIMIZERS, OptimizerName
 from pen_mobile.utils.suggestions import choices
 from pen_mobile.utils.toml import read_toml
@@ -37,6 +38,8 @@ class LearningConfig:
         batch_size: samples a step, in every stage.
         lambda_0: weight of the selector loss (Eq. 4).
         lambda_1: weight of the gate's sparsity (Eqs. 4 and 8).
+        loss_convention: how the sums of Eqs. 5 and 7 are meant, ``paper`` (as written) or ``keras`` (means; see
+            :mod:`pen_mobile.models.losses`).
         validation_fraction: share of every source person's rows held out.
         augment: show the backbone its training frames mirrored, shifted, scaled, turned and lit a little
             differently at every pass (see :mod:`pen_mobile.training.augmentation`); the paper does not.
@@ -60,6 +63,7 @@ class LearningConfig:
     batch_size: Count = 32
     lambda_0: NotNegative = 1e-3
     lambda_1: NotNegative = 1e-3
+    loss_convention: LossConvention = "paper"
     validation_fraction: Annotated[float, Field(gt=0, lt=1, strict=True)] = 0.2
     augment: Flag = False
     frame_cache_gb: NotNegative = 8.0

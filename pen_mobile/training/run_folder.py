@@ -177,6 +177,10 @@ class Run:
             )
         return run
 
+    def reload(self) -> None:
+        """Read ``run.json`` again, after another process has written it."""
+        self.record = self.read(self.folder).record
+
     def save(self) -> None:
         """Write ``run.json``."""
         write_json(self.folder / _RECORD, to_plain(self.record))
@@ -209,16 +213,26 @@ class Run:
         own = {key.removeprefix(prefix): weight for key, weight in weights if key.startswith(prefix)}
         return TrainedBackbone(self.config.backbone, self.config.input_size, self.record.feature_size, own)
 
+    def shared_mixture(self) -> ExpertHead:
+        """Return s-SN's head as a mixture of one."""
+        return self._head(STAGES[1], expert_count=1)
+
     def shared_head(self) -> SharedHead:
         """Return s-SN's head."""
-        head = SharedHead(self.record.feature_size)
-        head.load_state_dict(self._weights(STAGES[1]))
+        (layer,) = self.shared_mixture().to_layers()[1]
+        head = SharedHead(layer.in_features, layer.out_features)
+        head.load_state_dict(layer.state_dict())
         return head
 
     def expert_head(self) -> ExpertHead:
         """Return s-PEN's head."""
-        head = ExpertHead(self.record.feature_size, self.record.expert_count)
-        head.load_state_dict(self._weights(STAGES[3]))
+        return self._head(STAGES[3], self.record.expert_count)
+
+    def _head(self, stage: str, expert_count: int) -> ExpertHead:
+        weights = self._weights(stage)
+        rows, columns = weights["head_parameters"].shape
+        head = ExpertHead(columns - 1, expert_count, rows // expert_count - 1)
+        head.load_state_dict(weights)
         return head
 
     def save_feature_statistics(self, features: NDArray[np.float32]) -> None:

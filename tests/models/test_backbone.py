@@ -52,7 +52,7 @@ def test_normalisation_is_torchvisions(frames: torch.Tensor) -> None:
 
 
 def test_unknown_network_is_refused() -> None:
-    with pytest.raises(BadInput, match="unknown backbone 'resnet51'; torchvision has resnet50"):
+    with pytest.raises(BadInput, match="unknown backbone 'resnet51'; did you mean 'resnet50'"):
         make_backbone("resnet51")
 
 

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from pen_mobile.models.heads import ExpertHead, HeadOutput
 from pen_mobile.models.losses import (
+    LossTerms,
     adaptation_loss,
     affect_loss,
-    gate_loss,
     selector_loss,
     source_loss,
     sparsity_loss,
@@ -86,7 +86,7 @@ def test_source_loss_is_equation_4(batch: tuple[HeadOutput, Tensor, Tensor]) -> 
 def test_gate_loss_is_that_of_section_3_5(batch: tuple[HeadOutput, Tensor, Tensor]) -> None:
     output, _, subject = batch
     expected = eq_6(output, subject) + LAMBDA_1 * eq_7(output, subject)
-    assert gate_loss(output.logits, subject, LAMBDA_1).item() == pytest.approx(expected, rel=1e-5)
+    assert LossTerms.of(0.0, LAMBDA_1).gate_loss(output.logits, subject).item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_adaptation_loss_is_equation_8(batch: tuple[HeadOutput, Tensor, Tensor]) -> None:
@@ -124,7 +124,7 @@ def test_equation_4_by_hand() -> None:
 
 def test_gate_loss_by_hand() -> None:
     """0.836988 + 0.01 x 1.098612 = 0.847974."""
-    assert gate_loss(LOGITS, SUBJECT, 0.01).item() == pytest.approx(0.847974, abs=1e-6)
+    assert LossTerms.of(0.0, 0.01).gate_loss(LOGITS, SUBJECT).item() == pytest.approx(0.847974, abs=1e-6)
 
 
 def test_equation_8_by_hand() -> None:
@@ -147,3 +147,23 @@ def test_adaptation_moves_gate_and_experts() -> None:
     adaptation_loss(head(torch.ones(2, 4)), LABEL, lambda_1=0.0).backward()
     assert head.head_parameters.grad is not None
     assert (head.head_parameters.grad.abs().sum(dim=1) > 0).all()
+
+
+def keras_loss(output: HeadOutput, affect: Tensor, subject: Tensor, lambda_0: float, lambda_1: float) -> Tensor:
+    """Keras' ``mse`` is a mean over samples and targets; Section 3.5 takes the mean of the absolute pre-activations."""
+    crossentropy = -torch.log(output.gate[torch.arange(COUNT), subject]).mean()
+    return (output.affect - affect).square().mean() + lambda_0 * crossentropy + lambda_1 * output.logits.abs().mean()
+
+
+def test_convention_keras_takes_means(batch: tuple[HeadOutput, Tensor, Tensor]) -> None:
+    terms = LossTerms.of(LAMBDA_0, LAMBDA_1, "keras", expert_count=3)
+    torch.testing.assert_close(terms.loss(*batch), keras_loss(*batch, LAMBDA_0, LAMBDA_1))
+    output, _, subject = batch
+    expected = selector_loss(output.logits, subject) + LAMBDA_1 * output.logits.abs().mean()
+    torch.testing.assert_close(terms.gate_loss(output.logits, subject), expected)
+
+
+def test_equation_4_as_written_is_twice_the_one_of_keras(batch: tuple[HeadOutput, Tensor, Tensor]) -> None:
+    """With (lambda_0, lambda_1) against (lambda_0 / 2, lambda_1 n_s / 2): 1e-3 and 9 experts are 5e-4 and 4.5e-3."""
+    written = source_loss(*batch, LAMBDA_0, LAMBDA_1)
+    torch.testing.assert_close(written, 2 * keras_loss(*batch, LAMBDA_0 / 2, LAMBDA_1 * 3 / 2))

@@ -19,9 +19,10 @@ from pen_mobile.errors import BadInput
 from pen_mobile.models.heads import ExpertHead
 from pen_mobile.models.losses import adaptation_loss
 from pen_mobile.models.optimizers import OPTIMIZERS, OptimizerName, make_optimizer
-from pen_mobile.training import batched_adaptation
+from pen_mobile.training import batched_adaptation, head_batch
 from pen_mobile.training.batched_adaptation import AdaptationSettings, adapt_batched
 from pen_mobile.training.batches import EpochBatches
+from pen_mobile.training.head_batch import HeadSamples
 
 N, D, LAMBDA_1 = 40, 4, 0.05
 
@@ -121,20 +122,20 @@ def test_small_teams_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None
     rows = [torch.arange(first, first + 10) for first in (0, 10, 20, 30)]
     at_once = together(random_heads(4), rows, how)
     monkeypatch.setattr(batched_adaptation, "_TOGETHER", 1)
-    monkeypatch.setattr(batched_adaptation, "_LOOK", 3)
+    monkeypatch.setattr(head_batch, "_ROWS_AT_ONCE", 3)
     torch.testing.assert_close(together(random_heads(4), rows, how), at_once, rtol=1e-5, atol=1e-6)
 
 
 def test_a_look_is_equation_8_over_all_of_a_heads_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks of 7: 40 rows end with a block of 5, 36 with a block of 1, and no sample counts more than another."""
-    monkeypatch.setattr(batched_adaptation, "_LOOK", 7)
+    monkeypatch.setattr(head_batch, "_ROWS_AT_ONCE", 7)
     z, y = target_samples()
     rows, heads = [torch.arange(N), torch.arange(4, N)], random_heads(2).unsqueeze(1)
     how = AdaptationSettings("adam", 0.03, LAMBDA_1, batch_size=8, epochs=2)
-    team = batched_adaptation._HeadBatch(heads, batched_adaptation._Samples(z, y), rows, how, None)
+    group = batched_adaptation._Adaptation(heads, HeadSamples(z, y), rows, how)
     with torch.no_grad():
-        team.train()
-    for best, loss, chosen in zip(team.best[:, 0], team.best_loss[:, 0], rows, strict=True):
+        group.run()
+    for best, loss, chosen in zip(group.best[:, 0], group.best_loss[:, 0], rows, strict=True):
         assert loss.item() == pytest.approx(eq_8(best, z[chosen], y[chosen]), rel=1e-5)
 
 
@@ -253,7 +254,8 @@ def test_features_may_stay_on_disk(tmp_path: Path) -> None:
         ({"heads": random_heads(2)}, "1 sets of rows"),
         ({"features": torch.zeros(N, D + 1)}, "features"),
         ({"features": torch.zeros(N, D, dtype=torch.float64)}, "float64"),
-        ({"affect": torch.zeros(N, 3)}, "affect"),
+        ({"affect": torch.zeros(N, 3)}, "4 n_s"),
+        ({"affect": torch.zeros(N - 1, 2)}, "affect"),
         ({"rows": [torch.tensor([N])]}, "row numbers"),
         ({"rows": [torch.tensor([-1])]}, "row numbers"),
     ],

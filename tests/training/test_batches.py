@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from pen_mobile.data.frames import ArrayFrames, resize
 from pen_mobile.training.augmentation import Augmentation
-from pen_mobile.training.batches import Batch, EpochBatches, FeatureSamples, FrameSamples, batch_loader
+from pen_mobile.training.batches import Batch, EpochBatches, FrameSamples, batch_loader
+from tests.training.feature_samples import FeatureSamples
 
 quick = settings(deadline=None, max_examples=60)
 
@@ -58,28 +59,29 @@ def test_epochs_differ_and_come_again() -> None:
 
 
 def test_feature_batches_keep_rows_together() -> None:
-    samples = FeatureSamples(torch.arange(10.0).view(5, 2), torch.arange(10.0).view(5, 2) / 10, torch.arange(5))
+    samples = FeatureSamples(torch.arange(10.0).view(5, 2), torch.arange(10.0).view(5, 2) / 10)
     (batch,) = batch_loader(samples, EpochBatches(5, 8, seed=0, shuffle=True))
-    assert sorted(batch.subject.tolist()) == [0, 1, 2, 3, 4]
-    torch.testing.assert_close(batch.x, samples.features[batch.subject])
-    torch.testing.assert_close(batch.affect, samples.affect[batch.subject])
+    rows = [int(value) for value in batch.x[:, 0] / 2]
+    assert sorted(rows) == [0, 1, 2, 3, 4]
+    torch.testing.assert_close(batch.x, samples.features[rows])
+    torch.testing.assert_close(batch.affect, samples.affect[rows])
 
 
 def test_frame_batches_are_resized_and_channels_first() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 3), dtype=np.uint8)
     chosen = np.array([5, 0, 3])
-    samples = FrameSamples(ArrayFrames(pixels), 4, chosen, torch.zeros(3, 2), torch.tensor([2, 0, 1]))
+    samples = FrameSamples(ArrayFrames(pixels), 4, chosen, torch.tensor([[2.0, 0], [0, 0], [1, 0]]))
     batch = samples.batch([2, 0])
     assert batch.x.dtype == torch.uint8
     np.testing.assert_array_equal(batch.x.numpy(), resize(pixels[[3, 5]], 4).transpose(0, 3, 1, 2))
-    assert batch.subject.tolist() == [1, 2]
+    assert batch.affect[:, 0].tolist() == [1, 2]
     assert len(samples) == 3
 
 
 def two_epochs(threads: int, augment: Augmentation | None) -> list[Batch]:
     pixels = np.random.default_rng(0).integers(0, 256, (30, 12, 12, 3), dtype=np.uint8)
     rows = np.arange(5, 28)
-    samples = FrameSamples(ArrayFrames(pixels), 8, rows, torch.rand(23, 2), torch.arange(23), augment)
+    samples = FrameSamples(ArrayFrames(pixels), 8, rows, torch.arange(46.0).view(23, 2), augment)
     samples.threads = threads
     order = EpochBatches(23, 4, seed=7, shuffle=True)
     batches = []
@@ -95,19 +97,15 @@ def test_threads_change_nothing_but_the_time() -> None:
     for batches in others:
         for one, other in zip(alone, batches, strict=True):
             assert torch.equal(one.x, other.x)
-            assert torch.equal(one.subject, other.subject)
+            assert torch.equal(one.affect, other.affect)
 
 
 def test_augmentation_changes_pixels_and_not_who_is_seen() -> None:
     plain, changed = two_epochs(2, None), two_epochs(2, Augmentation(seed=7))
     for one, other in zip(plain, changed, strict=True):
-        assert torch.equal(one.subject, other.subject)
+        assert torch.equal(one.affect, other.affect)
         assert not torch.equal(one.x, other.x)
-    first = {int(who): x for batch in changed[:6] for who, x in zip(batch.subject, batch.x, strict=True)}
-    second = {int(who): x for batch in changed[6:] for who, x in zip(batch.subject, batch.x, strict=True)}
+    first = {int(who): x for batch in changed[:6] for who, x in zip(batch.affect[:, 0], batch.x, strict=True)}
+    second = {int(who): x for batch in changed[6:] for who, x in zip(batch.affect[:, 0], batch.x, strict=True)}
     assert first.keys() == second.keys()
     assert not any(torch.equal(first[who], second[who]) for who in first)
-
-
-def test_features_need_no_threads() -> None:
-    assert FeatureSamples(torch.zeros(1, 2), torch.zeros(1, 2), torch.zeros(1)).threads == 0

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -13,13 +14,16 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from pen_mobile.errors import BadInput
 from pen_mobile.models.heads import SharedHead
 from pen_mobile.models.losses import affect_loss
 from pen_mobile.models.optimizers import OptimizerName
-from pen_mobile.training.batches import Batch, FeatureSamples
+from pen_mobile.training.batches import Batch
 from pen_mobile.training.checkpoint import StageLog, load_checkpoint
-from pen_mobile.training.fit import Stage, fit
+from pen_mobile.training.fit import ModuleStage, fit
+from pen_mobile.training.stage import StageSettings
 from pen_mobile.utils.progress import Task
+from tests.training.feature_samples import FeatureSamples
 
 FABRIC = Fabric(accelerator="cpu", devices=1)
 TRUTH = torch.tensor([[0.5, -0.25, 0.0], [0.0, 0.5, 0.25]])  # y = TRUTH z
@@ -32,18 +36,17 @@ def squared_error(module: nn.Module, batch: Batch) -> Tensor:
 def samples(count: int, seed: int, affect: Tensor | None = None) -> FeatureSamples:
     z = torch.randn(count, 3, generator=torch.Generator().manual_seed(seed))
     y = z @ TRUTH.T if affect is None else affect.expand(count, 2)
-    return FeatureSamples(z, y, torch.zeros(count, dtype=torch.long))
+    return FeatureSamples(z, y)
 
 
-def stage(module: nn.Module | None = None, **changed: Any) -> Stage:
+SETTINGS = {field.name for field in fields(StageSettings)}
+
+
+def stage(module: nn.Module | None = None, **changed: Any) -> ModuleStage:
     """A linear regression that a shared head can solve, but for the changes."""
     torch.manual_seed(0)
-    usual = Stage(
-        name="2-shared",
-        module=module or SharedHead(3),
-        loss=squared_error,
-        training=samples(10, seed=1),
-        validation=samples(6, seed=2),
+    settings = StageSettings(
+        name="1-backbone",
         optimizer="sgd",
         learning_rate=0.02,
         epochs=8,
@@ -52,7 +55,15 @@ def stage(module: nn.Module | None = None, **changed: Any) -> Stage:
         batch_size=4,
         seed=0,
     )
-    return replace(usual, **changed)
+    settings = replace(settings, **{key: value for key, value in changed.items() if key in SETTINGS})
+    usual = ModuleStage(
+        settings,
+        module=module or SharedHead(3),
+        loss=squared_error,
+        training=samples(10, seed=1),
+        validation=samples(6, seed=2),
+    )
+    return replace(usual, **{key: value for key, value in changed.items() if key not in SETTINGS})
 
 
 def deep_network(seed: int = 3) -> nn.Module:
@@ -105,20 +116,40 @@ def test_validation_weighs_samples_not_batches() -> None:
     assert fit(FABRIC, first).epochs[0].validation_loss == pytest.approx(expected.item(), rel=1e-5)
 
 
-def diverging(**changed: Any) -> Stage:
-    return stage(learning_rate=5.0, epochs=6, **changed)
+def diverging(**changed: Any) -> ModuleStage:
+    return stage(**({"learning_rate": 5.0, "epochs": 3} | changed))
 
 
-def test_a_stage_that_diverges_ends_where_it_began() -> None:
+def test_a_stage_that_gets_worse_ends_where_it_began() -> None:
     broken = diverging()
     before = state(broken.module)
     log = fit(FABRIC, broken)
     assert min(validation_losses(log)[1:]) > log.epochs[0].validation_loss
-    assert (log.best_epoch, len(log.epochs)) == (0, 7)
+    assert (log.best_epoch, len(log.epochs)) == (0, 4)
     assert_same(state(broken.module), before)
 
 
-def overfitting(**changed: Any) -> Stage:
+def test_a_stage_that_diverges_says_where_and_what_to_lower() -> None:
+    """Three steps an epoch; float32 overflows after some of them, and the stage does not go on to its 200th epoch."""
+    message = r"stage 1-backbone diverged at step (\d+): the loss is not finite; set a smaller learning_rate \(it is 5 "
+    with pytest.raises(BadInput, match=message) as refused:
+        fit(FABRIC, diverging(epochs=200))
+    found = re.search(r"step (\d+)", str(refused.value))
+    assert found is not None
+    assert 3 < int(found.group(1)) < 60
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e30])
+def test_data_that_are_not_finite_or_too_large_are_said_before_the_first_step(value: float) -> None:
+    held_out = samples(6, seed=2)
+    held_out.features[1, 1] = value
+    with pytest.raises(
+        BadInput, match="stage 1-backbone: the loss is not finite before the first step: features, labels"
+    ):
+        fit(FABRIC, stage(validation=held_out))
+
+
+def overfitting(**changed: Any) -> ModuleStage:
     """The bias climbs from 0 towards the training labels, 1, and passes the held-out labels, 0.4, on its way."""
     head = SharedHead(3)
     for parameter in head.parameters():

@@ -85,6 +85,7 @@ def test_every_field_can_stand_in_a_file(tmp_path: Path) -> None:
         "batch_size": 5,
         "lambda_0": 0,
         "lambda_1": 0.5,
+        "loss_convention": "keras",
         "validation_fraction": 0.25,
         "augment": True,
         "frame_cache_gb": 0.5,

@@ -26,8 +26,9 @@ from pen_mobile.models.heads import ExpertHead
 from pen_mobile.models.losses import source_loss
 from pen_mobile.training.checkpoint import load_checkpoint
 from pen_mobile.training.config import LearningConfig
+from pen_mobile.training.fabric import make_fabric
 from pen_mobile.training.run_folder import STAGES, Run
-from pen_mobile.training.source_training import learn_source, make_fabric
+from pen_mobile.training.source_training import learn_source
 from pen_mobile.utils.progress import SILENT, Task
 
 SIGNS = {"ann": 1, "ben": -1, "cas": 1, "dot": -1}
@@ -104,7 +105,7 @@ def weights_of(run: Run) -> dict[str, torch.Tensor]:
 def assert_same_run(one: Run, other: Run) -> None:
     first, second = weights_of(one), weights_of(other)
     assert first.keys() == second.keys()
-    assert len(first) == 5  # weight and bias of the shared head and of the gate, and the head parameters
+    assert len(first) == 3  # head parameters of the shared head, of the gate, and of the experts with their gate
     for key, value in first.items():
         assert torch.equal(value, second[key]), key
     assert one.record.validation == other.record.validation
@@ -151,11 +152,12 @@ def test_joint_learning_starts_from_shared_head_and_gate(learnt: Run) -> None:
     """Before stage 4 trains, its validation loss (Eq. 4) is that of W^e_i = W^s with the gate of stage 3."""
     z, affect, names = held_out_rows(feature_table())
     subject = torch.tensor([sorted(SIGNS).index(name) for name in names])
-    gate = torch.nn.Linear(6, 4)
     saved = load_checkpoint(learnt.stage_file("3-gate"))
     assert saved is not None
-    gate.load_state_dict(saved.best)
-    start = ExpertHead.from_layers(gate, [learnt.shared_head()] * 4)
+    start = ExpertHead(6, 4)
+    start.start_from_shared(learnt.shared_head())
+    with torch.no_grad():
+        start.gate_rows.copy_(saved.best["head_parameters"])
     with torch.no_grad():
         expected = source_loss(start(z), affect, subject, CONFIG.lambda_0, CONFIG.lambda_1).item()
     epochs = learnt.record.stages["4-experts"].epochs
@@ -189,14 +191,14 @@ def test_a_complete_run_is_not_trained_again(learnt: Run) -> None:
 
 @pytest.mark.parametrize("stage", ["2-shared", "3-gate", "4-experts"])
 def test_interrupted_and_resumed_is_bit_identical(tmp_path: Path, stage: str) -> None:
-    """152 rows learn in 5 steps an epoch: the interruption after 7 comes in epoch 2, after one checkpoint."""
+    """152 rows learn in 5 steps an epoch: the interruption after 7 comes when epoch 2 is reported, which is saved."""
     whole = learn_source(feature_table(), SHORT, tmp_path / "whole")
     folder = tmp_path / "parts"
     with pytest.raises(KeyboardInterrupt):
         learn_source(feature_table(), SHORT, folder, progress=Listener(stage, after=7))
     saved = load_checkpoint(folder / f"{stage}.safetensors")
     assert saved is not None
-    assert (saved.log.finished, saved.log.steps) == (False, 5)
+    assert (saved.log.finished, saved.log.steps) == (False, 10)
     with pytest.raises(BadInput, match="training did not finish"):
         Run.open(folder)
     listener = Listener()

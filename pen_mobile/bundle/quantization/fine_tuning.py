@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
-import torch
-from lightning_fabric import Fabric
 from numpy.typing import NDArray
 
 from pen_mobile.bundle.quantization.calibration import SourceFrames
 from pen_mobile.data.splits import validation_split
 from pen_mobile.models.heads import ExpertHead
-from pen_mobile.models.losses import source_loss
-from pen_mobile.training.batches import Batch, FeatureSamples
-from pen_mobile.training.fit import Stage, fit
+from pen_mobile.training.head_training import train_heads
 from pen_mobile.training.run_folder import Run
+from pen_mobile.training.source_heads import joint_stage, source_splits
 
 
 def retune(run: Run, frames: SourceFrames, features: NDArray[np.float32], epochs: int) -> ExpertHead:
@@ -26,28 +25,8 @@ def retune(run: Run, frames: SourceFrames, features: NDArray[np.float32], epochs
         epochs: passes at most; the best on the validation rows is kept, the head as it was among them.
     """
     config, table, head = run.config, frames.table, run.expert_head()
-    person = torch.from_numpy(np.searchsorted(table.subjects(), table.subject))
-    training, held_out = (
-        FeatureSamples(torch.from_numpy(features[rows]), torch.from_numpy(table.affect[rows]), person[rows])
-        for rows in validation_split(table, config.validation_fraction, config.seed)
-    )
-
-    def loss(module: torch.nn.Module, batch: Batch) -> torch.Tensor:
-        return source_loss(module(batch.x), batch.affect, batch.subject, config.lambda_0, config.lambda_1)
-
-    stage = Stage(
-        "head on int8 features",
-        head,
-        loss,
-        training,
-        held_out,
-        optimizer=config.optimizer,
-        learning_rate=config.learning_rate,
-        epochs=epochs,
-        patience=config.patience,
-        max_steps=None,
-        batch_size=config.batch_size,
-        seed=config.seed,
-    )
-    fit(Fabric(accelerator="cpu", devices=1), stage)
+    splits = source_splits(table, features, validation_split(table, config.validation_fraction, config.seed))
+    start = head.head_parameters.detach()[None, None]
+    stage = joint_stage(splits, replace(config, joint_epochs=epochs), [(config.lambda_0, config.lambda_1)], start)
+    head.load_state_dict({"head_parameters": train_heads(stage).heads[0, 0]})
     return head

@@ -1,0 +1,180 @@
+"""The stages of source learning that work on features: many heads at once, each as if it were alone.
+
+A head is one matrix ``head_parameters``: the shared head is a mixture of one ``[1 + K, D_z + 1]``, the gate alone is
+``[n_s, D_z + 1]``, and the experts with their gate are ``[n_s (1 + K), D_z + 1]``. Training one head takes all of these
+in turn; a search over lambdas trains 64 of each side by side, and cross-fitting one for each set of rows.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from pen_mobile.models.losses import LossTerms
+from pen_mobile.training.batched_optimizers import batched_optimizer
+from pen_mobile.training.checkpoint import Checkpoint, EpochLog, StageLog, load_checkpoint, save_checkpoint
+from pen_mobile.training.head_batch import HeadBatch, HeadSamples, epoch_order
+from pen_mobile.training.head_kernels import TermFactors
+from pen_mobile.training.stage import StageSettings, diverged
+from pen_mobile.utils.progress import SILENT, Progress
+
+_KEY = "head_parameters"
+
+
+@dataclass(frozen=True, eq=False)
+class HeadStage:
+    """One stage for G sets of rows with H heads on each.
+
+    Attributes:
+        settings: optimizer, epochs and so on, the same for all.
+        heads: head parameters to start from, ``[G, H, R, D_z + 1]``.
+        expert_count: n_s; the first n_s of the R rows are the gate's.
+        samples: features and labels that the sets are taken from.
+        training: row numbers of each set to learn from; as many batches each.
+        validation: row numbers of each set that choose the epoch.
+        terms: factors of the loss for each of the H heads.
+    """
+
+    settings: StageSettings
+    heads: Tensor
+    expert_count: int
+    samples: HeadSamples
+    training: Sequence[Tensor]
+    validation: Sequence[Tensor]
+    terms: Sequence[LossTerms]
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedHeads:
+    """Heads after a stage.
+
+    Attributes:
+        heads: head parameters of the best epoch of each, ``[G, H, R, D_z + 1]``.
+        logs: how each went, ``[G][H]``.
+    """
+
+    heads: Tensor
+    logs: list[list[StageLog]]
+
+
+@torch.no_grad()
+def train_heads(stage: HeadStage, checkpoint: Path | None = None, progress: Progress = SILENT) -> TrainedHeads:
+    """Train all heads of a stage; each keeps its best epoch on validation and stops early on its own.
+
+    Args:
+        stage: the heads and how they learn.
+        checkpoint: file to save to after every epoch and to resume from, for a stage of one head; a finished stage is
+            only loaded.
+        progress: listener.
+
+    Raises:
+        BadInput: the loss of a single head is not finite. Of several heads, such a one keeps what it was before.
+    """
+    saved = load_checkpoint(checkpoint) if checkpoint else None
+    if saved and saved.log.finished:
+        return TrainedHeads(saved.best[_KEY].view_as(stage.heads), [[saved.log]])
+    loop = _Loop(stage, checkpoint)
+    if saved:
+        loop.resume(saved)
+    else:
+        loop.validate(None, 0.0)
+    settings = stage.settings
+    batches = -(-max(map(len, stage.training)) // settings.batch_size)
+    with progress.task(settings.name, settings.epochs * batches) as task:
+        task.advance(loop.epoch * batches, loop.note())
+        while not loop.done():
+            steps = loop.train_one_epoch()
+            loop.save()
+            task.advance(steps, loop.note())
+    loop.finish()
+    return TrainedHeads(loop.best, loop.logs)
+
+
+class _Loop:
+    """The state of :func:`train_heads` between epochs."""
+
+    def __init__(self, stage: HeadStage, checkpoint: Path | None) -> None:
+        self.stage, self.settings, self.checkpoint = stage, stage.settings, checkpoint
+        rows = zip(*(vars(terms).values() for terms in stage.terms), strict=True)
+        factors = TermFactors(*(stage.heads.new_tensor(values)[:, None] for values in rows))
+        self.heads = HeadBatch(stage.heads, stage.samples, stage.expert_count, factors)
+        weights, settings = self.heads.flat_weights(), stage.settings
+        self.optimizer = batched_optimizer(settings.optimizer, weights, settings.learning_rate)
+        self.logs = [[StageLog() for _ in stage.terms] for _ in stage.training]
+        self.best = stage.heads.clone()
+
+    @property
+    def epoch(self) -> int:
+        """Number of epochs that are done."""
+        return max(len(log.epochs) for logs in self.logs for log in logs) - 1
+
+    @property
+    def steps(self) -> int:
+        return max(log.steps for logs in self.logs for log in logs)
+
+    def done(self) -> bool:
+        if self.epoch >= self.settings.epochs or self.settings.steps_left(self.steps) == 0:
+            return True
+        return all(log.stopped(self.settings.patience) for logs in self.logs for log in logs)
+
+    def train_one_epoch(self) -> int:
+        """Take the steps of one epoch, validate, and return how many steps they were."""
+        started, size = time.perf_counter(), self.settings.batch_size
+        orders = [
+            rows[epoch_order(len(rows), size, self.settings.seed, self.epoch + 1)] for rows in self.stage.training
+        ]
+        left = self.settings.steps_left(self.steps)
+        losses: list[Tensor] = []
+        for batch in self.heads.epoch(orders, size):
+            if len(losses) == left:
+                break
+            losses.append(self.heads.step(batch, self.optimizer))
+            self._check(losses[-1], self.steps + len(losses))
+        self.validate(torch.stack(losses).mean(dim=0), time.perf_counter() - started, len(losses))
+        return len(losses)
+
+    def _check(self, loss: Tensor, step: int) -> None:
+        """Refuse a loss that is not finite, where there is one head only."""
+        if loss.numel() == 1 and not bool(loss.isfinite().all()):
+            raise diverged(self.settings, step)
+
+    def validate(self, training_loss: Tensor | None, seconds: float, steps: int = 0) -> None:
+        """Measure every head that has not stopped, and keep the best."""
+        found = self.heads.losses(self.stage.validation)
+        self._check(found, self.steps + steps)
+        for group, logs in enumerate(self.logs):
+            for head, log in enumerate(logs):
+                if log.stopped(self.settings.patience):
+                    continue
+                learned = None if training_loss is None else float(training_loss[group, head])
+                log.steps += steps
+                if log.add(EpochLog(float(found[group, head]), round(seconds, 3), learned)):
+                    self.best[group, head] = self.heads.weights[group, head]
+
+    def note(self) -> str:
+        return f"validation loss {min(log.best_loss for logs in self.logs for log in logs):.4f}"
+
+    def save(self) -> None:
+        if self.checkpoint is None:
+            return
+        state = {"state": {0: self.optimizer.state()}, "param_groups": []}
+        best, latest = {_KEY: self.best[0, 0]}, {_KEY: self.heads.weights[0, 0]}
+        save_checkpoint(self.checkpoint, Checkpoint(best, latest, state, self.logs[0][0]))
+
+    def resume(self, saved: Checkpoint) -> None:
+        self.logs = [[saved.log]]
+        self.best.copy_(saved.best[_KEY])
+        self.heads.weights.copy_(saved.latest[_KEY])
+        for name, slot in self.optimizer.state().items():
+            slot.copy_(saved.optimizer["state"][0][name])
+
+    def finish(self) -> None:
+        for logs in self.logs:
+            for log in logs:
+                log.finished = True
+        self.save()
