@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageOps
 
-from pen_mobile.data.jpeg import with_end
+from pen_mobile.data.jpeg import decode_without_end
 from pen_mobile.data.pixel_limit import check_pixels
 from pen_mobile.errors import BadInput
 from pen_mobile.types import Image
@@ -89,8 +89,8 @@ def read_image(source: ImageSource) -> Image:
     if kind == "AVIF":
         return _decode_avif(source, encoded)
     image = _decode(encoded)
-    if image is None and (whole := with_end(encoded)) is not None:
-        image = _decode(whole)
+    if image is None:
+        image = decode_without_end(encoded, _decode)
     if image is None:
         raise BadInput(f"{source}: an image that is cut short or damaged; get it again")
     return image

@@ -3,36 +3,32 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-import av
+import numpy as np
+
+from pen_mobile.types import Image
 
 _START, _END = b"\xff\xd8", b"\xff\xd9"
 _SCAN, _PROGRESSIVE = 0xDA, 0xC2
 _WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD9)}
+_FILLING = (b"", b"\x55" * 16)
 
 
-def with_end(encoded: bytes) -> bytes | None:
-    """Return a JPEG with the end marker that it lacks, or None when more than that is missing or it is no JPEG.
+def decode_without_end(encoded: bytes, decode: Callable[[bytes], Image | None]) -> Image | None:
+    """Return the image of a JPEG that lacks its end marker, or None when pixels are missing, too, or it is no JPEG.
 
-    The pixels are complete when libav's decoder, which treats missing data as an error, decodes them, and when every
-    component of a progressive JPEG has had its last scan.
+    No pixel is missing when every component of a progressive JPEG has had its last scan, and the image does not
+    depend on what follows the last byte, because the decoder has read all that it needs before.
 
     Args:
         encoded: bytes of the file, whatever they are.
+        decode: returns the image of a whole file, None when it cannot be decoded.
     """
-    if not encoded.startswith(_START) or not (_has_all_scans(encoded) and _decodes(encoded)):
+    if not encoded.startswith(_START) or not _has_all_scans(encoded):
         return None
-    return encoded + _END
-
-
-def _decodes(encoded: bytes) -> bool:
-    decoder = av.CodecContext.create("mjpeg", "r")
-    decoder.options = {"err_detect": "explode"}
-    try:
-        return bool(decoder.decode(av.Packet(encoded)) or decoder.decode(None))
-    except (av.FFmpegError, ValueError):
-        return False
+    one, other = (decode(encoded.removesuffix(b"\xff") + filling + _END) for filling in _FILLING)
+    return one if one is not None and other is not None and np.array_equal(one, other) else None
 
 
 def _has_all_scans(encoded: bytes) -> bool:

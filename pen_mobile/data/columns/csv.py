@@ -36,7 +36,7 @@ def read_csv(path: Path) -> dict[str, Any]:
     if not names:
         raise BadInput(f"{path}: Empty CSV file")
     check_no_duplicates(names, str(path))
-    return dict.fromkeys(names) | _values(rest, names, delimiter, path)
+    return dict.fromkeys(names) | _parse(rest, names, delimiter, path)
 
 
 def _text(path: Path) -> str:
@@ -79,20 +79,20 @@ def _delimiter(head: str) -> str:
     return max(_DELIMITERS, key=known)
 
 
-def _values(rest: str, names: list[str], delimiter: str, path: Path) -> dict[str, Any]:
-    try:
-        return _parse(rest, names, delimiter, ".", path)
-    except BadInput:
-        if delimiter == ",":
-            raise
-        try:
-            return _parse(rest, names, delimiter, ",", path)
-        except BadInput:
-            pass
-        raise
+def _decimal_point(rest: str, delimiter: str) -> str:
+    """Return the comma where more cells are numbers with one than with a point; beside a comma it cannot be."""
+    if delimiter == ",":
+        return "."
+    border = re.escape(delimiter)
+
+    def numbers_with(point: str) -> int:
+        number = rf"(?:^|{border})[ \"]*[-+]?\d+{point}\d+(?:[eE][-+]?\d+)?[ \"]*(?=$|{border})"
+        return len(re.findall(number, rest, re.MULTILINE))
+
+    return "," if numbers_with(",") > numbers_with(r"\.") else "."
 
 
-def _parse(rest: str, names: list[str], delimiter: str, decimal_point: str, path: Path) -> dict[str, Any]:
+def _parse(rest: str, names: list[str], delimiter: str, path: Path) -> dict[str, Any]:
     import pyarrow
     from pyarrow import csv as arrow_csv
 
@@ -101,13 +101,14 @@ def _parse(rest: str, names: list[str], delimiter: str, decimal_point: str, path
         return {name: [] for name in wanted}
     # Names stay text ("007" is not 7), numbers must be numbers; pyarrow names row and column when not.
     types = {name: pyarrow.float64() if name in _NUMBERS else pyarrow.string() for name in wanted}
+    point = _decimal_point(rest, delimiter)
     unique = [name if names.index(name) == place else f"{name}.{place}" for place, name in enumerate(names)]
     try:
         table = arrow_csv.read_csv(
             io.BytesIO(rest.encode("utf-8")),
             arrow_csv.ReadOptions(use_threads=False, column_names=unique),  # with threads pyarrow does not know the row
             arrow_csv.ParseOptions(delimiter=delimiter),
-            arrow_csv.ConvertOptions(column_types=types, include_columns=wanted, decimal_point=decimal_point),
+            arrow_csv.ConvertOptions(column_types=types, include_columns=wanted, decimal_point=point),
         )
     except (pyarrow.ArrowException, UnicodeEncodeError) as error:
         raise BadInput(f"{path}: {_in_words(error, names)}") from None
