@@ -1,4 +1,4 @@
-"""What an export did, as it is told to people, to machines, and to the next export."""
+"""The result of an export, for people, for machines, and for the next export."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from typing import Any
 
 from pen_mobile.bundle.verification import Verification
 from pen_mobile.contract.evidence import QuantizationPart
+from pen_mobile.utils.readable import Readable
+from pen_mobile.utils.table import Part, Table
+from pen_mobile.utils.text import counted, file_size
 
 
-@dataclass
-class ExportResult:
-    """What an export did.
+@dataclass(repr=False)
+class ExportResult(Readable):
+    """The result of an export.
 
     Attributes:
         verification: the proof, from the real runtime.
@@ -29,6 +32,13 @@ class ExportResult:
     outside_delegate: dict[str, list[str]] = field(default_factory=dict)
     quantization: QuantizationPart | None = None
     again: bool = False
+
+    def as_parts(self) -> list[Part]:
+        """Return the size of the bundle, its files, and the verification."""
+        done = "exported again, as it was verified before" if self.again else "exported and verified"
+        size = f"{file_size(sum(self.bytes.values()))} in {counted(len(self.bytes), 'file')}"
+        files = Table(("file", "size"), [(name, file_size(count)) for name, count in self.bytes.items()])
+        return [f"{done} in {sum(self.seconds.values()):.1f} s: {size}", files, *self.verification.as_parts()]
 
     def as_json(self) -> dict[str, Any]:
         """Return plain values for a JSON document."""

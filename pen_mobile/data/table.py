@@ -16,6 +16,7 @@ from pen_mobile.data.frames import Frames
 from pen_mobile.errors import BadInput
 from pen_mobile.types import Doubles, Floats, Rows
 from pen_mobile.utils.suggestions import choices
+from pen_mobile.utils.text import counted
 
 Role = Literal["source", "target"]
 ROLES: tuple[Role, Role] = ("source", "target")
@@ -68,6 +69,11 @@ class BaseTable(ABC):
         if not len(rows):
             raise BadInput(f"{self.origin}: no subject {subject!r}; {choices(subject, self.subjects())}")
         return rows[np.argsort(self.time_s[rows], kind="stable")]
+
+    def __repr__(self) -> str:
+        """Return kind, size and origin in one line."""
+        people = counted(len(self.subjects()), "person", "people")
+        return f"<{type(self).__name__}: {counted(len(self), 'row')} of {people}, {self.origin}>"
 
     def rows_with_role(self, role: Role) -> Rows:
         """Return the row numbers of every subject in ``role``."""
@@ -141,7 +147,7 @@ class BaseTable(ABC):
             raise BadInput(f"{self.origin}: row {row + 1}: time_s is {self.time_s[row]:g}; give seconds")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class FrameTable(BaseTable):
     """A table with an aligned face crop in each row.
 
@@ -167,7 +173,7 @@ class FrameTable(BaseTable):
         return len(self.frames)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class FeatureTable(BaseTable):
     """A table with a feature vector in each row.
 

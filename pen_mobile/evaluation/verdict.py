@@ -93,7 +93,9 @@ def headline(result: Everybody) -> str:
         result: results of all people.
     """
     count, accepted = len(result.people), sum(person.adaptation.accepted for person in result.people)
-    phones = f"All {count} phones" if accepted == count > 1 else f"{accepted} of {counted(count, 'phone')}"
+    phones = f"{accepted} of {counted(count, 'phone')}"
+    if count > 1 and accepted in (0, count):
+        phones = f"All {count} phones" if accepted else f"None of {count} phones"
     changes = joined([verdict.words for verdict in verdicts(result)])
     return f"{phones} took a new head into use after {label_counts(result)}. Over all people, {changes}."
 

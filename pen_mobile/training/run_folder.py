@@ -25,6 +25,7 @@ from pen_mobile.training.checkpoint import StageLog, Weights, load_checkpoint
 from pen_mobile.training.config import LearningConfig
 from pen_mobile.utils.files import read_json, write_json
 from pen_mobile.utils.plain import to_plain
+from pen_mobile.utils.text import counted
 from pen_mobile.utils.validation import validated
 
 STAGES = ("1-backbone", "2-shared", "3-gate", "4-experts")
@@ -123,6 +124,11 @@ class Run:
     def __init__(self, folder: Path, record: RunRecord) -> None:
         self.folder = folder
         self.record = record
+
+    def __repr__(self) -> str:
+        """Return folder and state in one line."""
+        state = "complete" if self.record.complete else f"{counted(len(self.record.stages), 'stage')} finished"
+        return f"<Run: {self.folder}, {state}, trained on {self.record.data.origin}>"
 
     @classmethod
     def begin(cls, folder: Path, record: RunRecord) -> Run:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING, Any
 
 from pen_mobile.utils.progress import SILENT, Progress, Task
-from pen_mobile.utils.silence import audible
+from pen_mobile.utils.silence import audible, leads_to, standard_error
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -164,9 +164,8 @@ def _in_notebook() -> bool:
 
 def _own_standard_error() -> IO[str]:
     """Return standard error on a descriptor of its own, which stays when libraries are silenced."""
-    try:
-        if sys.stderr.fileno() == 2:
+    stream = standard_error()
+    if leads_to(stream, 2):
+        with contextlib.suppress(OSError):
             return os.fdopen(audible(2), "w", buffering=1, encoding="utf-8", errors="backslashreplace")
-    except (OSError, ValueError, AttributeError):
-        pass
-    return sys.stderr
+    return stream

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
+import sys
 import threading
 import warnings
 
 import pytest
 
-from pen_mobile.utils.silence import SHOW_VARIABLE, audible, quiet_libraries
+from pen_mobile.utils.silence import SHOW_VARIABLE, audible, quiet_libraries, standard_error
 
 
 def chatter(text: str) -> None:
@@ -71,3 +73,15 @@ def test_debugging_shows_everything(monkeypatch: pytest.MonkeyPatch, capfd: pyte
     with quiet_libraries():
         chatter("inside")
     assert capfd.readouterr().err == "inside err\n"
+
+
+def test_python_standard_error_of_a_notebook_is_silent_inside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There it is an object without a descriptor, to which C++ libraries write through Python."""
+    notebook = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", notebook)
+    with quiet_libraries():
+        print("chatter", file=sys.stderr)
+        print("progress", file=standard_error())
+    print("after", file=sys.stderr)
+    assert notebook.getvalue() == "progress\nafter\n"
+    assert sys.stderr is notebook
