@@ -76,7 +76,7 @@ def _prepared(folder: Path, frame_size: int | None) -> SubjectTable:
         raise BadInput(f"{folder} is not a prepared folder: it has no {PREPARED}; 'pen-mobile data prepare' makes one")
     crop = read_json_as(PreparedFolder, folder / PREPARED).crop
     table = to_subject_table(read_table_file(folder / TABLE), frame_size or crop.size)
-    return replace(table, crop=crop) if isinstance(table, FrameTable) else table
+    return replace(table, crop=crop, origin=str(folder)) if isinstance(table, FrameTable) else table
 
 
 def _existing(images: list[ImageSource | None], path: Path) -> list[ImageSource]:

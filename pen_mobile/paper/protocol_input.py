@@ -17,6 +17,7 @@ from pen_mobile.training.features import cached_features
 from pen_mobile.training.run_folder import Run
 from pen_mobile.types import Rows
 from pen_mobile.utils.files import replacing
+from pen_mobile.utils.places import without_home
 from pen_mobile.utils.progress import SILENT, Progress
 
 _BLOCK = 4096  # rows copied at once
@@ -135,7 +136,7 @@ def read_people(source: str, data: str | None = None, progress: Progress = SILEN
 
 
 def _from_run(run: Run, data: str | None, progress: Progress) -> ProtocolInput:
-    origin = data or str(run.record.data.origin)
+    origin = data or run.origin
     try:
         table = load_table(origin, run.config.input_size, progress)
     except BadInput as error:
@@ -167,7 +168,8 @@ def _side(table: SubjectTable, rows: Rows, features: Path) -> _Side:
 
 def _record(table: SubjectTable, feature_size: int, backbone: str = "") -> DataRecord:
     source, target = ({name: len(table.rows_of(name)) for name in table.subjects(role)} for role in ROLES)
-    return DataRecord(table.origin, table.digest, table.synthetic, len(table), feature_size, source, target, backbone)
+    origin = without_home(table.origin)
+    return DataRecord(origin, table.digest, table.synthetic, len(table), feature_size, source, target, backbone)
 
 
 def _check_roles(table: SubjectTable) -> None:

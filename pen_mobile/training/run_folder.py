@@ -24,6 +24,7 @@ from pen_mobile.models.heads import ExpertHead, SharedHead
 from pen_mobile.training.checkpoint import StageLog, Weights, load_checkpoint
 from pen_mobile.training.config import LearningConfig
 from pen_mobile.utils.files import read_json, write_json
+from pen_mobile.utils.places import place_from
 from pen_mobile.utils.plain import to_plain
 from pen_mobile.utils.text import counted
 from pen_mobile.utils.validation import validated
@@ -41,7 +42,7 @@ class RunData:
 
     Attributes:
         digest: hash of the source people's rows.
-        origin: DATA as it was given.
+        origin: DATA as it was given; a path is relative to the run folder.
         synthetic: True for invented people.
         rows: number of rows of source people.
         source_subjects: their names, sorted; expert k belongs to the k-th.
@@ -128,7 +129,12 @@ class Run:
     def __repr__(self) -> str:
         """Return folder and state in one line."""
         state = "complete" if self.record.complete else f"{counted(len(self.record.stages), 'stage')} finished"
-        return f"<Run: {self.folder}, {state}, trained on {self.record.data.origin}>"
+        return f"<Run: {self.folder}, {state}, trained on {self.origin}>"
+
+    @property
+    def origin(self) -> str:
+        """DATA that the run learned from, seen from the working folder."""
+        return place_from(self.record.data.origin, self.folder)
 
     @classmethod
     def begin(cls, folder: Path, record: RunRecord) -> Run:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -24,6 +24,7 @@ from pen_mobile.training.run_folder import STAGES, Run, RunData, RunRecord
 from pen_mobile.training.source_heads import expert_stage, gate_stage, shared_stage, source_splits
 from pen_mobile.types import Floats, Rows
 from pen_mobile.utils import provenance
+from pen_mobile.utils.places import relative_place
 from pen_mobile.utils.plain import to_plain
 from pen_mobile.utils.progress import SILENT, Progress
 
@@ -49,22 +50,23 @@ def learn_source(
     halves = validation_split(source, config.validation_fraction, config.seed)
     network = new_network(config) if isinstance(source, FrameTable) else None
     with fabric.rank_zero_first():
-        run = Run.begin(folder, _record(source, config))
+        run = Run.begin(folder, _record(source, config, folder))
     if not run.record.complete:
         _Learner(fabric, source, config, run, progress, halves).learn(network)
     return run
 
 
-def _record(source: SubjectTable, config: LearningConfig) -> RunRecord:
+def _record(source: SubjectTable, config: LearningConfig, folder: Path) -> RunRecord:
     data = RunData(
         digest=source.digest,
-        origin=source.origin,
+        origin=relative_place(source.origin, folder),
         synthetic=source.synthetic,
         rows=len(source),
         source_subjects=source.subjects("source"),
         crop=to_plain(source.crop) if isinstance(source, FrameTable) and source.crop else None,
     )
-    return RunRecord(config, data, command=provenance.command(), versions=provenance.versions())
+    stored = replace(config, weights=relative_place(config.weights, folder))
+    return RunRecord(stored, data, command=provenance.command(), versions=provenance.versions())
 
 
 @dataclass

@@ -9,6 +9,8 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
+from pen_mobile.utils.places import without_home
+
 _PACKAGES = ("pen-mobile", "torch", "torchvision", "executorch", "lightning-fabric", "numpy")
 
 
@@ -24,8 +26,8 @@ def versions() -> dict[str, str]:
 
 
 def command() -> str:
-    """Return the command line that is running, without the folder of the program."""
-    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    """Return the command line that is running, without the folder of the program and without absolute paths."""
+    return shlex.join([Path(sys.argv[0]).name, *map(without_home, sys.argv[1:])])
 
 
 def core_count() -> int:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 
 import numpy as np
@@ -52,7 +53,7 @@ def test_a_run_on_features_brings_its_data(make_features, tmp_path):
     moved = data.rename(tmp_path / "moved.npz")
     with pytest.raises(BadInput, match=r"does not exist .*if they moved, give --data"):
         read_people(str(tmp_path / "run"))
-    assert read_people(str(tmp_path / "run"), data=str(moved)).record.origin == str(moved)
+    assert read_people(str(tmp_path / "run"), data=str(moved)).record.origin == os.path.relpath(moved)
     with pytest.raises(BadInput, match=r"source people differ from those that .*run learned from; .* --data"):
         read_people(str(tmp_path / "run"), data=str(make_features(seed=1)))
 

@@ -80,7 +80,7 @@ def covering_rows(table: SubjectTable, rows: Rows, side: int, count: int, seed: 
 
 
 def _source_table(run: Run, data: str | None) -> FrameTable:
-    origin = data or run.record.data.origin
+    origin = data or run.origin
     try:
         table = load_table(origin, run.config.input_size)
     except BadInput as error:
