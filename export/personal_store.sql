@@ -1,66 +1,61 @@
--- The personal store: what a phone keeps of its owner. One schema for Python, Android and iOS.
--- Needs SQLite 3.37 or later (STRICT tables). Times are Unix seconds, UTC; JSON is text.
+-- The personal store of one user: one schema for Python, Android and iOS.
+-- It runs on SQLite 3.18 and later. BUNDLE.md ("The personal store") gives the layout of every blob.
 -- Faces are never stored: a sample is a feature vector, which a face cannot be drawn from.
--- Numbers in blobs are little-endian. With a key (bundle.key_check), a blob is what AES-256-GCM makes of it:
--- nonce [12], ciphertext, tag [16]; the associated data name its row: 'sample SHA256', 'head state VERSION' or
--- 'unfinished adaptation'.
+-- Blobs end in a tag of 16 bytes that depends on the store and on the row.
+-- A reader that splits this file at semicolons gets whole statements.
 
-PRAGMA user_version = 3;
+PRAGMA user_version = 4;
 
-CREATE TABLE bundle (            -- one row: the model this store belongs to
+CREATE TABLE bundle_binding (    -- one row: the bundle of this store, and the state of the store
     only          INTEGER PRIMARY KEY CHECK (only = 1),
-    backbone      TEXT    NOT NULL,  -- manifest: backbone.identity; features of another one mean nothing here
-    feature_size  INTEGER NOT NULL CHECK (feature_size > 0),
-    head_bytes    INTEGER CHECK (head_bytes > 0),  -- of the packed parameters; NULL: migrated, no bundle opened it yet
-    head          TEXT,              -- SHA-256 of the parameters that the bundle ships; NULL likewise
-    generation    INTEGER NOT NULL DEFAULT 1,  -- one more when data are deleted or the bundle changes: what was being
-                                               -- learned before is not accepted after
-    key_check     BLOB               -- an empty text sealed for 'pen-mobile personal store'; NULL: not encrypted
-) STRICT;
+    store_id      TEXT    NOT NULL CHECK (typeof(store_id) = 'text' AND length(store_id) = 32),  -- random, new after a deletion
+    key_check     BLOB    CHECK (key_check IS NULL OR typeof(key_check) = 'blob'),  -- NULL: not encrypted
+    backbone      TEXT    NOT NULL CHECK (typeof(backbone) = 'text'),  -- manifest: backbone.identity
+    feature_size  INTEGER NOT NULL CHECK (typeof(feature_size) = 'integer' AND feature_size > 0),  -- D_z
+    targets       TEXT    NOT NULL CHECK (typeof(targets) = 'text'),  -- JSON array: names in the order of every label
+    head_bytes    INTEGER CHECK (head_bytes IS NULL OR (typeof(head_bytes) = 'integer' AND head_bytes > 0)),
+    head          TEXT    CHECK (head IS NULL OR typeof(head) = 'text'),  -- SHA-256 of the parameters that the bundle ships
+    model         TEXT    NOT NULL CHECK (typeof(model) = 'text'),        -- name of the model, or empty
+    serial        INTEGER NOT NULL CHECK (typeof(serial) = 'integer' AND serial >= 0),  -- highest serial of a bundle so far
+    generation    INTEGER NOT NULL CHECK (typeof(generation) = 'integer' AND generation > 0),
+    deleting      INTEGER NOT NULL CHECK (deleting IN (0, 1)),  -- 1: a deletion of all data is not finished
+    state         BLOB    CHECK (state IS NULL OR typeof(state) = 'blob')
+);
 
-CREATE TABLE sample (            -- what was felt, and the feature seen then
-    id           INTEGER PRIMARY KEY,
-    feature      BLOB NOT NULL,      -- [D_z]
-    format       TEXT NOT NULL DEFAULT 'float32' CHECK (format IN ('float32', 'float16')),
-    sha256       TEXT NOT NULL UNIQUE,  -- of the feature as float32, HMAC when encrypted: a moment labelled again
-                                        -- replaces the old label
-    valence      REAL NOT NULL CHECK (valence BETWEEN -1 AND 1),
-    arousal      REAL NOT NULL CHECK (arousal BETWEEN -1 AND 1),
-    weight       REAL NOT NULL DEFAULT 1 CHECK (weight > 0),
-    captured_at  REAL NOT NULL,
-    origin       TEXT NOT NULL DEFAULT 'owner'  -- who gave the label
-) STRICT;
+CREATE TABLE sample (            -- one labelled moment
+    id       INTEGER PRIMARY KEY,
+    moment   TEXT NOT NULL UNIQUE CHECK (typeof(moment) = 'text' AND length(moment) = 64),  -- digest of the feature
+    record   BLOB NOT NULL CHECK (typeof(record) = 'blob'),   -- times, weight, labels, origin
+    feature  BLOB NOT NULL CHECK (typeof(feature) = 'blob')   -- [D_z], its first piece
+);
 
-CREATE INDEX sample_by_time ON sample (captured_at);
-
-CREATE TABLE head_state (        -- every attempt to adapt, accepted or not; no active one: the bundle's initial head
+CREATE TABLE head_version (      -- one attempt to adapt, accepted or not
     version     INTEGER PRIMARY KEY,
-    parent      INTEGER REFERENCES head_state (version),  -- what was active then; NULL: the initial head
+    parent      INTEGER REFERENCES head_version (version),  -- NULL: the initial head of the bundle
     status      TEXT NOT NULL CHECK (status IN ('active', 'superseded', 'rejected')),
-    blob        BLOB,                -- the packed parameters; NULL when it was rejected, or is no longer kept
-    with_slots  INTEGER NOT NULL DEFAULT 0,  -- 1: made before version 3, its optimizer's slots follow the parameters
-    sha256      TEXT,                -- of blob as it stands here
-    strategy    TEXT,                -- how it was trained; NULL: made by a release that did not note it
-    metrics     TEXT NOT NULL,       -- JSON: labels, steps, held-out error before and after, reason
-    created_at  REAL NOT NULL,
-    CHECK (status <> 'active' OR blob IS NOT NULL),
-    CHECK (status <> 'rejected' OR blob IS NULL),
-    CHECK (blob IS NULL OR sha256 IS NOT NULL)
-) STRICT;
+    record      BLOB NOT NULL CHECK (typeof(record) = 'blob'),  -- strategy, time, what was measured
+    parameters  BLOB CHECK (parameters IS NULL OR typeof(parameters) = 'blob'),  -- first piece, NULL: rejected, or no longer kept
+    CHECK (status <> 'active' OR parameters IS NOT NULL),
+    CHECK (status <> 'rejected' OR parameters IS NULL)
+);
 
-CREATE UNIQUE INDEX one_active_state ON head_state (status) WHERE status = 'active';
+CREATE UNIQUE INDEX one_active_version ON head_version (status) WHERE status = 'active';
 
-CREATE TABLE unfinished (        -- the adaptation under way, or interrupted; gone with its end, and with the data
-    only      INTEGER PRIMARY KEY CHECK (only = 1),
-    inputs    TEXT NOT NULL,         -- digest of labels, head and plan: with others it is of no use; HMAC when encrypted
-    progress  TEXT NOT NULL,         -- JSON: rounds done, steps
-    blob      BLOB NOT NULL          -- estimates on held-out labels, then the optimizer's state and its best parameters
-) STRICT;
+CREATE TABLE checkpoint (        -- the adaptation under way, or interrupted
+    only     INTEGER PRIMARY KEY CHECK (only = 1),
+    record   BLOB NOT NULL CHECK (typeof(record) = 'blob'),
+    content  BLOB NOT NULL CHECK (typeof(content) = 'blob')  -- first piece
+);
 
 CREATE TABLE event (             -- what happened to the store
     id      INTEGER PRIMARY KEY,
-    at      REAL NOT NULL,
-    kind    TEXT NOT NULL,           -- migrated, forgotten, rolled-back, reset, bundle-changed, rebased,
-                                     -- exported, erasing, erased, labels-refused, interrupted
-    detail  TEXT NOT NULL            -- JSON object
-) STRICT;
+    record  BLOB NOT NULL CHECK (typeof(record) = 'blob')
+);
+
+CREATE TABLE piece (             -- what follows the first mebibyte of a long blob, so that no row is longer than a cursor window
+    kind     TEXT    NOT NULL CHECK (kind IN ('feature', 'parameters', 'content')),
+    row_id   INTEGER NOT NULL CHECK (typeof(row_id) = 'integer'),   -- sample.id, head_version.version, or 1
+    number   INTEGER NOT NULL CHECK (typeof(number) = 'integer' AND number > 0),
+    content  BLOB    NOT NULL CHECK (typeof(content) = 'blob'),
+    PRIMARY KEY (kind, row_id, number)
+);

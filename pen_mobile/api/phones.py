@@ -93,7 +93,10 @@ def adapt_person(
     with Phone.open(opened, store, options=StoreOptions(key=key)) as phone:
         if phone.store.change is not None:
             shown.say(f"{store}: {phone.store.change}")
-        return adapt_one(phone, table, subject, labels, seed, strategy=strategy, optimizer=optimizer)
+        result = adapt_one(phone, table, subject, labels, seed, strategy=strategy, optimizer=optimizer)
+        for notice in phone.store.notices:
+            shown.say(notice)
+        return result
 
 
 @public

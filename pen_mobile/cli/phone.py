@@ -36,7 +36,7 @@ def status(store: Path, key_file: Path | None, output: Output) -> None:
     """Say what the store holds, how large it is, and which head is in use."""
     with _open(store, key_file) as opened:
         found = opened.status()
-    output.finish(found.as_json(), [Table(("what", "value"), _status_rows(found))])
+    output.finish(found.to_dict(), [Table(("what", "value"), _status_rows(found))])
 
 
 @phone.command()
@@ -84,6 +84,19 @@ def export_data(store: Path, key_file: Path | None, out: Path, output: Output) -
         counts = data_export.export_data(opened, out)
     line = f"{out}: {counts['samples']:,} samples, {counts['states']:,} states, {counts['events']:,} events"
     output.finish({"out": str(out)} | counts, [line])
+
+
+@phone.command("import-data")
+@_store_options
+@click.option("--from", "source", required=True, type=PATH, help="Folder or .zip that 'export-data' wrote.")
+def import_data(store: Path, key_file: Path | None, source: Path, output: Output) -> None:
+    """Make a new store from exported data; with --key-file it is encrypted."""
+    from pen_mobile.phone.store import data_import
+    from pen_mobile.phone.store.options import StoreOptions
+
+    counts = data_import.import_data(source, store, StoreOptions(key=read_key(key_file)))
+    line = f"{store}: {counts['samples']:,} samples, {counts['states']:,} states, {counts['events']:,} events"
+    output.finish({"store": str(store)} | counts, [line])
 
 
 @phone.command("delete-data")

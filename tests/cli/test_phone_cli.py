@@ -95,6 +95,25 @@ def test_export_then_delete(store: Path, tmp_path: Path) -> None:
     assert document("status", "--store", store)["samples"] == 0
 
 
+def test_export_then_import(store: Path, tmp_path: Path) -> None:
+    """What was exported makes a store again, with the same history, and encrypted when a key is given."""
+    out, new, key = tmp_path / "mine.zip", tmp_path / "new.sqlite", tmp_path / "key"
+    key.write_bytes(KEY)
+    invoke("export-data", "--store", store, "--out", out)
+    found = document("import-data", "--store", new, "--from", out, "--key-file", key)
+    assert found == {"store": str(new), "samples": 4, "states": 3, "events": 0}
+    assert "encrypted; give its key" in refused("history", "--store", new)
+    histories = [
+        document("history", "--store", path, *more)["states"]
+        for path, more in ((store, ()), (new, ("--key-file", key)))
+    ]
+    assert histories[0] == histories[1]
+    assert "exists already" in refused("import-data", "--store", new, "--from", out)
+    assert "neither a folder nor an archive" in refused(
+        "import-data", "--store", tmp_path / "x", "--from", tmp_path / "y"
+    )
+
+
 def test_an_encrypted_store_wants_its_key_for_what_needs_it(tmp_path: Path) -> None:
     store, key, wrong = tmp_path / "me.sqlite", tmp_path / "key", tmp_path / "wrong"
     make_store(store, KEY)

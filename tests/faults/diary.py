@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,14 @@ from pen_mobile.phone.store.bundle_binding import BundleBinding
 from pen_mobile.phone.store.options import StoreOptions
 from pen_mobile.phone.store.retention import Retention
 from pen_mobile.phone.store.store import Store
+from tests.faults.store_reader import StoreReader
 
 SIZE = 256
 STATE_BYTES = 20_000
 BINDING = BundleBinding("a" * 64, SIZE, STATE_BYTES)
 # The clock counts operations, so "50 operations" is an age.
 KEEP, KEEP_AGE, KEEP_STATES = 40, 50, 4
-RETENTION = Retention(samples=KEEP, days=KEEP_AGE / 86_400, heads=KEEP_STATES)
+RETENTION = Retention(samples=KEEP, days=KEEP_AGE / 86_400, heads=KEEP_STATES, share=1.0)
 
 
 class Clock:
@@ -32,8 +34,13 @@ class Clock:
         return float(self.now)
 
 
+def key_of(path: Path) -> bytes | None:
+    """Return the key of a store: those with "sealed" in their name are encrypted."""
+    return bytes(range(32)) if "sealed" in path.name else None
+
+
 def open_store(path: Path, clock: Clock, **options: Any) -> Store:
-    return Store(path, BINDING, StoreOptions(retention=RETENTION, clock=clock, **options))
+    return Store(path, BINDING, StoreOptions(key=key_of(path), retention=RETENTION, clock=clock, **options))
 
 
 def feature(moment: str) -> np.ndarray:
@@ -145,12 +152,20 @@ class Expected:
 
 
 def content_of(path: Path) -> dict[str, Any]:
-    """Read a store with sqlite3 alone."""
-    db = sqlite3.connect(path)
-    try:
-        samples = db.execute("SELECT feature, valence, arousal FROM sample ORDER BY captured_at, id").fetchall()
-        assert all(valence == arousal for _, valence, arousal in samples)
+    """Read a store without the toolkit."""
+    with closing(StoreReader(path, key_of(path))) as store:
+        samples = store.samples()
+        assert all(len(set(sample["labels"])) == 1 for sample in samples)
+        return {
+            "samples": [(sample["feature"], sample["labels"][0]) for sample in samples],
+            "states": [(head["version"], head["parent"], head["status"], head["parameters"]) for head in store.heads()],
+        }
+
+
+def content_of_version_1(path: Path) -> dict[str, Any]:
+    """Read a store of the first release with sqlite3 alone; of a head, without the optimizer's slots behind it."""
+    with closing(sqlite3.connect(path)) as db:
+        samples = db.execute("SELECT feature, valence FROM sample ORDER BY captured_at, id").fetchall()
         states = db.execute("SELECT version, parent, status, blob FROM head_state ORDER BY version").fetchall()
-    finally:
-        db.close()
-    return {"samples": [row[:2] for row in samples], "states": states}
+    kept = [(*state[:3], None if state[3] is None else state[3][:STATE_BYTES]) for state in states]
+    return {"samples": [(z, float(np.float32(label))) for z, label in samples], "states": kept}

@@ -45,6 +45,9 @@ def scenarios(kills: int) -> dict[str, Callable[[Path], Trials]]:
         "SIGKILL while migrating from version 1": lambda folder: trials.kill_while_migrating(folder, 60),
         "SIGKILL while deleting all data": lambda folder: trials.kill_while_erasing(folder, 60),
         "log cut at and inside every page": trials.cut_the_log,
+        "log of an encrypted store cut at and inside every page": lambda folder: trials.cut_the_log(
+            folder, name="sealed.sqlite"
+        ),
         "file size limit in mid-transaction (EFBIG)": lambda folder: trials.limit_file_size(
             folder, [(70 + 13 * k) << 10 for k in range(20)]
         ),

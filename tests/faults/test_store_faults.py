@@ -17,8 +17,9 @@ def test_killed_300_times_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
     assert trials.kill_while_writing(tmp_path, 300).tried == 300
 
 
-def test_a_log_cut_anywhere_leaves_whole_operations(tmp_path: Path) -> None:
-    assert trials.cut_the_log(tmp_path).tried > 200
+@pytest.mark.parametrize("name", ["me.sqlite", "sealed.sqlite"])
+def test_a_log_cut_anywhere_leaves_whole_operations(tmp_path: Path, name: str) -> None:
+    assert trials.cut_the_log(tmp_path, name=name).tried > 200
 
 
 def test_writes_beyond_a_size_limit_lose_nothing(tmp_path: Path) -> None:

@@ -14,10 +14,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.faults.diary import BINDING, Clock, Expected, captured, content_of, feature, open_store, perform, state_blob
+from pen_mobile.phone.store.schema import schema_of
+from tests.faults.diary import (
+    BINDING,
+    Clock,
+    Expected,
+    captured,
+    content_of,
+    content_of_version_1,
+    feature,
+    open_store,
+    perform,
+    state_blob,
+)
 
 REPOSITORY = Path(__file__).parent.parent.parent
-SCHEMA_1 = REPOSITORY / "tests" / "phone" / "store" / "fixtures" / "personal_store_v1.sql"
 _FRAME = 24 + 4096  # bytes of one page in the write-ahead log, after a header of 32
 
 
@@ -72,13 +83,16 @@ class Writer:
 
 
 def kill_while_writing(folder: Path, kills: int, seed: int = 0) -> Trials:
-    """SIGKILL at random instants: while opening, making, committing and moving the log into the file."""
+    """SIGKILL at random instants: while opening, making, committing and moving the log into the file.
+
+    Every other store is encrypted.
+    """
     rng, acknowledged, extra = random.Random(seed), 0, 0
-    store, expected, n = folder / "0.sqlite", Expected(), 0
+    store, expected, n = _numbered(folder, 0), Expected(), 0
     child = Writer(store, "diary", rng.choice([10, 1000]))
     for trial in range(kills):
         lines = _kill(child, n, rng)
-        following = folder / f"{(trial + 1) // 40}.sqlite"
+        following = _numbered(folder, (trial + 1) // 40)
         child = Writer(following, "diary", rng.choice([10, 1000]))  # starts while the store is checked
         for line in lines:
             assert line == str(n), line
@@ -95,6 +109,10 @@ def kill_while_writing(folder: Path, kills: int, seed: int = 0) -> Trials:
         f"{acknowledged:,} acknowledged operations, all there; in {extra} kills the one under way had been written too"
     )
     return Trials(kills, detail)
+
+
+def _numbered(folder: Path, number: int) -> Path:
+    return folder / f"{number}{'-sealed' if number % 2 else ''}.sqlite"
 
 
 def _kill(child: Writer, n: int, rng: random.Random) -> list[str]:
@@ -118,20 +136,20 @@ def _agrees(store: Path, expected: Expected, n: int) -> int:
     return 1
 
 
-def cut_the_log(folder: Path, operations: int = 24) -> Trials:
+def cut_the_log(folder: Path, operations: int = 24, name: str = "me.sqlite") -> Trials:
     """Copy file and log while a store is open, cut the log at every page and inside pages, and open the copy."""
-    store, clock = folder / "me.sqlite", Clock()
+    store, clock = folder / name, Clock()
     expected, contents = Expected(), [Expected().content()]
     opened = open_store(store, clock)
-    opened._db.execute("PRAGMA wal_autocheckpoint = 0")
+    opened._rows.database.execute("PRAGMA wal_autocheckpoint = 0")
     for n in range(operations):
         perform(opened, n, clock)
         expected.perform(n)
         contents.append(expected.content())
-    image, log = store.read_bytes(), store.with_name("me.sqlite-wal").read_bytes()
+    image, log = store.read_bytes(), store.with_name(f"{name}-wal").read_bytes()
     opened.close()
     cuts = sorted({0, len(log)} | {start + part for start in range(32, len(log), _FRAME) for part in (0, 2000)})
-    reached = [_operations_in(folder / "copy.sqlite", image, log[:cut], contents) for cut in cuts]
+    reached = [_operations_in(folder / f"copy-{name}", image, log[:cut], contents) for cut in cuts]
     assert reached == sorted(reached)
     assert (reached[0], reached[-1]) == (0, operations)
     return Trials(len(cuts), f"each a whole number of operations, 0 to {operations}, never fewer with more of the log")
@@ -243,7 +261,7 @@ def make_version_1(path: Path) -> dict[str, Any]:
     """Write a store as release 0.1 made it; returns its content."""
     db = sqlite3.connect(path, isolation_level=None)
     db.execute("PRAGMA journal_mode = WAL")
-    db.executescript(SCHEMA_1.read_text(encoding="utf-8"))
+    db.executescript(schema_of(1))
     db.execute(
         "INSERT INTO bundle VALUES (1, ?, ?, ?)", (BINDING.backbone, BINDING.feature_size, 3 * BINDING.head_bytes)
     )
@@ -263,7 +281,7 @@ def make_version_1(path: Path) -> dict[str, Any]:
             (version, version - 1 or None, status, *stored, '{"reason": "old"}', version),
         )
     db.close()
-    return content_of(path)
+    return content_of_version_1(path)
 
 
 def kill_while_erasing(folder: Path, kills: int, seed: int = 0) -> Trials:

@@ -62,7 +62,7 @@ def main() -> None:
         say(f"closed {error}")
         return
     if task == "diary":
-        opened._db.execute(f"PRAGMA wal_autocheckpoint = {int(numbers[0])}")
+        opened._rows.database.execute(f"PRAGMA wal_autocheckpoint = {int(numbers[0])}")
         write_diary(opened, start, clock)
     elif task == "refused":
         write_until_refused(opened, start, clock, int(numbers[0]))

@@ -1,22 +1,21 @@
-"""The bundle of a store, and what changes when the bundle is another one than before."""
+"""What a store notes of its bundle, to know it again."""
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pen_mobile.errors import BadInput
-from pen_mobile.phone.store.database import Database
-from pen_mobile.phone.store.event_log import EventLog
-from pen_mobile.phone.store.head_versions import HeadVersions
+from pen_mobile.utils.strict_json import parse_strictly
+
+DEFAULT_TARGETS = ("valence", "arousal")
+MAX_TARGETS = 8
+_TARGET = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
 Row = dict[str, Any]
-
-_COLUMNS = ("backbone", "feature_size", "head_bytes", "head")
-_CREATE = "INSERT INTO bundle (only, backbone, feature_size, head_bytes, head, key_check) VALUES (1, ?, ?, ?, ?, ?)"
-_CHANGE = "UPDATE bundle SET backbone = ?, feature_size = ?, head_bytes = ?, head = ?"
-_NEXT_GENERATION = "UPDATE bundle SET generation = generation + 1"
 
 
 @dataclass(frozen=True)
@@ -26,89 +25,85 @@ class BundleBinding:
     Attributes:
         backbone: identity of the backbone; features of another one mean nothing here.
         feature_size: D_z.
-        head_bytes: size of the head's parameters.
+        head_bytes: size of the head's parameters; None: not known.
         head: SHA-256 of the parameters that the bundle ships.
         program: SHA-256 of the backbone's program, by which older releases knew a backbone.
+        targets: names of what is estimated, in the order of every label; 1 to 8.
+        model: name of the model; empty: none.
+        serial: number of the bundle among those of its model; a store takes no lower one than it has seen.
     """
 
     backbone: str
     feature_size: int
-    head_bytes: int
+    head_bytes: int | None
     head: str | None = None
     program: str | None = None
+    targets: tuple[str, ...] = DEFAULT_TARGETS
+    model: str = ""
+    serial: int = 0
 
     def understands(self, row: Row) -> bool:
-        """Return whether features in a store are this backbone's."""
+        """Return whether features in a store are this backbone's.
+
+        Args:
+            row: columns of the store's binding.
+        """
         return row["backbone"] in (self.backbone, self.program) and row["feature_size"] == self.feature_size
 
     def is_in(self, row: Row) -> bool:
-        """Return whether a store belongs to this very bundle."""
-        return self.columns == tuple(row[name] for name in _COLUMNS)
+        """Return whether a store belongs to this very bundle.
+
+        Args:
+            row: columns of the store's binding.
+        """
+        return all(row[name] == value for name, value in self.columns.items())
 
     @property
-    def columns(self) -> tuple[str, int, int, str | None]:
-        """What the store notes."""
-        return self.backbone, self.feature_size, self.head_bytes, self.head
+    def columns(self) -> Row:
+        """Columns of the store's binding, by name."""
+        return {
+            "backbone": self.backbone,
+            "feature_size": self.feature_size,
+            "targets": json.dumps(self.targets),
+            "head_bytes": self.head_bytes,
+            "head": self.head,
+            "model": self.model,
+            "serial": self.serial,
+        }
 
 
-class BindingTable:
-    """The one row that says which bundle a store belongs to."""
+def targets_of(row: Row) -> tuple[str, ...]:
+    """Return the names of a store's targets, in the order of its labels.
 
-    def __init__(self, database: Database, heads: HeadVersions, events: EventLog) -> None:
-        self._db, self._heads, self._events = database, heads, events
+    Args:
+        row: columns of the store's binding.
+    """
+    targets: list[str] = json.loads(row["targets"])
+    return tuple(targets)
 
-    def change_to(self, binding: BundleBinding) -> str | None:
-        """Bind the store to another bundle, in one transaction; return what changed, for people.
 
-        Samples and the head in use stay when the backbone is the same and the head has the same size. Of another
-        backbone, samples and the bytes of all heads are deleted; what the heads measured stays.
-        """
-        if binding.is_in(bundle_row(self._db)):
-            return None
-        with self._db.transaction():
-            row = bundle_row(self._db)
-            if binding.is_in(row):
-                return None  # another process was faster
-            if not binding.understands(row):
-                change: str | None = self._forget_features(row, binding)
-            elif row["head_bytes"] is None or (row["head_bytes"], row["head"]) == (binding.head_bytes, binding.head):
-                change = self._leave_unfit_head(binding)  # the same bundle, exported or noted in another way
-            else:
-                change = self._change_head(binding)
-            self._db.execute(_CHANGE, binding.columns)
-            return change
+def check_binding(path: Path, row: Row) -> None:
+    """Check the values of a store's binding.
 
-    def next_generation(self) -> None:
-        """Start a new generation: a head that is being learned now is not accepted any more."""
-        self._db.execute(_NEXT_GENERATION)
+    Args:
+        path: of the store, for messages.
+        row: columns of the store's binding.
 
-    def _forget_features(self, row: Row, binding: BundleBinding) -> str:
-        count = self._db.number("SELECT count(*) FROM sample")
-        self._db.execute("DELETE FROM sample")
-        self._db.execute("DELETE FROM unfinished")
-        self._heads.drop_parameters()
-        self.next_generation()
-        self._events.note("rebased", {"from": row["backbone"], "to": binding.backbone, "samples": count})
-        return f"another backbone: {count} samples of the old one are deleted; the bundle's initial head is in use"
-
-    def _change_head(self, binding: BundleBinding) -> str:
-        left = self._leave_unfit_head(binding)
-        version = self._heads.active().version
-        self.next_generation()
-        if left is None:
-            self._events.note("bundle-changed", {"head_in_use": version})
-        in_use = "the bundle's initial head" if version is None else f"version {version}, adapted from the old one,"
-        return left or f"the bundle ships another head; the samples carry over, and {in_use} is in use"
-
-    def _leave_unfit_head(self, binding: BundleBinding) -> str | None:
-        version = self._heads.active().version
-        if version is None or self._heads.fits(version, binding.head_bytes):
-            return None
-        self._heads.supersede()
-        self._events.note("bundle-changed", {"head_in_use": None, "left": version})
-        return (
-            f"the bundle's head has another size; the samples carry over, version {version} stays in the history, "
-            "and the bundle's initial head is in use"
+    Raises:
+        BadInput: a value is of another type or out of its range.
+    """
+    sizes = [row["feature_size"], row["generation"]] + ([] if row["head_bytes"] is None else [row["head_bytes"]])
+    names = [row["store_id"], row["backbone"], row["model"]] + ([] if row["head"] is None else [row["head"]])
+    sane = (
+        all(type(size) is int and 0 < size < 1 << 40 for size in sizes)
+        and type(row["serial"]) is int
+        and all(isinstance(name, str) and len(name) <= 200 and name.isprintable() for name in names)
+        and _are_targets(row["targets"])
+    )
+    if not sane:
+        raise BadInput(
+            f"{path}: the store is damaged: what it says of its bundle makes no sense; nothing was changed. "
+            "Put a copy back, or move it away and start anew"
         )
 
 
@@ -121,17 +116,14 @@ def other_backbone(path: Path, row: Row, binding: BundleBinding) -> BadInput:
     )
 
 
-def create(database: Database, binding: BundleBinding, key_check: bytes | None) -> None:
-    """Write the row of a new store."""
-    database.execute(_CREATE, (*binding.columns, key_check))
-
-
-def bundle_row(database: Database) -> Row:
-    """Return the row.
-
-    Raises:
-        BadInput: there is none.
-    """
-    for row in database.records("SELECT * FROM bundle"):
-        return row
-    raise BadInput(f"{database.path} is not a personal store: it does not say to which bundle it belongs")
+def _are_targets(text: object) -> bool:
+    try:
+        names = parse_strictly(text) if isinstance(text, str) else None
+    except ValueError:
+        return False
+    return (
+        isinstance(names, list)
+        and 1 <= len(names) <= MAX_TARGETS
+        and all(isinstance(name, str) and _TARGET.fullmatch(name) for name in names)
+        and len(set(names)) == len(names)
+    )

@@ -1,17 +1,16 @@
-"""The adaptation under way in a store, so that a kill does not lose all of it: one row, encrypted like any blob."""
+"""The adaptation under way in a store, so that a kill does not lose all of it."""
 
 from __future__ import annotations
 
-import json
+import os
 from typing import Any, NamedTuple
 
-from pen_mobile.errors import BadInput
-from pen_mobile.phone.store.database import Database
-from pen_mobile.phone.store.encryption import Cipher
+from pen_mobile.phone.store.blobs import Blobs
 from pen_mobile.phone.store.head_versions import ActiveHead, HeadVersions
+from pen_mobile.phone.store.rows import Rows, json_record
 
-_SAVE = "INSERT OR REPLACE INTO unfinished (only, inputs, progress, blob) VALUES (1, ?, ?, ?)"
-_IDENTITY = b"unfinished adaptation"
+_SELECT = "SELECT record, content FROM checkpoint"
+_INSERT = "INSERT INTO checkpoint (only, record, content) VALUES (1, ?, ?)"
 
 
 class Checkpoint(NamedTuple):
@@ -31,8 +30,9 @@ class Checkpoint(NamedTuple):
 class Checkpoints:
     """The one checkpoint of a store, for an adaptation that started from one head."""
 
-    def __init__(self, database: Database, cipher: Cipher, heads: HeadVersions, started_from: ActiveHead) -> None:
-        self._db, self._cipher, self._heads, self._started_from = database, cipher, heads, started_from
+    def __init__(self, rows: Rows, heads: HeadVersions, started_from: ActiveHead | None = None) -> None:
+        self._rows, self._heads, self._started_from = rows, heads, started_from
+        self._blobs = Blobs(rows, "content")
 
     def load(self, inputs: str) -> Checkpoint | None:
         """Return the checkpoint of an interrupted adaptation, or None.
@@ -42,29 +42,57 @@ class Checkpoints:
 
         Returns:
             The checkpoint; its ``inputs`` are those given when they are the same, and empty otherwise.
+
+        Raises:
+            BadInput: the checkpoint is not what was written.
         """
-        row = self._db.row("SELECT inputs, progress, blob FROM unfinished")
-        if row is None:
+        found = self.read()
+        if found is None:
             return None
-        try:
-            blob = self._cipher.open(row[2], _IDENTITY)
-        except BadInput:
-            return Checkpoint("", {}, b"")
-        same = row[0] == self._cipher.digest(inputs.encode())
-        return Checkpoint(inputs if same else "", json.loads(row[1]), blob)
+        return found._replace(inputs=inputs if found.inputs == inputs else "")
+
+    def read(self) -> Checkpoint | None:
+        """Return the checkpoint with the inputs that it was saved with, or None.
+
+        Raises:
+            BadInput: the checkpoint is not what was written.
+        """
+        with self._rows.reading():
+            row = self._rows.database.row(_SELECT)
+            if row is None:
+                return None
+            values = self._rows.json(self._rows.open(row[0], "checkpoint"), "checkpoint")
+            inputs, progress, content = values.get("inputs"), values.get("progress"), values.get("content")
+            size = values.get("bytes")
+            if not isinstance(inputs, str) or not isinstance(progress, dict) or type(size) is not int or size < 0:
+                raise self._rows.damaged("checkpoint")
+            return Checkpoint(inputs, progress, self._blobs.read(1, (content,), row[1], size))
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Keep a checkpoint instead of the one before, until a head is accepted or rejected, or data are deleted.
 
+        Args:
+            checkpoint: of the adaptation under way.
+
         Raises:
             ConcurrentUpdateError: the data that the adaptation learns from were deleted.
         """
-        inputs = self._cipher.digest(checkpoint.inputs.encode())
-        progress = json.dumps(checkpoint.progress, allow_nan=False)
-        with self._db.transaction():
-            self._heads.check_generation(self._started_from)
-            self._db.execute(_SAVE, (inputs, progress, self._cipher.seal(checkpoint.blob, _IDENTITY)))
+        content = os.urandom(16).hex()
+        values = {"inputs": checkpoint.inputs, "progress": checkpoint.progress, "content": content}
+        with self._rows.writing():
+            if self._started_from is not None:
+                self._heads.check_generation(self._started_from)
+            self.clear()
+            blob = json_record(values | {"bytes": len(checkpoint.blob)}, self._rows.database.path)
+            record = self._rows.seal(blob, "checkpoint")
+            first = self._blobs.write(1, (content,), checkpoint.blob)
+            self._rows.database.execute(_INSERT, (record, first))
+            self._rows.record_change("checkpoint", 1, record)
 
     def clear(self) -> None:
         """Delete the checkpoint."""
-        self._db.execute("DELETE FROM unfinished")
+        with self._rows.writing():
+            for (record,) in self._rows.database.rows("SELECT record FROM checkpoint"):
+                self._rows.record_change("checkpoint", 1, record)
+                self._rows.database.execute("DELETE FROM checkpoint")
+                self._blobs.delete([1])

@@ -1,64 +1,157 @@
-"""Export all data of a store to files that any tool reads."""
+"""Export all data of a store to files that any tool reads, and that a store can be made from again."""
 
 from __future__ import annotations
 
 import csv
-import tempfile
-import zipfile
+import hashlib
+import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pen_mobile.phone.store.head_versions import HeadRecord
+from pen_mobile.phone.store.private_files import write_private
+from pen_mobile.phone.store.samples import Samples
 from pen_mobile.phone.store.store import Store
-from pen_mobile.utils.files import new_folder, refuse_existing, replacing, to_json
+from pen_mobile.utils.files import refuse_existing, to_json
 
-_COLUMNS = ("row", "captured_at", "valence", "arousal", "weight", "origin", "format")
+FORMAT = "pen-mobile data export"
+VERSION = 1
+INDEX, README = "store.json", "README.md"
+_WHAT = {
+    INDEX: "which model the data belong to, and size and SHA-256 of every other file",
+    "samples.csv": "one line for each label: capture time, labels, weight, origin; `row` counts in `features.npy`",
+    "features.npy": "features of the samples, float32 `[N, D_z]`, a NumPy array; no face can be drawn from them",
+    "heads.json": "every attempt to adapt: what was measured, and whether it came into use",
+    "events.json": "what else happened to the store",
+    "checkpoint.json": "an interrupted adaptation: how far it had come",
+    "checkpoint.bin": "an interrupted adaptation: what was learned so far, little-endian float32",
+}
+_HEAD = "parameters of a head, little-endian float32 `[n_s (1 + K), D_z + 1]`: gate rows, then expert rows"
 
 
-def export_data(store: Store, out: Path) -> dict[str, Any]:
+def export_data(store: Store, out: Path) -> dict[str, int]:
     """Write all data of a store to a new folder, or to a new archive when ``out`` ends in ``.zip``.
 
-    ``samples.csv`` has one line for each row of ``features.npy`` (float32 ``[N, D_z]``); ``states.json`` is the
-    history, ``state-VERSION.f32`` the bytes of each state that is kept; ``events.json`` is the log.
+    A ``README.md`` inside says what each file is. Only their user may read the files; a folder without its README is
+    not complete.
+
+    Args:
+        store: to export.
+        out: path of the folder or archive.
+
+    Returns:
+        Number of samples, attempts (``states``), heads that are kept (``state_blobs``) and events.
 
     Raises:
-        BadInput: ``out`` exists, a blob is damaged, or the store is encrypted and has no key.
+        BadInput: ``out`` exists, something in the store is damaged, or the store is encrypted and has no key.
     """
     refuse_existing(out)
-    if out.suffix.lower() == ".zip":
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as folder:
-            counts = _write(store, Path(folder))
-            _pack(Path(folder), out)
-    else:
-        with new_folder(out) as folder_out:
-            counts = _write(store, folder_out)
+    with store.transaction():
+        files, counts = _files(store)
+        index = _index(store, files, counts)
+    written = files | {INDEX: to_json(index).encode()}
+    write_private(out, written | {README: _readme(index, written).encode()})
     store.note("exported", counts)
     return counts
 
 
-def _write(store: Store, folder: Path) -> dict[str, int]:
-    with store.transaction():
-        return _write_all(store, folder)
+def _files(store: Store) -> tuple[dict[str, bytes], dict[str, int]]:
+    samples, heads, events = store.samples(), store.heads.records(), store.events.entries()
+    kept = [head.version for head in heads if head.size is not None]
+    files = {
+        "samples.csv": _samples_csv(store),
+        "features.npy": _npy(samples),
+        "heads.json": to_json([_shown(head) for head in heads]).encode(),
+        "events.json": to_json(events).encode(),
+    }
+    files |= {file_of(version): store.heads.parameters(version) for version in kept}
+    checkpoint = store.checkpoints().read()
+    if checkpoint is not None:
+        files["checkpoint.json"] = to_json({"inputs": checkpoint.inputs, "progress": checkpoint.progress}).encode()
+        files["checkpoint.bin"] = checkpoint.blob
+    counts = {
+        "samples": len(samples.weight),
+        "states": len(heads),
+        "state_blobs": len(kept),
+        "events": len(events),
+    }
+    return files, counts
 
 
-def _write_all(store: Store, folder: Path) -> dict[str, int]:
-    samples, history, events = store.samples(), store.heads.history(), store.events.entries()
-    np.save(folder / "features.npy", samples.features)
-    with (folder / "samples.csv").open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, _COLUMNS, extrasaction="ignore")
-        writer.writeheader()
-        writer.writerows({"row": row, **record} for row, record in enumerate(store.sample_records()))
-    (folder / "states.json").write_text(to_json(history), encoding="utf-8")
-    (folder / "events.json").write_text(to_json(events), encoding="utf-8")
-    kept = [state["version"] for state in history if state["kept"]]
-    for version in kept:
-        (folder / f"state-{version:06}.f32").write_bytes(store.heads.parameters(version))
-    return {"samples": len(samples.weight), "states": len(history), "state_blobs": len(kept), "events": len(events)}
+def file_of(version: int) -> str:
+    """Return the name of the file with a head's parameters.
+
+    Args:
+        version: of the head.
+    """
+    return f"head-{version:06}.f32"
 
 
-def _pack(folder: Path, out: Path) -> None:
-    with replacing(out) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
-        for file in sorted(folder.iterdir()):
-            archive.write(file, file.name)
+def sample_columns(targets: tuple[str, ...]) -> list[str]:
+    """Return the columns of ``samples.csv``.
+
+    Args:
+        targets: names of the labels.
+    """
+    return ["row", "captured_at", "aged_from", *targets, "weight", "origin", "format"]
+
+
+def _samples_csv(store: Store) -> bytes:
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream)
+    writer.writerow(sample_columns(store.targets))
+    for row, (_, record) in enumerate(store.sample_table.in_order()):
+        labels = (repr(label) for label in record.labels)
+        times = repr(record.captured_at), repr(record.aged_from)
+        writer.writerow([row, *times, *labels, repr(record.weight), record.origin, record.feature_format])
+    return stream.getvalue().encode()
+
+
+def _npy(samples: Samples) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, samples.features)
+    return stream.getvalue()
+
+
+def _shown(head: HeadRecord) -> dict[str, Any]:
+    return {
+        "version": head.version,
+        "parent": head.parent,
+        "status": head.status,
+        "strategy": head.strategy,
+        "created_at": head.created_at,
+        "parameters": None if head.size is None else file_of(head.version),
+        "metrics": head.metrics,
+    }
+
+
+def _index(store: Store, files: dict[str, bytes], counts: dict[str, int]) -> dict[str, Any]:
+    sizes = {
+        name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()} for name, content in files.items()
+    }
+    bundle = store.bundle | {"targets": list(store.targets)}
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "exported_at": store.options.clock(),
+        "bundle": bundle,
+        "active_version": store.heads.active().version,
+        "counts": counts,
+        "files": sizes,
+    }
+
+
+def _readme(index: dict[str, Any], files: dict[str, bytes]) -> str:
+    bundle = index["bundle"]
+    model = bundle["model"] or f"backbone {bundle['backbone'][:12]}"
+    rows = "".join(f"| `{name}` | {len(content):,} | {_WHAT.get(name, _HEAD)} |\n" for name, content in files.items())
+    return (
+        "# Data of a personal store\n\n"
+        f"Model: {model}; {bundle['feature_size']:,} features; targets: {', '.join(bundle['targets'])}. "
+        "Times are Unix seconds, UTC. Labels lie in [-1, 1].\n\n"
+        f"| file | bytes | what |\n|---|---|---|\n{rows}\n"
+        "These files are not encrypted. `pen-mobile phone import-data --store NEW.sqlite --from THIS` makes a store "
+        "of them again.\n"
+    )

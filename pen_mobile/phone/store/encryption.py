@@ -1,4 +1,4 @@
-"""Blobs at rest: in the clear, or under AES-GCM with a key that the host keeps (Keystore, Keychain)."""
+"""Blobs at rest: in the clear with a checksum, or under AES-GCM with a key that the host keeps (Keystore, Keychain)."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Protocol
 from pen_mobile.errors import BadInput
 
 KEY_BYTES = 32
+TAG_BYTES = 16
+"""Length of the tag in which every stored blob ends."""
 _NONCE_BYTES = 12
-_TAG_BYTES = 16
-SEAL_BYTES = _NONCE_BYTES + _TAG_BYTES
-"""Number of bytes by which an encrypted blob is longer."""
-_CHECK_IDENTITY = b"pen-mobile personal store"
-_DIGEST_LABEL = b"pen-mobile moment"
+_CHECK_PLACE = b"pen-mobile personal store"
+_MOMENT_LABEL = b"pen-mobile moment"
+_ROWS_LABEL = b"pen-mobile rows"
 
 
 class KeyRequired(BadInput):
@@ -26,19 +26,23 @@ class KeyRequired(BadInput):
 class Cipher(Protocol):
     """How blobs become what the file holds.
 
-    ``identity`` names the row that a blob belongs to; a blob moved to another row does not open.
+    ``place`` names store and row of a blob: a blob of another store or row does not open.
     """
 
-    def seal(self, blob: bytes, identity: bytes) -> bytes:
-        """Return what to store."""
+    def seal(self, blob: bytes, place: bytes) -> bytes:
+        """Return what to store; its last 16 bytes are the tag."""
         ...
 
-    def open(self, stored: bytes, identity: bytes) -> bytes:
-        """Return the blob; BadInput when it is not what was sealed for this row."""
+    def open(self, stored: bytes, place: bytes) -> bytes | None:
+        """Return the blob, or None when it is not what was sealed for this place."""
         ...
 
     def digest(self, blob: bytes) -> str:
-        """Return 64 hexadecimal digits that tell equal blobs; they tell nothing to anybody without the key."""
+        """Return 64 hexadecimal digits that are equal for equal blobs."""
+        ...
+
+    def row_hash(self, row: bytes) -> int | None:
+        """Return 256 bits that only the key can make from a row's place and tag; None in the clear."""
         ...
 
     def key_check(self) -> bytes | None:
@@ -47,16 +51,20 @@ class Cipher(Protocol):
 
 
 class Plaintext:
-    """No encryption: the file holds the blobs themselves."""
+    """No encryption: a stored blob is the blob, then the first 16 bytes of SHA-256 over place, a zero byte and blob."""
 
-    def seal(self, blob: bytes, identity: bytes) -> bytes:
-        return blob
+    def seal(self, blob: bytes, place: bytes) -> bytes:
+        return blob + _checksum(blob, place)
 
-    def open(self, stored: bytes, identity: bytes) -> bytes:
-        return stored
+    def open(self, stored: bytes, place: bytes) -> bytes | None:
+        blob = stored[:-TAG_BYTES]
+        return blob if stored[-TAG_BYTES:] == _checksum(blob, place) else None
 
     def digest(self, blob: bytes) -> str:
         return hashlib.sha256(blob).hexdigest()
+
+    def row_hash(self, row: bytes) -> int | None:
+        return None
 
     def key_check(self) -> bytes | None:
         return None
@@ -65,57 +73,60 @@ class Plaintext:
 class AesGcm:
     """AES-256-GCM: a stored blob is ``nonce [12] + ciphertext + tag [16]``, a fresh random nonce for each.
 
-    Digests are HMAC-SHA-256 under ``HMAC-SHA-256(key, "pen-mobile moment")``, so that one key serves both.
+    Digests are HMAC-SHA-256 under ``HMAC-SHA-256(key, "pen-mobile moment")``, hashes of rows under
+    ``HMAC-SHA-256(key, "pen-mobile rows")``, so that one key serves all.
     """
 
     def __init__(self, key: bytes, store: Path) -> None:
-        self._store = store
         if len(key) != KEY_BYTES:
             raise BadInput(f"{store}: the key has {len(key)} bytes; AES-256 takes {KEY_BYTES}")
+        from cryptography.exceptions import InvalidTag
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-        self._cipher = AESGCM(key)
-        self._digest_key = hmac.digest(key, _DIGEST_LABEL, "sha256")
+        self._cipher, self._invalid = AESGCM(key), InvalidTag
+        self._moment_key = hmac.digest(key, _MOMENT_LABEL, "sha256")
+        self._rows_key = hmac.digest(key, _ROWS_LABEL, "sha256")
 
-    def seal(self, blob: bytes, identity: bytes) -> bytes:
+    def seal(self, blob: bytes, place: bytes) -> bytes:
         nonce = os.urandom(_NONCE_BYTES)
-        return nonce + self._cipher.encrypt(nonce, blob, identity)
+        return nonce + self._cipher.encrypt(nonce, blob, place)
 
-    def open(self, stored: bytes, identity: bytes) -> bytes:
-        from cryptography.exceptions import InvalidTag
-
+    def open(self, stored: bytes, place: bytes) -> bytes | None:
         try:
-            return self._cipher.decrypt(stored[:_NONCE_BYTES], stored[_NONCE_BYTES:], identity)
-        except (InvalidTag, ValueError):
-            raise BadInput(f"{self._store}: {identity.decode()} is damaged, or was sealed with another key") from None
+            return self._cipher.decrypt(stored[:_NONCE_BYTES], stored[_NONCE_BYTES:], place)
+        except (self._invalid, ValueError):
+            return None
 
     def digest(self, blob: bytes) -> str:
-        return hmac.digest(self._digest_key, blob, "sha256").hex()
+        return hmac.digest(self._moment_key, blob, "sha256").hex()
+
+    def row_hash(self, row: bytes) -> int | None:
+        return int.from_bytes(hmac.digest(self._rows_key, row, "sha256"), "big")
 
     def key_check(self) -> bytes | None:
-        return self.seal(b"", _CHECK_IDENTITY)
+        return self.seal(b"", _CHECK_PLACE)
 
     def matches(self, key_check: bytes) -> bool:
         """Return whether ``key_check`` was made with this key."""
-        try:
-            return self.open(key_check, _CHECK_IDENTITY) == b""
-        except BadInput:
-            return False
+        return self.open(key_check, _CHECK_PLACE) == b""
 
 
 class NoKey:
-    """An encrypted store without its key: what needs no blob works, what needs one raises :class:`KeyRequired`."""
+    """An encrypted store without its key: everything that needs the key raises :class:`KeyRequired`."""
 
     def __init__(self, store: Path) -> None:
         self._refusal = f"{store} is encrypted; give its key (--key-file)"
 
-    def seal(self, blob: bytes, identity: bytes) -> bytes:
+    def seal(self, blob: bytes, place: bytes) -> bytes:
         raise KeyRequired(self._refusal)
 
-    def open(self, stored: bytes, identity: bytes) -> bytes:
+    def open(self, stored: bytes, place: bytes) -> bytes | None:
         raise KeyRequired(self._refusal)
 
     def digest(self, blob: bytes) -> str:
+        raise KeyRequired(self._refusal)
+
+    def row_hash(self, row: bytes) -> int | None:
         raise KeyRequired(self._refusal)
 
     def key_check(self) -> bytes | None:
@@ -127,8 +138,13 @@ def new_cipher(key: bytes | None, store: Path) -> Plaintext | AesGcm:
     return Plaintext() if key is None else AesGcm(key, store)
 
 
-def matching_cipher(key: bytes | None, key_check: bytes | None, store: Path) -> Cipher:
+def matching_cipher(key: bytes | None, key_check: object, store: Path) -> Cipher:
     """Return the cipher of an existing store.
+
+    Args:
+        key: 32 bytes, or None.
+        key_check: what the store keeps to know its key; None: it is not encrypted.
+        store: path of the file, for messages.
 
     Raises:
         BadInput: the key is another one, or a key is given for a store in the clear.
@@ -140,6 +156,12 @@ def matching_cipher(key: bytes | None, key_check: bytes | None, store: Path) -> 
     if key is None:
         return NoKey(store)
     cipher = AesGcm(key, store)
-    if not cipher.matches(key_check):
+    if not isinstance(key_check, bytes) or not cipher.matches(key_check):
         raise BadInput(f"{store}: the key is not the store's; nothing was read or changed")
     return cipher
+
+
+def _checksum(blob: bytes, place: bytes) -> bytes:
+    sha = hashlib.sha256(place + b"\0")
+    sha.update(blob)
+    return sha.digest()[:TAG_BYTES]

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from pen_mobile.errors import BadInput
-from pen_mobile.phone.store.database import Database
-from pen_mobile.phone.store.encryption import SEAL_BYTES, Cipher
+from pen_mobile.phone.store.blobs import Blobs
+from pen_mobile.phone.store.encryption import KeyRequired
+from pen_mobile.phone.store.rows import Rows, json_record
 
-_RECORD = """
-    INSERT INTO head_state (version, parent, status, blob, sha256, strategy, metrics, created_at)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+Status = Literal["active", "superseded", "rejected"]
+
+_COLUMNS = "version, parent, status, record"
+_INSERT = "INSERT INTO head_version (version, parent, status, record, parameters) VALUES (?, ?, ?, ?, ?)"
+_UPDATE = "UPDATE head_version SET status = ?, record = ?, parameters = ? WHERE version = ?"
+_ACTIVE = "SELECT version FROM head_version WHERE status = 'active'"
+# The active version and its parent always keep their parameters, so that one step back is always possible.
+_OLD = """
+    SELECT version FROM head_version WHERE status = 'superseded' AND parameters IS NOT NULL
+        AND version NOT IN (SELECT parent FROM head_version WHERE status = 'active' AND parent IS NOT NULL)
+        AND version IN
+            (SELECT version FROM head_version WHERE parameters IS NOT NULL ORDER BY version DESC LIMIT -1 OFFSET ?)
 """
-_STORED = """
-    SELECT length(blob) - (SELECT CASE WHEN key_check IS NULL THEN 0 ELSE ? END FROM bundle), with_slots, strategy
-    FROM head_state WHERE version = ?
-"""
-# What releases before schema 3 kept: parameters and slots of the same size, then Adam's two scalars.
-_SLOTS = {"adadelta": (3, 0), "sgd": (2, 0), "adam": (3, 8)}
 
 
 class ActiveHead(NamedTuple):
@@ -41,18 +43,46 @@ class ConcurrentUpdateError(BadInput):
     """Another head came into use while one was trained, so the two were never compared."""
 
 
-class HeadVersions:
-    """The head versions of one store; writing belongs inside a transaction of the caller."""
+@dataclass(frozen=True)
+class HeadRecord:
+    """One attempt to adapt, as it is kept.
 
-    def __init__(self, path: Path, database: Database, cipher: Cipher, clock: Callable[[], float]) -> None:
-        self._path, self._db, self._cipher, self._clock = path, database, cipher, clock
+    Attributes:
+        version: 1 and up.
+        parent: the version that was in use; None is the bundle's initial head.
+        status: whether it is in use, was, or never came into use.
+        strategy: how it was trained.
+        metrics: what was measured.
+        created_at: Unix seconds.
+        size: bytes of the parameters; None: they are not kept.
+    """
+
+    version: int
+    parent: int | None
+    status: Status
+    strategy: str | None
+    metrics: dict[str, Any]
+    created_at: float
+    size: int | None
+
+    @property
+    def place(self) -> tuple[str, int, int | None, Status]:
+        """What the record is bound to."""
+        return "head_version", self.version, self.parent, self.status
+
+
+class HeadVersions:
+    """The head versions of one store."""
+
+    def __init__(self, rows: Rows, clock: Callable[[], float]) -> None:
+        self._rows, self._clock = rows, clock
+        self._blobs = Blobs(rows, "parameters")
 
     def active(self) -> ActiveHead:
         """Return the head in use."""
-        row = self._db.rows(
-            "SELECT generation, version FROM bundle LEFT JOIN head_state ON head_state.status = 'active'"
-        )[0]
-        return ActiveHead(*row)
+        with self._rows.reading():
+            row = self._rows.database.row(_ACTIVE)
+            return ActiveHead(self._rows.binding["generation"], None if row is None else row[0])
 
     def parameters(self, version: int) -> bytes:
         """Return the parameters of a head version.
@@ -66,88 +96,213 @@ class HeadVersions:
         Raises:
             BadInput: they are damaged or no longer kept.
         """
-        return self._cipher.open(self._stored(version), _identity(version))
+        with self._rows.reading():
+            found = self._read(version)
+            first = self._rows.database.row("SELECT parameters FROM head_version WHERE version = ?", (version,))
+            if found is None or found.size is None or first is None:
+                raise BadInput(
+                    f"{self._rows.database.path}: head version {version} is no longer kept; 'reset' goes to the "
+                    "initial head"
+                )
+            return self._blobs.read(version, (version,), first[0], found.size)
 
     def record(
         self,
         status: Literal["active", "rejected"],
-        blob: bytes | None,
+        parameters: bytes | None,
         metrics: dict[str, Any],
         strategy: str | None,
         parent: int | None,
     ) -> int:
-        """Write one attempt; an active one replaces the one in use. Return its version."""
-        if status == "active":
-            self.supersede()
-        version = self._db.number("SELECT coalesce(max(version), 0) + 1 FROM head_state")
-        stored = None if blob is None else self._cipher.seal(blob, _identity(version))
-        sha256 = None if stored is None else hashlib.sha256(stored).hexdigest()
-        text, now = json.dumps(metrics, allow_nan=False), self._clock()
-        self._db.execute(_RECORD, (version, parent, status, stored, sha256, strategy, text, now))
-        return version
+        """Write one attempt; an active one replaces the one in use. Return its version.
+
+        Args:
+            status: whether the attempt comes into use.
+            parameters: little-endian float32; None for a rejected attempt.
+            metrics: what was measured.
+            strategy: how it was trained.
+            parent: the version that it was compared with.
+        """
+        with self._rows.writing():
+            if status == "active":
+                self.supersede()
+            version = self._rows.database.number("SELECT coalesce(max(version), 0) + 1 FROM head_version")
+            size = None if parameters is None else len(parameters)
+            self.insert(HeadRecord(version, parent, status, strategy, metrics, self._clock(), size), parameters)
+            return version
+
+    def insert(self, head: HeadRecord, parameters: bytes | None) -> None:
+        """Write one attempt as it is.
+
+        Args:
+            head: what is known of it.
+            parameters: little-endian float32, ``head.size`` bytes; None: they are not kept.
+        """
+        with self._rows.writing():
+            record = self._sealed(head)
+            first = None if parameters is None else self._blobs.write(head.version, (head.version,), parameters)
+            values = (head.version, head.parent, head.status, record, first)
+            self._rows.database.execute(_INSERT, values)
+            self._rows.record_change("head_version", head.version, record)
 
     def supersede(self) -> None:
         """Take the bundle's initial head into use instead of the active one."""
-        self._db.execute("UPDATE head_state SET status = 'superseded' WHERE status = 'active'")
+        version = self.active().version
+        if version is not None:
+            self._change(version, status="superseded")
 
     def step_back(self, version: int) -> int | None:
         """Take the parent of the version in use back into use; return its version, None for the initial head.
 
+        Args:
+            version: the version in use.
+
         Raises:
-            BadInput: the parent's bytes are damaged or no longer kept.
+            BadInput: the parent's parameters are damaged or no longer kept.
         """
-        parent: int | None = self._db.rows("SELECT parent FROM head_state WHERE version = ?", (version,))[0][0]
+        found = self._read(version)
+        parent = None if found is None else found.parent
+        if parent is not None:
+            self.parameters(parent)
         self.supersede()
         if parent is not None:
-            self._stored(parent)
-            self._db.execute("UPDATE head_state SET status = 'active' WHERE version = ?", (parent,))
+            self._change(parent, status="active")
         return parent
 
-    def fits(self, version: int, head_bytes: int) -> bool:
-        """Return whether the parameters of a version have the size of a head of so many bytes."""
-        size, with_slots, strategy = self._db.rows(_STORED, (SEAL_BYTES, version))[0]
-        if not with_slots:
-            return bool(size == head_bytes)
-        ways = [_SLOTS[strategy]] if strategy in _SLOTS else list(_SLOTS.values())
-        return any(size == times * head_bytes + more for times, more in ways)
+    def size(self, version: int) -> int | None:
+        """Return the number of bytes of a version's parameters; None: they are not kept."""
+        with self._rows.reading():
+            found = self._read(version)
+            return None if found is None else found.size
+
+    def sizes(self) -> dict[int, int]:
+        """Return the number of bytes of the parameters of every version that keeps them."""
+        return {head.version: head.size for head in self.records() if head.size is not None}
+
+    def replace_parameters(self, version: int, parameters: bytes) -> None:
+        """Write other parameters of a version.
+
+        Args:
+            version: of the head.
+            parameters: little-endian float32.
+        """
+        with self._rows.writing():
+            self._blobs.delete([version])
+            first = self._blobs.write(version, (version,), parameters)
+            self._change(version, first, size=len(parameters))
 
     def drop_parameters(self) -> None:
         """Delete the parameters of every version; what they measured stays."""
-        self.supersede()
-        self._db.execute("UPDATE head_state SET blob = NULL")
+        with self._rows.writing():
+            self.supersede()
+            self._drop(list(self.sizes()))
+
+    def drop_old(self, keep: int) -> None:
+        """Delete the parameters of old versions.
+
+        Args:
+            keep: number of versions whose parameters stay, besides the active one and its parent.
+        """
+        with self._rows.writing():
+            self._drop([version for (version,) in self._rows.database.rows(_OLD, (keep,))])
 
     def check_generation(self, started_from: ActiveHead) -> None:
         """Check that no data were deleted since an adaptation started.
+
+        Args:
+            started_from: the head that was in use then.
 
         Raises:
             ConcurrentUpdateError: they were, or the bundle was changed.
         """
         if self.active().generation != started_from.generation:
             raise ConcurrentUpdateError(
-                f"{self._path}: data were deleted, or the bundle was changed, while this head was trained; nothing of "
-                "it is kept"
+                f"{self._rows.database.path}: data were deleted, or the bundle was changed, while this head was "
+                "trained; nothing of it is kept"
             )
+
+    def records(self) -> list[HeadRecord]:
+        """Return every attempt, oldest first.
+
+        Raises:
+            BadInput: an attempt is not what was written.
+        """
+        with self._rows.reading():
+            rows = self._rows.database.rows(f"SELECT {_COLUMNS} FROM head_version ORDER BY version")
+            return [self._opened(*row) for row in rows]
 
     def history(self) -> list[dict[str, Any]]:
-        """Return every attempt, oldest first, with what it measured and the reason."""
-        rows = self._db.records(
-            "SELECT version, parent, status, created_at, strategy, blob IS NOT NULL AS kept, sha256, metrics "
-            "FROM head_state ORDER BY version"
-        )
-        metrics = [json.loads(row.pop("metrics")) for row in rows]
-        return [row | {"kept": bool(row["kept"])} | measured for row, measured in zip(rows, metrics, strict=True)]
+        """Return every attempt, oldest first, with what it measured and the reason.
 
-    def _stored(self, version: int) -> bytes:
-        row = self._db.row("SELECT blob, sha256 FROM head_state WHERE version = ?", (version,))
-        if row is None or row[0] is None:
-            raise BadInput(f"{self._path}: head state {version} is no longer kept; 'reset' goes to the initial head")
-        stored: bytes = row[0]
-        if hashlib.sha256(stored).hexdigest() != row[1]:
-            raise BadInput(
-                f"{self._path}: head state {version} is damaged (its SHA-256 differs); 'rollback' or 'reset' leaves it"
-            )
-        return stored
+        Returns:
+            Objects with ``version``, ``parent``, ``status``, ``created_at``, ``strategy``, ``kept`` (whether the
+            parameters are), and the names of what was measured.
+
+        Raises:
+            BadInput: an attempt is not what was written.
+        """
+        return [_shown(head) for head in self.records()]
+
+    def latest(self) -> dict[str, Any] | None:
+        """Return the last attempt as in :meth:`history`, or None."""
+        with self._rows.reading():
+            row = self._rows.database.row(f"SELECT {_COLUMNS} FROM head_version ORDER BY version DESC LIMIT 1")
+            return None if row is None else _shown(self._opened(*row))
+
+    def _read(self, version: int) -> HeadRecord | None:
+        row = self._rows.database.row(f"SELECT {_COLUMNS} FROM head_version WHERE version = ?", (version,))
+        return None if row is None else self._opened(*row)
+
+    def _opened(self, version: int, parent: int | None, status: Status, record: bytes) -> HeadRecord:
+        blob = self._rows.open(record, "head_version", version, parent, status)
+        values = self._rows.json(blob, "head_version", version)
+        strategy, metrics = values.get("strategy"), values.get("metrics")
+        created_at, size = values.get("created_at"), values.get("bytes")
+        if (
+            not (strategy is None or isinstance(strategy, str))
+            or not isinstance(metrics, dict)
+            or not isinstance(created_at, (int, float))
+            or not (size is None or (type(size) is int and size > 0))
+        ):
+            raise self._rows.damaged("head_version", version)
+        return HeadRecord(version, parent, status, strategy, metrics, created_at, size)
+
+    def _opened_or_lost(self, version: int, parent: int | None, status: Status, record: bytes) -> HeadRecord:
+        """Return an attempt, or what can still be said of one whose record is damaged, so that it can be left."""
+        try:
+            return self._opened(version, parent, status, record)
+        except KeyRequired:
+            raise
+        except BadInput:
+            lost = {"reason": "the record of this attempt was damaged"}
+            return HeadRecord(version, parent, status, None, lost, self._clock(), None)
+
+    def _sealed(self, head: HeadRecord) -> bytes:
+        values = {"strategy": head.strategy, "created_at": head.created_at, "bytes": head.size, "metrics": head.metrics}
+        return self._rows.seal(json_record(values, self._rows.database.path), *head.place)
+
+    def _drop(self, versions: list[int]) -> None:
+        for version in versions:
+            self._change(version, size=None)
+        self._blobs.delete(versions)
+
+    def _change(self, version: int, parameters: bytes | None = None, **changes: Any) -> None:
+        """Write another status, other parameters, or that they are no longer kept."""
+        columns = f"SELECT {_COLUMNS}, parameters FROM head_version WHERE version = ?"
+        (*row, first) = self._rows.database.rows(columns, (version,))[0]
+        head = HeadRecord(**(vars(self._opened_or_lost(*row)) | changes))
+        record = self._sealed(head)
+        values = (head.status, record, None if head.size is None else parameters or first, version)
+        self._rows.database.execute(_UPDATE, values)
+        self._rows.record_change("head_version", version, row[3], record)
 
 
-def _identity(version: int) -> bytes:
-    return f"head state {version}".encode()
+def _shown(head: HeadRecord) -> dict[str, Any]:
+    return {
+        "version": head.version,
+        "parent": head.parent,
+        "status": head.status,
+        "created_at": head.created_at,
+        "strategy": head.strategy,
+        "kept": head.size is not None,
+    } | head.metrics

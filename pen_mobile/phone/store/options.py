@@ -9,7 +9,7 @@ from typing import Literal
 
 from pen_mobile.phone.store.database import WAIT_S
 from pen_mobile.phone.store.retention import Retention
-from pen_mobile.phone.store.samples import Format
+from pen_mobile.phone.store.sample_record import Format
 
 OnOtherBackbone = Literal["refuse", "forget"]
 """What to do with a store of another backbone: refuse it, or delete its features and go on."""
@@ -26,6 +26,7 @@ class StoreOptions:
         clock: returns the present time, Unix seconds.
         quota_bytes: largest size of the file; None is no limit.
         on_other_backbone: ``forget`` deletes samples and heads of another backbone instead of refusing the store.
+        allow_older_bundle: take a bundle of the same model with a lower serial than the store has seen.
         wait_s: how long to wait for another process that is writing.
     """
 
@@ -35,4 +36,5 @@ class StoreOptions:
     clock: Callable[[], float] = time.time
     quota_bytes: int | None = None
     on_other_backbone: OnOtherBackbone = "refuse"
+    allow_older_bundle: bool = False
     wait_s: float = WAIT_S

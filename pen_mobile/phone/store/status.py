@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
+
+from pen_mobile.utils.plain import Result
 
 
 @dataclass(frozen=True)
-class StoreStatus:
+class StoreStatus(Result):
     """How a store stands.
 
     Attributes:
@@ -16,7 +18,7 @@ class StoreStatus:
         encrypted: whether the store has a key.
         bundle: what the store notes of its bundle.
         samples: number of labelled samples.
-        oldest, newest: capture times of the first and the last sample, Unix seconds.
+        oldest, newest: capture times of the first and the last sample, Unix seconds; None: no sample, or no key.
         active_version: head version in use; None is the bundle's initial head.
         states: number of head versions by status.
         last_adaptation: the last attempt, accepted or not.
@@ -32,7 +34,3 @@ class StoreStatus:
     active_version: int | None
     states: dict[str, int]
     last_adaptation: dict[str, Any] | None
-
-    def as_json(self) -> dict[str, Any]:
-        """Return plain values for a JSON document."""
-        return asdict(self)

@@ -11,15 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from pen_mobile.errors import BadInput
-from pen_mobile.phone.store.bundle_binding import BundleBinding
 from pen_mobile.phone.store.head_versions import ActiveHead
 from pen_mobile.phone.store.store import Store
-
-BINDING = BundleBinding("b" * 64, 8, 400)
-
-
-def blob(value: int) -> bytes:
-    return np.full(100, value, "<f4").tobytes()
+from tests.phone.store.helpers import BINDING, blob
 
 
 def say(line: str) -> None:

@@ -19,16 +19,12 @@ from pen_mobile.phone.store.bundle_binding import BundleBinding
 from pen_mobile.phone.store.head_versions import ActiveHead, ConcurrentUpdateError
 from pen_mobile.phone.store.options import StoreOptions
 from pen_mobile.phone.store.store import Store
-from tests.phone.store.helpers import in_use
+from tests.phone.store.helpers import blob, in_use, kinds
 
 BINDING = BundleBinding("b" * 64, 8, 400, head="c" * 64, program="d" * 64)
 OTHER_HEAD = replace(BINDING, head="e" * 64)
 LARGER_HEAD = replace(BINDING, head="e" * 64, head_bytes=500)
 OTHER_BACKBONE = replace(BINDING, backbone="f" * 64, program="0" * 64)
-
-
-def blob(value: int, count: int = 100) -> bytes:
-    return np.full(count, value, "<f4").tobytes()
 
 
 @pytest.fixture
@@ -40,10 +36,6 @@ def store(tmp_path: Path) -> Path:
         for value in (1, 2):
             opened.accept(blob(value), {"reason": f"better {value}"}, started_from=opened.heads.active())
     return path
-
-
-def kinds(opened: Store) -> list[str]:
-    return [event["kind"] for event in opened.events.entries()]
 
 
 class TestSameBackbone:

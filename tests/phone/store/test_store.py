@@ -88,23 +88,9 @@ def test_a_damaged_state_is_noticed(bundle: BundleFolder, tmp_path: Path) -> Non
     _accept(store, _head(bundle, 1.0), {})
     other = sqlite3.connect(tmp_path / "me.sqlite")
     with other:
-        other.execute("UPDATE head_state SET blob = zeroblob(length(blob))")
-    with pytest.raises(BadInput, match="head state 1 is damaged"):
+        other.execute("UPDATE head_version SET parameters = zeroblob(length(parameters))")
+    with pytest.raises(BadInput, match="head version 1 is damaged"):
         store.active_parameters()
-
-
-def test_the_schema_itself_refuses_nonsense(bundle: BundleFolder, tmp_path: Path) -> None:
-    Store(tmp_path / "me.sqlite", binding_of(bundle)).close()
-    other = sqlite3.connect(tmp_path / "me.sqlite")
-    insert = "INSERT INTO sample (feature, sha256, valence, arousal, captured_at) VALUES (x'00', ?, ?, 0, 0)"
-    with pytest.raises(sqlite3.IntegrityError):
-        other.execute(insert, ("a", 1.5))
-    with pytest.raises(sqlite3.IntegrityError):
-        other.execute(insert, ("a", "much"))
-    active = "INSERT INTO head_state (status, blob, sha256, metrics, created_at) VALUES ('active', x'00', 'a', '{}', 0)"
-    other.execute(active)
-    with pytest.raises(sqlite3.IntegrityError):
-        other.execute(active)
 
 
 def test_files_that_are_no_store(bundle: BundleFolder, tmp_path: Path) -> None:
@@ -127,6 +113,6 @@ def test_files_that_are_no_store(bundle: BundleFolder, tmp_path: Path) -> None:
 def test_a_store_of_another_backbone_is_refused(bundle: BundleFolder, tmp_path: Path) -> None:
     Store(tmp_path / "me.sqlite", binding_of(bundle)).close()
     with sqlite3.connect(tmp_path / "me.sqlite") as db:
-        db.execute("UPDATE bundle SET backbone = ?", ("0" * 64,))
+        db.execute("UPDATE bundle_binding SET backbone = ?", ("0" * 64,))
     with pytest.raises(BadInput, match="made with another backbone"):
         Store(tmp_path / "me.sqlite", binding_of(bundle))

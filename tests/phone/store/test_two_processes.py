@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -12,11 +13,12 @@ import numpy as np
 import pytest
 
 from pen_mobile.data.table import FrameTable
+from pen_mobile.errors import BadInput
 from pen_mobile.phone import phone as phone_module
 from pen_mobile.phone.phone import Phone
+from pen_mobile.phone.store.options import StoreOptions
 from pen_mobile.phone.store.store import Store
-from tests.phone.store.helpers import in_use
-from tests.phone.store.neighbour import BINDING, blob
+from tests.phone.store.helpers import BINDING, KEY, blob, in_use, samples
 
 REPOSITORY = Path(__file__).parent.parent.parent.parent
 
@@ -152,7 +154,7 @@ def test_a_phone_that_was_overtaken_goes_on_with_the_head_in_use(
     train: Callable[..., object] = phone_module.adapt
     with Phone.open(bundle_folder, store) as slow, Phone.open(bundle_folder, store) as quick:
         z = slow.features(list(people.frames.read(rows)), aligned=True)
-        slow.add_labels(z, people.affect[rows])
+        slow.add_labels(z, np.clip(slow.predict_features(z)[0] + 0.3, -1, 1))  # 0.3 above the estimates
 
         def train_while_the_other_adapts(*arguments: object, **options: object) -> object:
             outcome = train(*arguments, **options)
@@ -166,3 +168,67 @@ def test_a_phone_that_was_overtaken_goes_on_with_the_head_in_use(
         assert "version 1 came into use" in result.reason
         np.testing.assert_array_equal(slow.parameters, quick.parameters)
         assert [state["status"] for state in slow.history()] == ["active", "rejected"]
+
+
+_ADD_200 = """
+import sys
+from pathlib import Path
+import numpy as np
+from pen_mobile.phone.store.head_versions import ConcurrentUpdateError
+from pen_mobile.phone.store.options import StoreOptions
+from pen_mobile.phone.store.store import Store
+from tests.phone.store.helpers import BINDING
+which, key = int(sys.argv[2]), bytes.fromhex(sys.argv[3]) or None
+print("ready", flush=True)
+sys.stdin.readline()
+store = Store(Path(sys.argv[1]), BINDING, StoreOptions(key=key))
+for n in range(200):
+    store.add(np.full((1, 8), 1000 * which + n, np.float32), np.zeros((1, 2), np.float32))
+    if n % 50 == 0:
+        while True:
+            try:
+                store.accept(bytes([which]) * 400, {"n": n}, started_from=store.heads.active())
+                break
+            except ConcurrentUpdateError:
+                continue
+"""
+
+
+@pytest.mark.parametrize("key", [None, KEY], ids=["plain", "encrypted"])
+def test_both_write_200_samples_and_none_is_lost(store: Path, key: bytes | None) -> None:
+    """They also race to make the store."""
+    command = [sys.executable, "-c", _ADD_200, str(store)]
+    children = [
+        subprocess.Popen(
+            [*command, which, (key or b"").hex()], cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        for which in "12"
+    ]
+    for child in children:
+        assert child.stdout is not None
+        assert child.stdout.readline()
+    for child in children:
+        assert child.stdin is not None
+        child.stdin.write(b"go\n")
+        child.stdin.flush()
+    for child in children:
+        child.communicate(timeout=120)
+        assert child.returncode == 0
+    with Store(store, BINDING, StoreOptions(key=key)) as opened:
+        values = sorted(opened.samples().features[:, 0].tolist())
+        assert values == [*range(1000, 1200), *range(2000, 2200)]
+        taken = [state for state in opened.heads.history() if state["status"] != "rejected"]
+        assert [state["status"] for state in taken] == ["superseded"] * 7 + ["active"]
+        assert [state["parent"] for state in taken] == [None, *(state["version"] for state in taken[:-1])]
+
+
+def test_one_that_waits_too_long_is_refused_in_one_line(store: Path) -> None:
+    opened = Store(store, BINDING, StoreOptions(wait_s=0.1))
+    other = sqlite3.connect(store, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(BadInput, match="another process is using it") as refused:
+        opened.add(*samples(1))
+    assert "\n" not in str(refused.value)
+    other.execute("ROLLBACK")
+    opened.add(*samples(1))
+    assert len(opened.samples().weight) == 1

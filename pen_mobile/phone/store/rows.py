@@ -1,0 +1,286 @@
+"""What every table of a store shares: transactions, blobs that are bound to their rows, and the state of the store."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pen_mobile.errors import BadInput
+from pen_mobile.phone.store.clock import ClockState
+from pen_mobile.phone.store.database import Database
+from pen_mobile.phone.store.encryption import TAG_BYTES, Cipher, NoKey
+from pen_mobile.utils.strict_json import parse_strictly
+
+BINDING_COLUMNS = (
+    *("store_id", "key_check", "backbone", "feature_size", "targets", "head_bytes", "head", "model", "serial"),
+    *("generation", "deleting", "state"),
+)
+_STATE_FIELDS = ("backbone", "feature_size", "targets", "head_bytes", "head", "model", "serial", "generation")
+_UPDATE = f"UPDATE bundle_binding SET {', '.join(f'{name} = ?' for name in BINDING_COLUMNS)}"
+_INSERT = f"INSERT INTO bundle_binding (only, {', '.join(BINDING_COLUMNS)}) VALUES (1{', ?' * len(BINDING_COLUMNS)})"
+_SEEN_EVERY_S = 3600.0
+_NAMES = {
+    "sample": "sample",
+    "feature": "sample",
+    "head_version": "head version",
+    "parameters": "head version",
+    "checkpoint": "the checkpoint",
+    "content": "the checkpoint",
+    "event": "event",
+}
+_MAX_RECORD = 256 << 10
+_RECORDS = {
+    "sample": "SELECT id, record FROM sample",
+    "head_version": "SELECT version, record FROM head_version",
+    "checkpoint": "SELECT only, record FROM checkpoint",
+    "event": "SELECT id, record FROM event",
+}
+TABLES = tuple(_RECORDS)
+"""Tables whose rows are the user's data."""
+
+
+@dataclass(frozen=True)
+class StoreState:
+    """What a store knows of itself besides its rows.
+
+    Attributes:
+        clock: which time it believes.
+        rows: exclusive or of the hashes of all rows, 256 bits; None in a store that is not encrypted.
+    """
+
+    clock: ClockState
+    rows: int | None
+
+
+@dataclass
+class Rows:
+    """The tables of an open store, behind one cipher.
+
+    Every access lies in :meth:`reading` or :meth:`writing`. Both load the binding first, so that what another process
+    changed is seen; a block inside another one is part of it.
+
+    Attributes:
+        binding: columns of the table ``bundle_binding``; a change inside :meth:`writing` is stored with it.
+        state: state of the store; None without the key, and after a deletion without the key.
+        rollbacks: number of writing blocks that came to nothing.
+    """
+
+    database: Database
+    cipher: Cipher
+    binding: dict[str, Any] = field(default_factory=dict)
+    state: StoreState | None = None
+    rollbacks: int = 0
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Read several things of one moment."""
+        if self.database.in_transaction:
+            yield
+            return
+        with self.database.transaction("DEFERRED"):
+            self.load()
+            yield
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Do all of the block or nothing; other processes do not write meanwhile."""
+        if self.database.in_transaction:
+            yield
+            return
+        try:
+            with self.database.transaction("IMMEDIATE"):
+                self.load()
+                before = dict(self.binding), self.state
+                yield
+                if (self.binding, self.state) != before:
+                    self.save()
+        except BaseException:
+            self.rollbacks += 1
+            raise
+
+    @property
+    def clock(self) -> ClockState:
+        """Which time the store believes.
+
+        Raises:
+            KeyRequired: the store is encrypted, and no key was given.
+        """
+        if self.state is None:
+            self.cipher.digest(b"")  # raises without the key
+            return ClockState(0.0)
+        return self.state.clock
+
+    def create(self, columns: dict[str, Any], clock: ClockState) -> None:
+        """Write the binding and the state of a store that has no rows yet, inside a transaction.
+
+        Args:
+            columns: what the store notes of its bundle.
+            clock: what it believes of the time.
+        """
+        key_check = self.cipher.key_check()
+        self.state = StoreState(clock, None if key_check is None else 0)
+        own = {"store_id": os.urandom(16).hex(), "key_check": key_check, "generation": 1, "deleting": 0, "state": None}
+        self.binding = columns | own
+        self.binding["state"] = self._sealed_state(self.state)
+        self.database.execute(_INSERT, [self.binding[name] for name in BINDING_COLUMNS])
+
+    def load(self) -> None:
+        """Read binding and state.
+
+        Raises:
+            BadInput: the binding is missing, or the state is not what was written.
+        """
+        self.binding = binding_row(self.database)
+        self.state = self._opened_state()
+
+    def save(self) -> None:
+        """Write binding and state."""
+        if self.state is not None:
+            self.binding["state"] = self._sealed_state(self.state)
+        self.database.execute(_UPDATE, [self.binding[name] for name in BINDING_COLUMNS])
+
+    def set_clock(self, clock: ClockState) -> None:
+        """Note a reading of the clock, when it changes what the store believes by an hour or more."""
+        old = self.clock
+        if self.state is not None and (clock.doubt != old.doubt or abs(clock.seen_at - old.seen_at) >= _SEEN_EVERY_S):
+            self.state = replace(self.state, clock=clock)
+
+    def place(self, kind: str, *fields: object) -> bytes:
+        """Return the name of a place in this store, which a blob there is bound to.
+
+        Args:
+            kind: of the blob.
+            fields: what tells it from others of its kind; None is empty.
+        """
+        shown = ("" if value is None else str(value) for value in fields)
+        return "\n".join(("pen-mobile store 4", self.binding["store_id"], kind, *shown)).encode()
+
+    def seal(self, blob: bytes, kind: str, *fields: object) -> bytes:
+        """Return what to store at a place."""
+        return self.cipher.seal(blob, self.place(kind, *fields))
+
+    def open(self, stored: object, kind: str, *fields: object) -> bytes:
+        """Return the blob that is stored at a place.
+
+        Raises:
+            BadInput: it is damaged, or was made for another place, store or key.
+        """
+        blob = self.cipher.open(stored, self.place(kind, *fields)) if isinstance(stored, bytes) else None
+        if blob is None:
+            raise self.damaged(kind, *fields[:1])
+        return blob
+
+    def record_change(self, kind: str, row: int, *records: bytes) -> None:
+        """Note that stored records of a row came or went; a row that is replaced names the old and the new one."""
+        if self.state is None or self.state.rows is None:
+            return
+        rows = self.state.rows
+        for record in records:
+            rows ^= self._row_hash(kind, row, record)
+        self.state = replace(self.state, rows=rows)
+
+    def check_rows(self) -> None:
+        """Compare all rows with the state.
+
+        Raises:
+            BadInput: rows were added, deleted, replaced or brought back by somebody without the key.
+        """
+        if isinstance(self.cipher, NoKey) or self.binding["key_check"] is None:
+            return
+        found, count = 0, 0
+        for kind, query in _RECORDS.items():
+            for row, record in self.database.rows(query):
+                found ^= self._row_hash(kind, row, record)
+                count += 1
+        if self.state is None and count == 0:  # everything was deleted without the key
+            return
+        if self.state is None or found != self.state.rows:
+            raise BadInput(
+                f"{self.database.path}: the store is damaged: rows were changed, deleted or put back without its key; "
+                "nothing was changed. Put a copy back, or move it away and start anew"
+            )
+
+    def damaged(self, kind: str, *fields: object) -> BadInput:
+        """Return the error for a row that is not what was written."""
+        name = " ".join((_NAMES[kind], *(str(value) for value in fields)))
+        return BadInput(f"{self.database.path}: {name} is damaged, or was made for another row, store or key")
+
+    def json(self, blob: bytes, kind: str, *fields: object) -> dict[str, Any]:
+        """Return the JSON object of a record.
+
+        Raises:
+            BadInput: it is none.
+        """
+        try:
+            value = parse_strictly(blob, _MAX_RECORD)
+        except ValueError:
+            value = None
+        if not isinstance(value, dict):
+            raise self.damaged(kind, *fields)
+        return value
+
+    def _row_hash(self, kind: str, row: int, record: bytes) -> int:
+        found = self.cipher.row_hash(f"{kind}\n{row}\n".encode() + record[-TAG_BYTES:])
+        assert found is not None
+        return found
+
+    def _sealed_state(self, state: StoreState) -> bytes:
+        return self.cipher.seal(_packed_state(state), self._state_place())
+
+    def _state_place(self) -> bytes:
+        return self.place("state", *(self.binding[name] for name in _STATE_FIELDS))
+
+    def _opened_state(self) -> StoreState | None:
+        stored = self.binding["state"]
+        if isinstance(self.cipher, NoKey) or (stored is None and self.binding["key_check"] is not None):
+            return None
+        blob = self.cipher.open(stored, self._state_place()) if isinstance(stored, bytes) else None
+        state = None if blob is None else _unpacked_state(blob, encrypted=self.binding["key_check"] is not None)
+        if state is None:
+            raise BadInput(
+                f"{self.database.path}: the store is damaged: what it says of its bundle was changed; nothing was "
+                "changed. Put a copy back, or move it away and start anew"
+            )
+        return state
+
+
+def json_record(values: dict[str, Any], store: object) -> bytes:
+    """Return a record as bytes of JSON.
+
+    Raises:
+        BadInput: it is longer than a record may be.
+    """
+    blob = json.dumps(values, allow_nan=False, separators=(",", ":")).encode()
+    if len(blob) > _MAX_RECORD:
+        raise BadInput(f"{store}: a record of {len(blob):,} bytes is too long; at most {_MAX_RECORD:,} are kept")
+    return blob
+
+
+def binding_row(database: Database) -> dict[str, Any]:
+    """Return the columns of the one row of ``bundle_binding``.
+
+    Raises:
+        BadInput: there is none.
+    """
+    for row in database.records(f"SELECT {', '.join(BINDING_COLUMNS)} FROM bundle_binding"):
+        return row
+    raise BadInput(f"{database.path} is not a personal store: it does not say to which bundle it belongs")
+
+
+def _packed_state(state: StoreState) -> bytes:
+    rows = None if state.rows is None else f"{state.rows:064x}"
+    return json.dumps({"seen_at": state.clock.seen_at, "doubt": state.clock.doubt, "rows": rows}).encode()
+
+
+def _unpacked_state(blob: bytes, *, encrypted: bool) -> StoreState | None:
+    try:
+        values = parse_strictly(blob)
+        seen_at, doubt, rows = values["seen_at"], values["doubt"], values["rows"]
+        clock = ClockState(float(seen_at), None if doubt is None else (float(doubt[0]), float(doubt[1])))
+        return StoreState(clock, int(rows, 16) if encrypted else None)
+    except (ValueError, TypeError, KeyError, IndexError):
+        return None
