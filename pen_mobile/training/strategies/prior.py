@@ -52,7 +52,8 @@ def head_output(head_parameters: Tensor, z: Tensor, targets: int) -> Tensor:
     expert_count = len(head_parameters) // (1 + targets)
     products = z @ head_parameters[:, :-1].T + head_parameters[:, -1]
     gate = torch.softmax(products[..., :expert_count], dim=-1)
-    return torch.einsum("...i,...ik->...k", gate, products[..., expert_count:].unflatten(-1, (expert_count, targets)))
+    experts = products[..., expert_count:].view(*z.shape[:-1], expert_count, targets)
+    return torch.einsum("...i,...ik->...k", gate, experts)
 
 
 @torch.no_grad()

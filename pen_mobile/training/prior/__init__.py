@@ -1,0 +1,1 @@
+"""The prior over people, learned from source people."""
