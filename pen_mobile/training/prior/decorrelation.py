@@ -7,7 +7,7 @@ that the rest has on average (probabilistic PCA, https://doi.org/10.1111/1467-98
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 
@@ -29,7 +29,7 @@ class Decorrelation(NamedTuple):
     def apply(self, z: Doubles) -> Doubles:
         """Return x ``[N, D_z]`` of features z ``[N, D_z]``."""
         s = (z - self.mean) * self.scale
-        return s - s @ self.directions.T @ self.directions
+        return cast(Doubles, s - s @ self.directions.T @ self.directions)
 
 
 def fit_decorrelation(z: Doubles, most: int = MOST_DIRECTIONS) -> Decorrelation:

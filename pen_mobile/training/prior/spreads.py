@@ -32,7 +32,7 @@ class Spreads:
         level_spread, gain_spread, weight_spread: standard deviations over people.
         noise, shared_noise: standard deviations of an error: each label's own part, and what neighbours share.
         noise_length: seconds.
-        error: geometric mean of the RMSE after simulated adaptation; None where none was simulated.
+        error: geometric mean of the RMSE after simulated adaptation.
     """
 
     level: float
@@ -43,7 +43,7 @@ class Spreads:
     noise: float
     shared_noise: float
     noise_length: float
-    error: float | None = None
+    error: float
 
 
 def weak_defaults(people: Sequence[SourcePerson], target: int) -> Spreads:
@@ -68,6 +68,7 @@ def weak_defaults(people: Sequence[SourcePerson], target: int) -> Spreads:
         noise=0.5 * deviation,
         shared_noise=0.5 * deviation,
         noise_length=max(span / 30, 1e-3),
+        error=0.7 * deviation,
     )
 
 
@@ -89,7 +90,7 @@ def learn_spreads(batches: Sequence[EpisodeBatch], target: int, start: Spreads) 
         loss.backward()  # type: ignore[no-untyped-call]
         return float(loss.detach())
 
-    optimizer.step(closure)
+    optimizer.step(closure)  # type: ignore[no-untyped-call]
     best = values.detach()
     if not bool(best.isfinite().all()):
         best = first
@@ -111,11 +112,20 @@ def _as_values(spreads: Spreads) -> Tensor:
 
 
 def _as_spreads(values: Tensor, noise: float, error: float) -> Spreads:
-    level, gain, weight, shared, length = values[:5].exp().tolist()
+    level, gain, weight, shared, length, mean_level, mean_gain = [*values[:5].exp().tolist(), *values[5:].tolist()]
     # The noise is scaled such that noise and what is shared are the error that adaptation leaves.
     noise = error / math.sqrt(1 + shared**2)
-    spreads = (noise * value for value in (level, gain, weight))
-    return Spreads(float(values[5]), float(values[6]), *spreads, noise, noise * shared, length, error)
+    return Spreads(
+        level=mean_level,
+        gain=mean_gain,
+        level_spread=noise * level,
+        gain_spread=noise * gain,
+        weight_spread=noise * weight,
+        noise=noise,
+        shared_noise=noise * shared,
+        noise_length=length,
+        error=error,
+    )
 
 
 def _log_errors(batch: EpisodeBatch, target: int, values: Tensor) -> Tensor:
@@ -123,10 +133,13 @@ def _log_errors(batch: EpisodeBatch, target: int, values: Tensor) -> Tensor:
     f, y, labels = batch.labels.f[:, :, target], batch.labels.y[:, :, target], batch.labels
     tested = batch.test_f[:, :, target]
     apart = (labels.time[:, :, None] - labels.time[:, None]).abs()
-    covariance = level + gain * f[:, :, None] * f[:, None] + weight * labels.gram
+    mean = labels.f_mean[:, None, target]
+    d, tested_d = f - mean, tested - mean
+    covariance = level + gain * d[:, :, None] * d[:, None] + weight * labels.gram
     noise = shared * torch.exp(-apart / values[4].exp()) + torch.eye(f.shape[1], dtype=f.dtype)
     residual = y - values[5] - values[6] * f
     alpha = torch.cholesky_solve(residual[:, :, None], torch.linalg.cholesky(covariance + noise))
-    cross = level + gain * tested[:, :, None] * f[:, None] + weight * batch.test_gram
+    cross = level + gain * tested_d[:, :, None] * d[:, None] + weight * batch.test_gram
     estimate = values[5] + values[6] * tested + (cross @ alpha).squeeze(2)
-    return (estimate - batch.test_y[:, :, target]).square().mean(dim=1).sqrt().clamp(min=_LEAST_ERROR).log()
+    squares: Tensor = (estimate - batch.test_y[:, :, target]).square().mean(dim=1)
+    return squares.sqrt().clamp(min=_LEAST_ERROR).log()
