@@ -164,7 +164,7 @@ def row(name: str, budget: float, days: Days, chance: Days) -> dict[str, Any]:
     """Return the row of one strategy, with its paired difference from random queries."""
     late = days.late_ccc - chance.late_ccc
     return {
-        "an hour": budget,
+        "an hour": f"{budget:g}",
         "ask": name,
         "labels": round(float(days.labels.mean()), 1),
         "CCC, day": round(float(days.ccc.mean()), 3),

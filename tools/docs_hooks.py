@@ -37,7 +37,7 @@ def on_files(files: Files, config: Any) -> Files:
     for document, page in PAGES.items():
         text = (REPOSITORY / document).read_text(encoding="utf-8")
         files.append(File.generated(config, page, content=adapted(text, document, page)))
-    for picture in sorted((REPOSITORY / "benchmarks").glob("results/*.png")):
+    for picture in sorted((REPOSITORY / "benchmarks").glob("results/*/*.png")):
         page = str(picture.relative_to(REPOSITORY / "benchmarks"))
         files.append(File.generated(config, page, abs_src_path=str(picture)))
     files.append(File.generated(config, "decisions.md", content=decisions()))

@@ -29,26 +29,78 @@ def test_a_section_holds_every_row_column_and_remark() -> None:
     from tables import section
 
     rows = [{"variant": "ours", "ms": spread(1.5)}, {"variant": "theirs", "ms": "does not install", "MB": 2.5}]
-    text = section(result(rows, remarks=["Missed: by half."]))
+    text = section({"avx2": result(rows, remarks=["Missed: by half."])})
     assert text.startswith("## How long?\n")
     assert "| variant | ms | MB |" in text
     assert "| ours | 1.5 (1.4 - 1.6) |  |" in text
     assert "| theirs | does not install | 2.5 |" in text
     assert "- Missed: by half." in text
-    assert "`python x.py` at abc on here; seed 0; python 3.11." in text
+    assert "AVX2: `python x.py` at abc on here; seed 0; python 3.11." in text
+
+
+def test_results_of_two_instruction_sets_stand_side_by_side() -> None:
+    """Rows are matched by text and whole numbers; a row that one machine lacks has empty cells there."""
+    from tables import section
+
+    first = [{"D_z": 64, "runtime": "ours", "ms": spread(2.0)}, {"D_z": 64, "runtime": "theirs", "ms": spread(1.0)}]
+    second = [{"D_z": 64, "runtime": "ours", "ms": 0.5}, {"D_z": 64, "runtime": "others", "ms": 0.7}]
+    text = section({"avx2": result(first, remarks=["Missed."]), "avx512": result(second)})
+    assert "| D_z | runtime | ms, AVX2 | ms, AVX-512 |" in text
+    assert "| 64 | ours | 2.0 (1.9 - 2.1) | 0.5 |" in text
+    assert "| 64 | theirs | 1.0 (0.9 - 1.1) |  |" in text
+    assert "| 64 | others |  | 0.7 |" in text
+    assert "- AVX2: Missed." in text
+    assert "AVX-512: `python x.py`" in text
+
+
+def test_what_ships_is_the_first_row_of_its_size() -> None:
+    from tables import shipped_first, shipped_step
+
+    sizes = [{"D_z": size, "batch": 32, "threads": 1} for size in (2048, 64)]
+    rows = [{**size, "variant": variant} for size in sizes for variant in ("theirs", shipped_step(), "another")]
+    ordered = shipped_first(rows)
+    assert [row["variant"].strip("*").removesuffix(" (ships)") for row in ordered] == [
+        shipped_step(),
+        "theirs",
+        "another",
+    ] * 2
+    assert [row["D_z"] for row in ordered] == [2048] * 3 + [64] * 3
+
+
+@pytest.mark.parametrize(
+    ("flags", "name"),
+    [
+        ({"avx", "avx2"}, "avx2"),
+        ({"avx2", "avx512f"}, "avx512"),
+        ({"avx2", "avx512f", "amx_int8"}, "avx512-amx"),
+        ({"asimd", "fp"}, "neon"),
+    ],
+)
+def test_instruction_set(flags: set[str], name: str) -> None:
+    from measure import instruction_set
+
+    assert instruction_set(flags) == name
 
 
 def test_the_page_keeps_its_order_and_shows_the_pictures_that_are_there(tmp_path: Path) -> None:
     from tables import page
 
+    (tmp_path / "avx2").mkdir()
     for name in ("protocol", "train_step", "unheard_of"):
-        (tmp_path / f"{name}.json").write_text(json.dumps(result([{"a": 1}], question=f"About {name}?")))
-    (tmp_path / "protocol.png").write_bytes(b"")
+        (tmp_path / "avx2" / f"{name}.json").write_text(json.dumps(result([{"a": 1}], question=f"About {name}?")))
+    (tmp_path / "avx2" / "protocol.png").write_bytes(b"")
     text = page(tmp_path)
     places = [text.index(f"About {name}?") for name in ("train_step", "protocol", "unheard_of")]
     assert places == sorted(places)
-    assert "![protocol](results/protocol.png)" in text
+    assert "![protocol, AVX2](results/avx2/protocol.png)" in text
     assert "train_step.png" not in text
+
+
+def test_the_page_in_the_repository_is_made_from_its_results() -> None:
+    from tables import page
+
+    written = (BENCHMARKS / "README.md").read_text(encoding="utf-8")
+    assert written == page(BENCHMARKS / "results"), "run benchmarks/tables.py"
 
 
 TRAIN_STEP = [

@@ -33,8 +33,8 @@ def test_links_of_a_page_in_docs(link: str, expected: str) -> None:
 def test_links_of_a_document_outside_docs() -> None:
     assert adapted("[a](docs/day.md)", "README.md", "index.md") == "[a](day.md)"
     assert adapted("[a](BUNDLE.md)", "export/README.md", "reference/recipes.md") == "[a](bundle-format.md)"
-    assert adapted("![b](results/backbones.png)", "benchmarks/README.md", "reference/benchmarks.md") == (
-        "![b](../results/backbones.png)"
+    assert adapted("![b](results/avx2/backbones.png)", "benchmarks/README.md", "reference/benchmarks.md") == (
+        "![b](../results/avx2/backbones.png)"
     )
 
 
