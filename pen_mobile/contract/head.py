@@ -85,11 +85,13 @@ class AdaptPart(Part):
         labels: N, samples of one call; weight 0 pads.
         noise_seconds: time over which errors of neighbouring labels are alike, for each target. Longer gaps than 20
             times the longest may be shortened to that, so that times keep their differences in float32.
+        margin: RMSE by which an adapted head may be worse on time left out, beside what chance allows.
     """
 
     method: MethodName
     labels: Count
     noise_seconds: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1, max_length=MAX_TARGETS)]
+    margin: Annotated[float, Field(ge=0)]
     coreml: CoreMLPart | None = None
 
 
