@@ -67,10 +67,36 @@ def test_evaluate_and_adapt_person(bundle: Path) -> None:
     person = pen.adapt_person(bundle, SPEC, "target-01", bundle.parent / "one.sqlite", labels=10)
     assert person.labels_given == 10
     assert person.before == found.people[0].before
+    frame = found.to_frame()
+    assert len(frame) == 1
+    assert frame["before.ccc_valence"][0] == pytest.approx(person.before.ccc_valence)
+
+
+def test_results_show_themselves(run: pen.Run, bundle: Path) -> None:
+    """In one line as ``repr``, whole as text, as a table in a notebook, and as a data frame."""
+    verification = pen.verify(bundle)
+    assert repr(verification).startswith("<Verification: The bundle answers as the float model does")
+    assert "largest error" in str(verification)
+    assert "<table" in verification._repr_html_()
+    assert list(verification.to_frame().columns) == ["name", "largest_error", "tolerance", "passed"]
+    assert repr(run).startswith(f"<Run: {run.folder}, complete")
+    assert "s-PEN" in str(run)
+    assert "s-PEN" in run.to_dict()["validation"]
+    people = pen.load_dataset(SPEC, size=32)
+    assert list(people.to_frame().columns) == ["subject", "role", "time_s", "valence", "arousal"]
+    assert len(pen.inspect_dataset(people).to_frame()) == 3
+
+
+def test_without_pandas_a_frame_is_refused_in_one_line(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(pen.BadInput, match="pip install pandas"):
+        pen.verify(bundle).to_frame()
 
 
 def test_a_second_export_is_a_copy(run: pen.Run, bundle: Path) -> None:
-    assert pen.export(run.folder, bundle.parent / "again", recipe="android-fp32").again
+    again = pen.export(run.folder, bundle.parent / "again", recipe="android-fp32")
+    assert again.again
+    assert again.path == str(bundle.parent / "again")
 
 
 def test_what_is_wrong_is_an_error_of_the_family(run: pen.Run, tmp_path: Path) -> None:

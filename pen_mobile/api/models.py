@@ -101,12 +101,14 @@ def export(
     key = as_path(sign_key)
     exported = export_again(folder, wanted, Path(out), key)
     if exported is not None:
-        return exported
+        return replace(exported, path=str(out))
     from pen_mobile.bundle.export import export_bundle
     from pen_mobile.training.run_folder import Run
 
     source = None if data is None else str(data)
-    return export_bundle(Run.open(folder), wanted, Path(out), progress_of(progress), source, key)
+    return replace(
+        export_bundle(Run.open(folder), wanted, Path(out), progress_of(progress), source, key), path=str(out)
+    )
 
 
 @public

@@ -41,7 +41,7 @@ class Finding:
     status: str
     detail: str
 
-    def as_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return plain values for a JSON document."""
         return asdict(self)
 

@@ -47,7 +47,7 @@ def export_again(run: Path, recipe: Recipe, out: Path, sign_key: Path | None = N
     started = time.perf_counter()
     place = LoweredCache(run / "lowered").place(_facts(run, recipe))
     try:
-        exported = ExportResult.from_json(read_json(place / _EXPORTED))
+        exported = ExportResult.from_dict(read_json(place / _EXPORTED))
         open_bundle(place / _BUNDLE)
     except (PenMobileError, OSError, KeyError, TypeError, ValueError):
         return None
@@ -68,7 +68,7 @@ def keep_export(run: Path, recipe: Recipe, folder: Path, exported: ExportResult)
         (place / _BUNDLE).mkdir()
         for file in sorted(folder.iterdir()):
             _put(programs.get(sha256_of_file(file), file), file, place / _BUNDLE / file.name)
-        write_json(place / _EXPORTED, exported.as_json())
+        write_json(place / _EXPORTED, exported.to_dict())
 
 
 @contextlib.contextmanager

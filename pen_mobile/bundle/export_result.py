@@ -24,6 +24,7 @@ class ExportResult(Readable):
         outside_delegate: per method, operators that the delegate did not take.
         quantization: how the backbone came to int8 and everything that was tried; None when it did not.
         again: True for a copy of what an earlier export made and proved.
+        path: where the bundle stands.
     """
 
     verification: Verification
@@ -32,15 +33,21 @@ class ExportResult(Readable):
     outside_delegate: dict[str, list[str]] = field(default_factory=dict)
     quantization: QuantizationPart | None = None
     again: bool = False
+    path: str = ""
 
     def as_parts(self) -> list[Part]:
-        """Return the size of the bundle, its files, and the verification."""
+        """Return the size of the bundle, its files, how it came to int8, and the verification."""
         done = "exported again, as it was verified before" if self.again else "exported and verified"
         size = f"{file_size(sum(self.bytes.values()))} in {counted(len(self.bytes), 'file')}"
         files = Table(("file", "size"), [(name, file_size(count)) for name, count in self.bytes.items()])
-        return [f"{done} in {sum(self.seconds.values()):.1f} s: {size}", files, *self.verification.as_parts()]
+        return [
+            f"{self.path or 'bundle'}: {done} in {sum(self.seconds.values()):.1f} s: {size}",
+            files,
+            *_int8_parts(self.quantization),
+            *self.verification.as_parts(),
+        ]
 
-    def as_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return plain values for a JSON document."""
         return {
             "again": self.again,
@@ -48,21 +55,31 @@ class ExportResult(Readable):
             "seconds": self.seconds,
             "outside_delegate": self.outside_delegate,
             "quantization": None if self.quantization is None else self.quantization.model_dump(),
-            "verification": self.verification.as_json(),
+            "verification": self.verification.to_dict(),
         }
 
     @classmethod
-    def from_json(cls, values: dict[str, Any]) -> ExportResult:
-        """Return what :meth:`as_json` wrote."""
+    def from_dict(cls, values: dict[str, Any]) -> ExportResult:
+        """Return what :meth:`to_dict` wrote."""
         quantization = values["quantization"]
         return cls(
-            Verification.from_json(values["verification"]),
+            Verification.from_dict(values["verification"]),
             values["bytes"],
             values["seconds"],
             values["outside_delegate"],
             None if quantization is None else QuantizationPart.model_validate(quantization),
             values["again"],
         )
+
+
+def _int8_parts(part: QuantizationPart | None) -> list[Part]:
+    if part is None:
+        return []
+    rows = [
+        (", ".join(trial.float_blocks) or "nothing", f"{trial.ccc_loss:.4f}", f"{trial.cosine:.4f}")
+        for trial in part.tried
+    ]
+    return [Table(("tried: stays in float", f"CCC loss (at most {part.max_ccc_loss:g})", "cosine"), rows)]
 
 
 def sizes_of(folder: Path) -> dict[str, int]:

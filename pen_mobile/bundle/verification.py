@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from pen_mobile.metrics import Agreement
+from pen_mobile.utils.frames import Tabular
 from pen_mobile.utils.plain import to_plain
 from pen_mobile.utils.readable import Readable
 from pen_mobile.utils.table import Cell, Part, Table
@@ -35,7 +36,7 @@ class Check:
 
 
 @dataclass(frozen=True, repr=False)
-class Verification(Readable):
+class Verification(Tabular, Readable):
     """Comparison of a bundle with the float model.
 
     Attributes:
@@ -46,6 +47,8 @@ class Verification(Readable):
         outside_delegate: per program file, operators that run on portable kernels instead of the delegate.
         signature: ``valid``, ``none``, or ``not checked`` because no key was given.
     """
+
+    rows_key = "checks"
 
     checks: list[Check]
     agreement: Agreement
@@ -101,7 +104,7 @@ class Verification(Readable):
             return ["everything runs in the delegate (XNNPACK or Vulkan)"]
         return [f"{file}: runs on portable kernels: {', '.join(operators)}" for file, operators in outside.items()]
 
-    def as_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return plain values for a JSON document."""
         return {
             "passed": self.passed,
@@ -114,8 +117,8 @@ class Verification(Readable):
         }
 
     @classmethod
-    def from_json(cls, values: dict[str, Any]) -> Verification:
-        """Return what :meth:`as_json` wrote."""
+    def from_dict(cls, values: dict[str, Any]) -> Verification:
+        """Return what :meth:`to_dict` wrote."""
         return cls(
             [Check(check["name"], check["largest_error"], check["tolerance"]) for check in values["checks"]],
             Agreement(**values["against_float_model"]),

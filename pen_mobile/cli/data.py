@@ -86,7 +86,7 @@ def inspect_data(source: str, html: Path | None, frame_size: int | None, output:
 
     statistics = pen_mobile.inspect_dataset(source, size=frame_size, html=html, progress=output.progress)
     output.finish(
-        statistics.as_json() | {"html": None if html is None else str(html)},
+        statistics.to_dict() | {"html": None if html is None else str(html)},
         [
             headline(statistics),
             Table(_STATISTICS_HEAD, [_statistics_cells(person) for person in statistics.people]),

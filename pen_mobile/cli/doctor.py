@@ -18,7 +18,7 @@ def doctor(output: Output) -> None:
     broken = [finding.name for finding in findings if finding.status == "broken"]
     rows = [(finding.name, finding.status, finding.detail) for finding in findings]
     output.finish(
-        {"ok": not broken, "findings": [finding.as_json() for finding in findings]},
+        {"ok": not broken, "findings": [finding.to_dict() for finding in findings]},
         [Table(("what", "status", "detail"), rows), f"broken: {', '.join(broken) or 'nothing'}"],
         refused=bool(broken),
     )

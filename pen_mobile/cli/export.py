@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from pen_mobile.cli.completion import complete_recipe
 from pen_mobile.cli.options import PATH
 from pen_mobile.cli.output import Output, output_options
-from pen_mobile.utils.table import Table
-
-if TYPE_CHECKING:
-    from pen_mobile.contract.evidence import QuantizationPart
 
 
 @click.command()
@@ -37,24 +32,4 @@ def export(run: Path, recipe: str, out: Path, data: str | None, sign_key: Path |
     import pen_mobile
 
     result = pen_mobile.export(run, out, recipe=recipe, data=data, sign_key=sign_key, progress=output.progress)
-    done = "exported again, byte for byte as it was verified here before," if result.again else "exported and verified"
-    output.finish(
-        {"bundle": str(out)} | result.as_json(),
-        [
-            Table(("file", "bytes"), [(name, f"{size:,}") for name, size in result.bytes.items()]),
-            *_int8_parts(result.quantization),
-            *result.verification.details(),
-            f"{out}: {done} in {sum(result.seconds.values()):.1f} s: {result.verification.scope}",
-            *result.verification.cautions(),
-        ],
-    )
-
-
-def _int8_parts(part: QuantizationPart | None) -> list[Table]:
-    if part is None:
-        return []
-    rows = [
-        (", ".join(trial.float_blocks) or "nothing", f"{trial.ccc_loss:.4f}", f"{trial.cosine:.4f}")
-        for trial in part.tried
-    ]
-    return [Table(("tried: stays in float", f"CCC loss (at most {part.max_ccc_loss:g})", "cosine"), rows)]
+    output.finish({"bundle": str(out)} | result.to_dict(), result.as_parts())

@@ -8,17 +8,9 @@ from typing import Any
 
 import click
 
-from pen_mobile.cli.agreement_columns import AGREEMENT_HEAD, agreement_cells
 from pen_mobile.cli.completion import complete_data
 from pen_mobile.cli.options import PATH
 from pen_mobile.cli.output import Output, output_options
-from pen_mobile.utils.table import Table, invented
-from pen_mobile.utils.text import counted
-
-_COPIES = (
-    "joint learning never improved on its start: every expert is the shared head; give --config a TOML file with a "
-    "smaller joint_learning_rate, such as joint_learning_rate = 1e-4"
-)
 
 
 @click.command()
@@ -48,28 +40,11 @@ def train(data: str, out: Path, output: Output, **settings: Any) -> None:
     The same command resumes a run that was interrupted.
     """
     import pen_mobile
-    from pen_mobile.utils.plain import to_plain
 
     if not _is_first_process():
         output.mute()
     run = pen_mobile.train(data, out, progress=output.progress, **settings)
-    record, synthetic = run.record, run.record.data.synthetic
-    output.finish(
-        {
-            "run": str(out),
-            "synthetic": synthetic,
-            **to_plain({"validation": record.validation, "stages": record.stages}),
-        },
-        [
-            Table(
-                ("model", *AGREEMENT_HEAD),
-                [(name, *agreement_cells(values)) for name, values in record.validation.items()],
-            ),
-            f"{out}: held-out rows of {counted(record.expert_count, 'source person', 'source people')}"
-            f"{invented(synthetic)}",
-            *([_COPIES] if record.experts_are_copies else []),
-        ],
-    )
+    output.finish(run.to_dict(), run.as_parts())
 
 
 def _is_first_process() -> bool:

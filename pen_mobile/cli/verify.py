@@ -34,7 +34,7 @@ def verify(bundle: Path, public_key: Path | None, golden_to: Path | None, output
     failed = [check.name for check in result.checks if not check.passed]
     verdict = f"differs from the float model in {', '.join(failed)}; export it again" if failed else "as exported"
     output.finish(
-        {"bundle": str(bundle)} | result.as_json(),
+        {"bundle": str(bundle)} | result.to_dict(),
         [
             *result.details(),
             f"{bundle}: every file is as exported; CCC to the float model {decimal(result.agreement.ccc)}",

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from pen_mobile.data.table import ROLES, Role
+from pen_mobile.utils.frames import Tabular
 from pen_mobile.utils.readable import Readable
 from pen_mobile.utils.table import Cell, Part, Table, invented
 from pen_mobile.utils.text import counted, decimal, duration, joined
@@ -101,7 +102,7 @@ class FeatureSummary:
 
 
 @dataclass(frozen=True, repr=False)
-class TableStatistics(Readable):
+class TableStatistics(Tabular, Readable):
     """Statistics of a table before training on it.
 
     Attributes:
@@ -116,6 +117,8 @@ class TableStatistics(Readable):
         features: None for a table of frames.
         warnings: in plain words, with the person and the numbers.
     """
+
+    rows_key = "people"
 
     origin: str
     digest: str
@@ -141,7 +144,7 @@ class TableStatistics(Readable):
             *(f"warning: {warning}" for warning in self.warnings),
         ]
 
-    def as_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return everything as JSON types."""
         return asdict(self) | {"people_per_role": {role: len(self.people_with_role(role)) for role in ROLES}}
 

@@ -6,7 +6,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,12 @@ from pen_mobile.contract.crop import Crop
 from pen_mobile.data.frames import Frames
 from pen_mobile.errors import BadInput
 from pen_mobile.types import Doubles, Floats, Rows
+from pen_mobile.utils.frames import pandas
 from pen_mobile.utils.suggestions import choices
 from pen_mobile.utils.text import counted
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 Role = Literal["source", "target"]
 ROLES: tuple[Role, Role] = ("source", "target")
@@ -53,6 +57,16 @@ class BaseTable(ABC):
 
     def __len__(self) -> int:
         return len(self.subject)
+
+    def to_frame(self) -> DataFrame:
+        """Return subject, role, time and labels of every row as a pandas data frame.
+
+        Raises:
+            BadInput: pandas is not installed.
+        """
+        columns = {"subject": self.subject, "role": self.role, "time_s": self.time_s}
+        labels = {name: self.affect[:, column] for column, name in enumerate(("valence", "arousal"))}
+        return pandas().DataFrame(columns | labels)
 
     def subjects(self, role: Role | None = None) -> list[str]:
         """Return the subjects of ``role`` (of both when None), sorted by name."""

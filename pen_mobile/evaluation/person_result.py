@@ -9,6 +9,7 @@ from pen_mobile.evaluation.verdict import agreement_table, headline, people_tabl
 from pen_mobile.metrics import Agreement
 from pen_mobile.phone.adaptation.result import AdaptationResult
 from pen_mobile.types import Doubles, Floats
+from pen_mobile.utils.frames import Tabular
 from pen_mobile.utils.plain import Result, to_plain
 from pen_mobile.utils.readable import Readable
 from pen_mobile.utils.table import Part, invented
@@ -67,7 +68,7 @@ class PersonResult(Readable, Result):
 
 
 @dataclass(frozen=True, repr=False)
-class Personalization(Readable):
+class Personalization(Tabular, Readable):
     """The results of all subjects, one by one and pooled over the concatenated test parts.
 
     Attributes:
@@ -77,6 +78,8 @@ class Personalization(Readable):
         own_mean: agreement of always answering each person's own mean.
         synthetic: whether the people are invented.
     """
+
+    rows_key = "people"
 
     people: list[PersonResult]
     before: Agreement

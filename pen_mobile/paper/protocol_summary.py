@@ -13,6 +13,8 @@ from pen_mobile.contract.strategy import Strategy
 from pen_mobile.metrics import Agreement
 from pen_mobile.paper.protocol_plan import AdaptationScope, Sampling, Study
 from pen_mobile.paper.protocol_result import OWN_MEAN, Cell, Evaluation, Model, ProtocolResult
+from pen_mobile.utils.frames import Tabular
+from pen_mobile.utils.plain import Result
 
 MEASURES = ("ccc_valence", "ccc_arousal", "ccc", "rmse_valence", "rmse_arousal", "rmse")
 """Attributes of :class:`Agreement`; ``ccc`` and ``rmse`` are over both dimensions."""
@@ -115,8 +117,10 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Summary:
-    """Tables, differences and checks of one protocol."""
+class Summary(Tabular, Result):
+    """Tables, differences and checks of one protocol; the data frame has a row for each line of a table."""
+
+    rows_key = "lines"
 
     lines: list[AggregateRow]
     differences: list[Difference]

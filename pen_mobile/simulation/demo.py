@@ -95,7 +95,7 @@ class DemoResult:
         return {
             "report": str(self.report),
             "seconds": self.seconds,
-            "verification": self.verification.as_json(),
+            "verification": self.verification.to_dict(),
             "command": provenance.command(),
             "versions": provenance.versions(),
             **self.result.to_dict(),

@@ -26,11 +26,17 @@ from pen_mobile.training.config import LearningConfig
 from pen_mobile.utils.files import read_json, write_json
 from pen_mobile.utils.places import place_from
 from pen_mobile.utils.plain import to_plain
-from pen_mobile.utils.text import counted
+from pen_mobile.utils.readable import Readable
+from pen_mobile.utils.table import Part, Table, invented
+from pen_mobile.utils.text import counted, decimal
 from pen_mobile.utils.validation import validated
 
 STAGES = ("1-backbone", "2-shared", "3-gate", "4-experts")
 _RECORD = "run.json"
+_COPIES = (
+    "joint learning never improved on its start: every expert is the shared head; give --config a TOML file with a "
+    "smaller joint_learning_rate, such as joint_learning_rate = 1e-4"
+)
 _FORMAT = 2
 _FREE = {"frame_cache_gb"}
 """Settings that change how fast a run is, not what comes out: they may differ when it goes on."""
@@ -119,8 +125,13 @@ class TrainedBackbone:
         return backbone.eval()
 
 
-class Run:
-    """A run folder on disk."""
+class Run(Readable):
+    """A run folder on disk.
+
+    Attributes:
+        folder: of the run.
+        record: what was learned, and how.
+    """
 
     def __init__(self, folder: Path, record: RunRecord) -> None:
         self.folder = folder
@@ -135,6 +146,26 @@ class Run:
     def origin(self) -> str:
         """DATA that the run learned from, seen from the working folder."""
         return place_from(self.record.data.origin, self.folder)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the validation and the log of every stage as plain values."""
+        record = self.record
+        shown = {"synthetic": record.data.synthetic, "validation": record.validation, "stages": record.stages}
+        return {"run": str(self.folder), **to_plain(shown)}
+
+    def as_parts(self) -> list[Part]:
+        """Return where the run is, and CCC and RMSE of both models on the held-out rows of source people."""
+        record = self.record
+        people = counted(record.expert_count, "source person", "source people")
+        rows = [
+            (name, *(decimal(value) for value in to_plain(values).values()))
+            for name, values in record.validation.items()
+        ]
+        return [
+            f"{self.folder}: held-out rows of {people}{invented(record.data.synthetic)}",
+            Table(("model", "CCC valence", "CCC arousal", "RMSE valence", "RMSE arousal"), rows),
+            *([_COPIES] if record.complete and record.experts_are_copies else []),
+        ]
 
     @classmethod
     def begin(cls, folder: Path, record: RunRecord) -> Run:

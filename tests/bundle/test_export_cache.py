@@ -54,7 +54,7 @@ def _content(folder: Path) -> dict[str, bytes]:
 def test_a_copy_has_every_byte_and_says_what_the_export_found(
     run: Path, small_bundle: Path, recipe: Recipe, tmp_path: Path
 ) -> None:
-    first = ExportResult.from_json(export_bundle(Run.open(run), recipe, tmp_path / "first").as_json())
+    first = ExportResult.from_dict(export_bundle(Run.open(run), recipe, tmp_path / "first").to_dict())
     again = export_again(run, recipe, tmp_path / "again")
     assert again is not None
     assert again.again

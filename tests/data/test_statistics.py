@@ -149,7 +149,7 @@ def test_frames_are_compared_a_few_at_a_time() -> None:
 
 def test_json_holds_everything(people: FrameTable) -> None:
     """3 source and 2 target people of 80 rows each."""
-    document = json.loads(to_json(table_statistics(people).as_json()))
+    document = json.loads(to_json(table_statistics(people).to_dict()))
     assert (document["rows"], document["people_per_role"]) == (400, {"source": 3, "target": 2})
     assert (document["synthetic"], document["digest"]) == (True, people.digest)
     assert [person["subject"] for person in document["people"]] == people.subjects("source") + people.subjects("target")

@@ -50,7 +50,7 @@ class PublishedResult:
         """Mean CCC of the two dimensions."""
         return (self.valence + self.arousal) / 2
 
-    def as_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the row for a JSON document."""
         return asdict(self)
 

@@ -28,7 +28,7 @@ def test_table_2s_baseline_is_face_geometry_on_dev() -> None:
 
 def test_every_number_says_whose_it_is() -> None:
     for row in (*TABLE_2, *AVEC_2016_BASELINE):
-        document = row.as_json()
+        document = row.to_dict()
         assert document["kind"] == "published"
         assert document["dataset"] == "RECOLA (AVEC 2016), real people"
         assert document["measured_on"]
