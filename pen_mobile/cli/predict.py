@@ -81,6 +81,8 @@ def _predict_images(phone: Phone, path: Path, aligned: bool, output: Output) -> 
         refusals.append(
             f"{counted(len(predictions.others), 'file')} not taken for images: {', '.join(predictions.others)}"
         )
+    clipped = sum(bool(found.clipped) for found in predictions.images.values())
+    refusals += _cautions(phone, clipped, len(predictions.images))
     head = ("image", *phone.manifest.targets, *(f"{stage} ms" for stage in stages))
     output.finish(predictions.to_dict(), [Table(head, rows), *gates, *refusals])
 
@@ -101,8 +103,25 @@ def _predict_video(phone: Phone, path: Path, out: Path | None, output: Output, *
     without = [f"{count:,} without a prediction: {reason}" for reason, count in summary.refused.items()]
     output.finish(
         {"video": str(path)} | summary.to_dict() | found,
-        [*parts, f"{path}: {summary.predicted:,} moments predicted{''.join(f'; {line}' for line in without)}"],
+        [
+            *parts,
+            f"{path}: {summary.predicted:,} moments predicted{''.join(f'; {line}' for line in without)}",
+            *_cautions(phone, summary.clipped, summary.predicted),
+        ],
     )
+
+
+def _cautions(phone: Phone, clipped: int, predicted: int) -> list[str]:
+    """Return what a person must know about estimates that cannot be right."""
+    from pen_mobile.contract.caution import absurd_error
+
+    low, high = phone.manifest.label_range
+    outside = (
+        f"caution: {clipped:,} of {counted(predicted, 'prediction')} lay outside {low:g} to {high:g} and became the "
+        "nearer end: the model was not trained on faces like these"
+    )
+    absurd = absurd_error(phone.manifest.source.validation, phone.manifest.label_range)
+    return [*([outside] if clipped else []), *([absurd] if absurd else [])]
 
 
 def _weights(gate: list[float]) -> str:

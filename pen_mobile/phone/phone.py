@@ -40,7 +40,8 @@ class Affect(Result):
     """The estimates for one face; each target is an attribute, too, such as ``affect.valence``.
 
     Attributes:
-        targets: estimate of each target, by name, on the scale of the labels; estimates may leave their range slightly.
+        targets: estimate of each target, by name, within the range of labels.
+        clipped: targets whose estimate lay outside and became the nearer end of the range.
         gate: weight of each expert, sums to 1.
         face: where the eyes were found, pixels, or None for an aligned frame.
         milliseconds: wall time of every stage.
@@ -50,6 +51,7 @@ class Affect(Result):
     gate: list[float]
     face: Face | None
     milliseconds: dict[str, float]
+    clipped: tuple[str, ...] = ()
 
     def __getattr__(self, name: str) -> float:
         targets: dict[str, float] = self.__dict__.get("targets", {})  # it is not there yet while an object is copied
@@ -148,6 +150,8 @@ class Phone:
     def predict(self, image: Any, aligned: bool = False, previous: Face | None = None) -> Affect:
         """Estimate the affect of a face in an image: the one followed, or the largest.
 
+        Estimates are clipped to the range of labels here, once; adapting and :meth:`predict_features` are not.
+
         Args:
             image: path, PIL image, or array or tensor ``[H, W, 3]``: RGB, uint8 or float in 0..1.
             aligned: the image is a square face crop already; nothing is detected.
@@ -166,8 +170,11 @@ class Phone:
         clock.lap("backbone")
         affect, gate = self.runtime.predict(self._parameters, z)
         clock.lap("head")
-        targets = dict(zip(self.manifest.targets, affect[0].tolist(), strict=True))
-        return Affect(targets, gate[0].tolist(), face, clock.milliseconds)
+        estimates = affect[0].astype(np.float64)
+        inside = np.clip(estimates, *self.manifest.label_range)
+        targets = dict(zip(self.manifest.targets, inside.tolist(), strict=True))
+        clipped = tuple(name for name, moved in zip(targets, estimates != inside, strict=True) if moved)
+        return Affect(targets, gate[0].tolist(), face, clock.milliseconds, clipped)
 
     def features(self, images: Any, aligned: bool = False) -> Floats:
         """Return features ``[N, D_z]`` of the largest face in each image.
@@ -189,7 +196,7 @@ class Phone:
         return self.runtime.features(np.stack(frames))
 
     def predict_features(self, z: Any) -> tuple[Floats, Floats]:
-        """Return estimates ``[N, K]`` and gate weights ``[N, n_s]``.
+        """Return estimates ``[N, K]``, not clipped to the range of labels, and gate weights ``[N, n_s]``.
 
         Args:
             z: features ``[N, D_z]``.

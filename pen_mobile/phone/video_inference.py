@@ -62,11 +62,13 @@ class VideoSummary:
         predicted: moments with a prediction.
         refused: moments without one, by reason.
         milliseconds: sums over the predicted moments, by stage.
+        clipped: moments with an estimate that lay outside the range of labels.
     """
 
     predicted: int = 0
     refused: Counter[str] = field(default_factory=Counter)
     milliseconds: Counter[str] = field(default_factory=Counter)
+    clipped: int = 0
 
     def count(self, moments: Iterable[MomentPrediction]) -> Iterator[MomentPrediction]:
         """Yield every moment and count it.
@@ -80,12 +82,14 @@ class VideoSummary:
             else:
                 self.predicted += 1
                 self.milliseconds.update(moment.affect.milliseconds)
+                self.clipped += bool(moment.affect.clipped)
             yield moment
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain values; milliseconds are means."""
         means = {stage: round(total / self.predicted, 3) for stage, total in self.milliseconds.items()}
-        return {"predicted": self.predicted, "refused": dict(self.refused), "milliseconds": means}
+        counts = {"predicted": self.predicted, "refused": dict(self.refused), "clipped": self.clipped}
+        return counts | {"milliseconds": means}
 
 
 def predict_video(
@@ -169,8 +173,8 @@ def _times(path: Path, fps: float | None) -> tuple[NDArray[np.float64], float]:
         raise BadInput(f"{path}: holds no frames")
     if fps is None:
         return shown, _SLACK_S
-    wanted = np.arange(int(shown[-1] * fps + _SLACK_S) + 1) / fps
-    return (wanted, 0.5 / fps) if len(wanted) < len(shown) else (shown, _SLACK_S)
+    count = shown[-1] * fps + _SLACK_S + 1
+    return (np.arange(int(count)) / fps, 0.5 / fps) if count < len(shown) else (shown, _SLACK_S)
 
 
 def _without_frame(times: NDArray[np.float64]) -> Iterator[MomentPrediction]:

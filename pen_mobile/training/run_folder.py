@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
+from pen_mobile.contract.caution import absurd_error
 from pen_mobile.errors import BadInput
 from pen_mobile.metrics import Agreement
 from pen_mobile.models.backbone import Backbone, backbone_digest
@@ -165,6 +166,7 @@ class Run(Readable):
             f"{self.folder}: held-out rows of {people}{invented(record.data.synthetic)}",
             Table(("model", "CCC valence", "CCC arousal", "RMSE valence", "RMSE arousal"), rows),
             *([_COPIES] if record.complete and record.experts_are_copies else []),
+            *filter(None, [absurd_error(to_plain(record.validation))]),
         ]
 
     @classmethod

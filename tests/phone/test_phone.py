@@ -192,6 +192,23 @@ CALLS: dict[str, Callable[[Phone], object]] = {
 }
 
 
+@pytest.mark.parametrize("factor", [-1000, -30, 30, 1000, 1e6])
+def test_estimates_outside_the_range_become_its_nearer_end(
+    bundle_folder: Path, people: FrameTable, factor: float
+) -> None:
+    """A head that is far too steep; what the program says is not clipped, what the phone hands out is, once."""
+    frame = people.frames.read(slice(0, 1))[0]
+    with Phone.open(bundle_folder) as phone:
+        phone._parameters = phone._parameters * np.float32(factor)
+        affect = phone.predict(frame, aligned=True)
+        raw = phone.predict_features(phone.features([frame], aligned=True))[0][0]
+    assert list(affect.targets.values()) == np.clip(raw, -1, 1).tolist()
+    assert affect.clipped == tuple(
+        name for name, value in zip(("valence", "arousal"), raw, strict=True) if abs(value) > 1
+    )
+    assert affect.clipped
+
+
 def test_a_closed_phone_says_so(bundle_folder: Path) -> None:
     phone = Phone.open(bundle_folder)
     phone.close()
