@@ -35,7 +35,7 @@ class ReportRow(IntEnum):
     MOVED = 10
     """Root mean square change of the head's output on the labels' moments."""
     LEVEL = 11
-    """The person's own level: mean of the adapted head's output over the labels' moments."""
+    """The person's own level: posterior mean of the output at the mean output of source people."""
     GAIN = 12
     """How much of the shipped head's output holds for this person."""
     WEIGHT_NOT_ADAPTED = 13

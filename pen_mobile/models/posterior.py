@@ -1,14 +1,12 @@
 """Bayes' rule for a head: the posterior of a person's head under a :class:`~pen_mobile.models.prior.Prior`, in float64.
 
 This is the reference that exported methods are compared with; every formula is a product, an inverse of a symmetric
-positive matrix, an exponential or a logarithm. One target, one candidate, with ``w`` the labels' weights and d, X the
-deviations of f, x from their means over the person's labels:
+positive matrix, an exponential or a logarithm. One target, one candidate, with ``w`` the labels' weights:
 
-    A = sqrt(w) (level_variance + gain_variance d d^T + weight_variance X X^T + shared exp(-|dt| / length)) sqrt(w)
+    A = sqrt(w) (level_variance + gain_variance f f^T + weight_variance X X^T + shared exp(-|dt| / length)) sqrt(w)
         + noise I,   S = A^-1,   u = S sqrt(w) (y - level_mean - gain_mean f),   alpha = sqrt(w) u
-    level = level_mean + level_variance 1^T alpha,  gain = gain_mean + gain_variance d^T alpha,
+    level = level_mean + level_variance 1^T alpha,  gain = gain_mean + gain_variance f^T alpha,
     weights = weight_variance X^T alpha
-    estimate = level + gain_mean f + (gain - gain_mean) d + weights . X
 
 *Time left out*: labels fall into five stretches. With B the blocks of S on its diagonal (1 where there is no label),
 ``u - S[:, F] (B^-1 u)_F`` is what u would be without the labels of a stretch F. So two inverses serve all stretches.
@@ -21,7 +19,7 @@ normal distribution of unknown variance in which labels that are close in time s
 The density does not depend on the size of a candidate's noise, of which only the ratio to the other variances is known.
 
 Because the gate sums to 1, the result is a head of the same shape, exactly: ``W_i <- gain W_i + weights``,
-and every expert's bias is moved by what is constant in the estimate. The gate stays.
+``bias_i <- gain (bias_i - output_mean) + level - weights . feature_mean`` for every expert, and the gate stays.
 """
 
 from __future__ import annotations
@@ -47,9 +45,7 @@ class _Labels:
 
     Attributes:
         f: the shipped head's output minus its mean over source people, ``[N, K]``.
-        f_mean: its mean over the labels, ``[K]``.
-        x: decorrelated features minus their mean over the labels, ``[N, D_z]``.
-        x_mean: that mean, ``[D_z]``.
+        x: decorrelated features, ``[N, D_z]``.
         y: labels, ``[N, K]``.
         root: square roots of the weights, ``[N]``; 0 is no label.
         apart: seconds between labels, ``[N, N]``.
@@ -57,9 +53,7 @@ class _Labels:
     """
 
     f: Doubles
-    f_mean: Doubles
     x: Doubles
-    x_mean: Doubles
     y: Doubles
     root: Doubles
     apart: Doubles
@@ -97,7 +91,6 @@ def adapt(
             experts[:, k] = fit.gain * experts[:, k]
             experts[:, k, :-1] += weights
             experts[:, k, -1] += fit.level - fit.gain * prior.output_mean[k] - weights @ prior.feature_mean
-            experts[:, k, -1] -= fit.extra_gain * labels.f_mean[k] + fit.weights @ labels.x_mean
     return adapted, report
 
 
@@ -133,13 +126,9 @@ def _labels(prior: Prior, head_parameters: Doubles, z: Doubles, y: Doubles, weig
     whole = (np.square(s).sum(axis=1) <= prior.feature_limit) & (weight > 0)
     z = np.where(whole[:, None], z, prior.feature_mean)
     apart = time[:, None] - time[None]
-    f, x = head_output(head_parameters, z, prior.targets) - prior.output_mean, standardise(prior, z)
-    share = weight * whole / max(float((weight * whole).sum()), _TINY)
     return _Labels(
-        f=f,
-        f_mean=share @ f,
-        x=x - share @ x,
-        x_mean=share @ x,
+        f=head_output(head_parameters, z, prior.targets) - prior.output_mean,
+        x=standardise(prior, z),
         y=y.astype(np.float64),
         root=np.sqrt(weight * whole),
         apart=np.abs(apart),
@@ -153,7 +142,6 @@ class _Fit:
 
     Attributes:
         level, gain, weights: posterior means; weights are those of x, ``[D_z]``.
-        extra_gain: what the gain is beside the candidates' prior means.
         votes: of each label, ``[N]``: 1 alone in its time, less among neighbours, 0 for padding.
         errors: left out, ``[N]`` each: not adapted, own mean, adapted.
         moved: change of the output on the labels' moments, ``[N]``.
@@ -163,7 +151,6 @@ class _Fit:
 
     level: float
     gain: float
-    extra_gain: float
     weights: Doubles
     votes: Doubles
     errors: tuple[Doubles, Doubles, Doubles]
@@ -195,21 +182,19 @@ class _Target:
         weights = probability @ np.stack([one.weights for one in found])
         left_out = [one.left_out for one in found]
         errors = left_out[NOT_ADAPTED], left_out[OWN_MEAN], probability @ np.stack(left_out)
-        extra = gain - float(probability @ self.prior.gain_mean[:, k])
         f = labels.f[:, k]
-        estimate = level + gain * f - extra * labels.f_mean[k] + labels.x @ weights
+        estimate = level + gain * f + labels.x @ weights
         moved = (estimate - f - self.prior.output_mean[k]) * present
         check = self._check(found[OWN_MEAN].inverse)
-        return _Fit(level, gain, extra, weights, votes, errors, moved, check, probability)
+        return _Fit(level, gain, weights, votes, errors, moved, check, probability)
 
     def _candidate(self, c: int, alike: Doubles, stretch: Doubles, votes: Doubles) -> _Candidate:
         prior, labels, k = self.prior, self.labels, self.k
         f, x, root = labels.f[:, k], labels.x, labels.root
-        d = f - labels.f_mean[k]
         level_variance, gain_variance = prior.level_variance[c, k], prior.gain_variance[c, k]
         weight_variance = prior.weight_variance[c, k]
         roots = np.outer(root, root)
-        signal = (level_variance + gain_variance * np.outer(d, d) + weight_variance * (x @ x.T)) * roots
+        signal = (level_variance + gain_variance * np.outer(f, f) + weight_variance * (x @ x.T)) * roots
         noise = prior.shared_noise_variance[c, k] * alike * roots + prior.noise_variance[c, k] * np.eye(len(f))
         inverse = np.linalg.inv(signal + noise)
         residual = root * (labels.y[:, k] - prior.level_mean[c, k] - prior.gain_mean[c, k] * f)
@@ -222,7 +207,7 @@ class _Target:
         left_out = (residual - np.sum((signal @ without) * stretch, axis=1)) * present / np.maximum(root, _TINY)
         return _Candidate(
             level=prior.level_mean[c, k] + level_variance * alpha.sum(),
-            gain=prior.gain_mean[c, k] + gain_variance * (d @ alpha),
+            gain=prior.gain_mean[c, k] + gain_variance * (f @ alpha),
             weights=weight_variance * (x.T @ alpha),
             inverse=inverse,
             left_out=left_out,
@@ -237,7 +222,7 @@ class _Target:
     def _check(self, inverse: Doubles) -> float:
         """Estimate the gain alone, against the noise of the own mean, and compare it with honest people's gains."""
         prior, labels, k = self.prior, self.labels, self.k
-        f = labels.root * (labels.f[:, k] - labels.f_mean[k])
+        f = labels.root * labels.f[:, k]
         residual = labels.root * (labels.y[:, k] - prior.level_mean[OWN_MEAN, k])
         precision = max(float(f @ inverse @ f), _TINY)
         apart = float(f @ inverse @ residual) / precision - prior.check_gain[k]
@@ -280,7 +265,7 @@ def _report(prior: Prior, labels: _Labels, fits: list[_Fit]) -> Doubles:
         report[ReportRow.CHECK, k] = fit.check
         report[ReportRow.CHECK_LIMIT, k] = prior.check_limit[k]
         report[ReportRow.MOVED, k] = np.sqrt(votes @ fit.moved**2 / total)
-        report[ReportRow.LEVEL, k] = fit.level + (fit.gain - fit.extra_gain) * labels.f_mean[k]
+        report[ReportRow.LEVEL, k] = fit.level
         report[ReportRow.GAIN, k] = fit.gain
         report[ReportRow.WEIGHT_NOT_ADAPTED, k] = fit.probability[NOT_ADAPTED]
         report[ReportRow.WEIGHT_OWN_MEAN, k] = fit.probability[OWN_MEAN]

@@ -1,9 +1,9 @@
 """A prior over people: how one person's head departs from the head that ships.
 
-For one target, with f the shipped head's output minus its mean over source people, x the standardised and decorrelated
-features of a moment, and means over the person's own moments with a bar::
+For one target, with f the shipped head's output minus its mean over source people, and x the standardised and
+decorrelated features of a moment::
 
-    y = level + gain_mean f + (gain - gain_mean) (f - f-bar) + weights . (x - x-bar) + e
+    y = level + gain f + weights . x + e
     level ~ N(level_mean, level_variance), gain ~ N(gain_mean, gain_variance), weights ~ N(0, weight_variance I)
     cov(e_i, e_j) = noise_variance [i = j] + shared_noise_variance exp(-|t_i - t_j| / noise_length)
 

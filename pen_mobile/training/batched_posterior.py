@@ -24,15 +24,13 @@ class LabelBatch:
 
     Attributes:
         f: the shipped head's output minus its mean over source people, ``[B, N, K]``.
-        f_mean: mean of f over each person's labels, ``[B, K]``.
-        gram: ``X X^T`` of decorrelated features minus their mean over each person's labels, ``[B, N, N]``.
+        gram: ``X X^T`` of decorrelated features, ``[B, N, N]``.
         y: labels, ``[B, N, K]``.
         weight: of each label, ``[B, N]``; 0 is padding.
         time: seconds, ``[B, N]``.
     """
 
     f: Tensor
-    f_mean: Tensor
     gram: Tensor
     y: Tensor
     weight: Tensor
@@ -49,7 +47,6 @@ class Posterior:
 
     Attributes:
         level, gain: ``[B, K]``.
-        extra_gain: what the gain is beside the candidates' prior means, ``[B, K]``.
         alpha: weights of x are ``X^T alpha``, ``[B, N, K]``.
         gain_alone, gain_alone_variance: gain that the labels show when only gain and level are estimated, and the
             variance of that, ``[B, K]``; what the label check looks at.
@@ -58,7 +55,6 @@ class Posterior:
 
     level: Tensor
     gain: Tensor
-    extra_gain: Tensor
     alpha: Tensor
     gain_alone: Tensor
     gain_alone_variance: Tensor
@@ -90,19 +86,17 @@ def posterior(prior: Prior, labels: LabelBatch) -> Posterior:
     probability = torch.softmax(numbers.log_weight + density, dim=1)
     level, gain = (torch.einsum("bck,bck->bk", probability, value) for value in (found.level, found.gain))
     alpha = torch.einsum("bck,bckn->bnk", probability * numbers.weight_variance, found.alpha)
-    extra = gain - torch.einsum("bck,ck->bk", probability, numbers.gain_mean)
-    at_mean = level - extra * labels.f_mean
-    moved = at_mean[:, None] + gain[:, None] * labels.f + labels.gram @ alpha - labels.f - numbers.output_mean
+    moved = level[:, None] + gain[:, None] * labels.f + labels.gram @ alpha - labels.f - numbers.output_mean
     errors = found.left_out[:, NOT_ADAPTED], found.left_out[:, OWN_MEAN], _average(probability, found.left_out)
     apart = found.gain_alone - numbers.check_gain
     check = apart / (numbers.check_variance + numbers.check_inflation * found.gain_alone_variance).sqrt()
     report = _report(numbers, votes, errors, moved.transpose(1, 2), check)
-    rows = {ReportRow.LEVEL: level + (gain - extra) * labels.f_mean, ReportRow.GAIN: gain}
+    rows = {ReportRow.LEVEL: level, ReportRow.GAIN: gain}
     rows |= {ReportRow.WEIGHT_NOT_ADAPTED: probability[:, 0], ReportRow.WEIGHT_OWN_MEAN: probability[:, 1]}
     for row, value in rows.items():
         report[:, row] = value
     report[:, ReportRow.VERDICT] = _verdicts(numbers, report, present.sum(dim=1) > 0)
-    return Posterior(level, gain, extra, alpha, found.gain_alone, found.gain_alone_variance, report)
+    return Posterior(level, gain, alpha, found.gain_alone, found.gain_alone_variance, report)
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,13 +152,12 @@ def _candidates(numbers: _Numbers, labels: LabelBatch, alike: Tensor, stretch: T
     root = labels.weight.sqrt()[:, None, None]  # [B, 1, 1, N]
     roots = root[..., None] * root[..., None, :]
     f = labels.f.transpose(1, 2)[:, None]  # [B, 1, K, N]
-    d = f - labels.f_mean[:, None, :, None]
 
     def each(values: Tensor, extra: int) -> Tensor:
         """Give numbers ``[C, K]`` dimensions to the right."""
         return values.reshape(*values.shape, *[1] * extra)
 
-    signal = each(numbers.level_variance, 2) + each(numbers.gain_variance, 2) * (d[..., None] * d[..., None, :])
+    signal = each(numbers.level_variance, 2) + each(numbers.gain_variance, 2) * (f[..., None] * f[..., None, :])
     signal = (signal + each(numbers.weight_variance, 2) * labels.gram[:, None, None]) * roots
     noise = each(numbers.shared_noise_variance, 2) * alike[:, None] * roots
     noise = noise + torch.diag_embed(each(numbers.noise_variance, 1).expand(*noise.shape[:1], -1, -1, noise.shape[-1]))
@@ -178,10 +171,10 @@ def _candidates(numbers: _Numbers, labels: LabelBatch, alike: Tensor, stretch: T
     without = u[..., None] - inverse @ (stretch * (within @ u[..., None]))
     left_out = (residual - ((signal @ without) * stretch).sum(dim=-1)) * member / root.clamp(min=_TINY)
     alpha = root * u
-    gain_alone, its_variance = _gain_alone((root * d)[:, 0], residual[:, OWN_MEAN], inverse[:, OWN_MEAN])
+    gain_alone, its_variance = _gain_alone((root * f)[:, 0], residual[:, OWN_MEAN], inverse[:, OWN_MEAN])
     return _Found(
         level=numbers.level_mean + numbers.level_variance * alpha.sum(dim=-1),
-        gain=numbers.gain_mean + numbers.gain_variance * (d * alpha).sum(dim=-1),
+        gain=numbers.gain_mean + numbers.gain_variance * (f * alpha).sum(dim=-1),
         alpha=alpha,
         left_out=left_out,
         gain_alone=gain_alone,

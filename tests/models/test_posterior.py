@@ -64,9 +64,8 @@ def by_hand(prior: Prior, person: tuple[Doubles, ...], c: int, k: int) -> tuple[
     """Return covariance of the signal, of the noise, and the prior's mean of y, for one candidate and target."""
     head, z, _, weight, time = person
     f, x = (head_output(head, z, prior.targets) - prior.output_mean)[:, k], standardise(prior, z)
-    d, x = f - np.average(f, weights=weight), x - np.average(x, axis=0, weights=weight)
     signal = (
-        prior.level_variance[c, k] + prior.gain_variance[c, k] * np.outer(d, d) + prior.weight_variance[c, k] * x @ x.T
+        prior.level_variance[c, k] + prior.gain_variance[c, k] * np.outer(f, f) + prior.weight_variance[c, k] * x @ x.T
     )
     alike = np.exp(-np.abs(time[:, None] - time) / prior.noise_length[k])
     noise = prior.shared_noise_variance[c, k] * alike + prior.noise_variance[c, k] * np.diag(1 / weight)
@@ -89,25 +88,6 @@ def test_a_posterior_is_that_of_a_gaussian_process() -> None:
         expected = mean + signal @ np.linalg.solve(signal + noise, y[:, k] - mean)
         np.testing.assert_allclose(head_output(adapted, z, 2)[:, k], expected, atol=1e-10)
     np.testing.assert_array_equal(adapted[:EXPERTS], head[:EXPERTS])
-
-
-def test_one_label_moves_the_level_alone() -> None:
-    prior, (head, z, y, weight, time) = a_prior(), somebody()
-    adapted, report = adapt(of_one_candidate(prior, 3), head, z[:1], y[:1], weight[:1], time[:1])
-    change = head_output(adapted, z, 2) - head_output(head, z, 2)
-    np.testing.assert_allclose(change, np.broadcast_to(change[0], change.shape), atol=1e-12)
-    expected = 0.65 / (0.65 + 0.05 + 0.03)  # level_variance over all variances
-    residual = y[0] - (0.1 + head_output(head, z[:1], 2)[0] - prior.output_mean)
-    moved = report[ReportRow.LEVEL] - (y[0] - residual)
-    np.testing.assert_allclose(moved, expected * residual, atol=1e-12)
-
-
-def test_the_level_is_the_mean_output_over_the_labels() -> None:
-    prior, (head, z, y, _, time) = a_prior(), somebody()
-    weight = np.linspace(0.5, 2, LABELS)
-    adapted, report = adapt(prior, head, z, y, weight, time)
-    mean = np.average(head_output(adapted, z, 2), axis=0, weights=weight)
-    np.testing.assert_allclose(report[ReportRow.LEVEL], mean, atol=1e-10)
 
 
 def test_the_first_candidate_is_the_head_that_ships() -> None:

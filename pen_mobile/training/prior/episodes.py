@@ -57,7 +57,7 @@ class EpisodeBatch:
         person: number of the person of each, ``[B]``.
         labels: of each.
         test_f, test_y: output of the head and labels of the tested rows, ``[B, M, K]``.
-        test_gram: products of their features with those of the labels, minus means over the labels, ``[B, M, N]``.
+        test_gram: products of their features with those of the labels, ``[B, M, N]``.
     """
 
     person: Rows
@@ -125,17 +125,10 @@ def _batch(people: Sequence[SourcePerson], grams: Sequence[Tensor], episodes: Se
 
     def products(rows: Sequence[Rows]) -> Tensor:
         pairs = zip(episodes, rows, strict=True)
-        return torch.stack([_centred(grams[episode.person], chosen, episode.labels) for episode, chosen in pairs])
+        return torch.stack([grams[episode.person][chosen][:, episode.labels] for episode, chosen in pairs])
 
     rows = [episode.labels for episode in episodes]
-    f, y, time = gather("f", rows), gather("y", rows), gather("time", rows)
-    labels = LabelBatch(f, f.mean(dim=1), products(rows), y, torch.ones_like(time), time)
+    y, time = gather("y", rows), gather("time", rows)
+    labels = LabelBatch(gather("f", rows), products(rows), y, torch.ones_like(time), time)
     person = np.array([episode.person for episode in episodes])
     return EpisodeBatch(person, labels, gather("f", tests), gather("y", tests), products(tests))
-
-
-def _centred(gram: Tensor, rows: Rows, labels: Rows) -> Tensor:
-    """Return products of features of rows and labels, minus the mean over the labels, from those of all rows."""
-    columns = gram[:, labels]
-    of_mean = columns.mean(dim=1)
-    return columns[rows] - of_mean[rows][:, None] - (columns[labels].mean(dim=0) - of_mean[labels].mean())

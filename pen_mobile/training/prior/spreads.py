@@ -133,13 +133,11 @@ def _log_errors(batch: EpisodeBatch, target: int, values: Tensor) -> Tensor:
     f, y, labels = batch.labels.f[:, :, target], batch.labels.y[:, :, target], batch.labels
     tested = batch.test_f[:, :, target]
     apart = (labels.time[:, :, None] - labels.time[:, None]).abs()
-    mean = labels.f_mean[:, None, target]
-    d, tested_d = f - mean, tested - mean
-    covariance = level + gain * d[:, :, None] * d[:, None] + weight * labels.gram
+    covariance = level + gain * f[:, :, None] * f[:, None] + weight * labels.gram
     noise = shared * torch.exp(-apart / values[4].exp()) + torch.eye(f.shape[1], dtype=f.dtype)
     residual = y - values[5] - values[6] * f
     alpha = torch.cholesky_solve(residual[:, :, None], torch.linalg.cholesky(covariance + noise))
-    cross = level + gain * tested_d[:, :, None] * d[:, None] + weight * batch.test_gram
+    cross = level + gain * tested[:, :, None] * f[:, None] + weight * batch.test_gram
     estimate = values[5] + values[6] * tested + (cross @ alpha).squeeze(2)
     squares: Tensor = (estimate - batch.test_y[:, :, target]).square().mean(dim=1)
     return squares.sqrt().clamp(min=_LEAST_ERROR).log()

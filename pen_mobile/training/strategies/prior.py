@@ -100,18 +100,13 @@ def _adapt(prior: Prior, head: Tensor, people: Sequence[PersonLabels]) -> PriorA
     standardised = (z - mean) * scale
     broken = standardised.square().sum(dim=2) > float(prior.feature_limit[0])
     z[broken], weight[broken], standardised[broken] = mean, 0, 0
-    share = (weight / weight.sum(dim=1, keepdim=True).clamp(min=1))[:, None]  # [B, 1, N]
     x = standardised - standardised @ directions.T @ directions
-    x_mean = share @ x
-    x = x - x_mean
     output_mean = torch.from_numpy(prior.output_mean)
     f = head_output(head, z, prior.targets) - output_mean
-    f_mean = (share @ f)[:, 0]
-    found = posterior(prior, LabelBatch(f, f_mean, x @ x.mT, y, weight, time))
+    found = posterior(prior, LabelBatch(f, x @ x.mT, y, weight, time))
     weights = x.mT @ found.alpha  # [B, D_z, K]
-    bias = found.level - found.gain * output_mean - found.extra_gain * f_mean - (x_mean @ weights)[:, 0]
     weights = (weights - directions.T @ (directions @ weights)) * scale[:, None]
-    bias = bias - mean @ weights
+    bias = found.level - found.gain * output_mean - mean @ weights
     adopted = found.report[:, ReportRow.VERDICT] == Verdict.ADAPTED
     change = torch.cat([weights, bias[:, None]], dim=1).mT * adopted[:, :, None]  # [B, K, D_z + 1]
     gain = torch.where(adopted, found.gain, 1.0)
