@@ -24,7 +24,8 @@ from pen_mobile.contract.archive import pack_folder
 from pen_mobile.contract.bundle_folder import open_bundle, sign_bundle
 from pen_mobile.contract.signature import read_private_key
 from pen_mobile.errors import BadInput, PenMobileError
-from pen_mobile.utils.files import new_folder, read_json, refuse_existing, replacing, sha256_of_file, write_json
+from pen_mobile.utils.files import new_folder, refuse_existing, replacing, sha256_of_file, write_json
+from pen_mobile.utils.validation import read_json_as
 
 _BUNDLE, _EXPORTED = "bundle", "exported.json"
 
@@ -47,9 +48,9 @@ def export_again(run: Path, recipe: Recipe, out: Path, sign_key: Path | None = N
     started = time.perf_counter()
     place = LoweredCache(run / "lowered").place(_facts(run, recipe))
     try:
-        exported = ExportResult.from_dict(read_json(place / _EXPORTED))
+        exported = read_json_as(ExportResult, place / _EXPORTED)
         open_bundle(place / _BUNDLE)
-    except (PenMobileError, OSError, KeyError, TypeError, ValueError):
+    except (PenMobileError, OSError):
         return None
     with new_bundle(out) as folder:
         for file in (place / _BUNDLE).iterdir():

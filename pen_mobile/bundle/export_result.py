@@ -8,13 +8,14 @@ from typing import Any
 
 from pen_mobile.bundle.verification import Verification
 from pen_mobile.contract.evidence import QuantizationPart
+from pen_mobile.utils.plain import Result
 from pen_mobile.utils.readable import Readable
 from pen_mobile.utils.table import Part, Table
 from pen_mobile.utils.text import counted, file_size
 
 
 @dataclass(repr=False)
-class ExportResult(Readable):
+class ExportResult(Result, Readable):
     """The result of an export.
 
     Attributes:
@@ -25,6 +26,7 @@ class ExportResult(Readable):
         quantization: how the backbone came to int8 and everything that was tried; None when it did not.
         again: True for a copy of what an earlier export made and proved.
         path: where the bundle stands.
+        notes: settings that the recipe decided against the run.
     """
 
     verification: Verification
@@ -34,6 +36,7 @@ class ExportResult(Readable):
     quantization: QuantizationPart | None = None
     again: bool = False
     path: str = ""
+    notes: list[str] = field(default_factory=list)
 
     def as_parts(self) -> list[Part]:
         """Return the size of the bundle, its files, how it came to int8, and the verification."""
@@ -44,32 +47,13 @@ class ExportResult(Readable):
             f"{self.path or 'bundle'}: {done} in {sum(self.seconds.values()):.1f} s: {size}",
             files,
             *_int8_parts(self.quantization),
+            *self.notes,
             *self.verification.as_parts(),
         ]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for a JSON document."""
-        return {
-            "again": self.again,
-            "bytes": self.bytes,
-            "seconds": self.seconds,
-            "outside_delegate": self.outside_delegate,
-            "quantization": None if self.quantization is None else self.quantization.model_dump(),
-            "verification": self.verification.to_dict(),
-        }
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> ExportResult:
-        """Return what :meth:`to_dict` wrote."""
-        quantization = values["quantization"]
-        return cls(
-            Verification.from_dict(values["verification"]),
-            values["bytes"],
-            values["seconds"],
-            values["outside_delegate"],
-            None if quantization is None else QuantizationPart.model_validate(quantization),
-            values["again"],
-        )
+        return super().to_dict() | {"verification": self.verification.to_dict()}
 
 
 def _int8_parts(part: QuantizationPart | None) -> list[Part]:

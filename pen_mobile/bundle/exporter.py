@@ -62,13 +62,14 @@ class Exporter:
     head_file = "head.pte"
 
     def __init__(self, run: Run, recipe: Recipe, task: Task) -> None:
-        self.run, self.recipe, self.task = run, recipe, task
+        self.run, self.given_recipe, self.task = run, recipe, task
+        self.recipe = recipe.for_run(run.config.lambda_1)
         self.backbone = run.trained_backbone()
         self.seconds: dict[str, float] = {}
         self.outside_delegate: dict[str, list[str]] = {}
         self.cache = LoweredCache(run.folder / "lowered")
         self.methods = HeadMethods(
-            HeadSize(run.record.feature_size, run.record.expert_count, len(_TARGETS)), recipe.head
+            HeadSize(run.record.feature_size, run.record.expert_count, len(_TARGETS)), self.recipe.head
         )
         self.head = run.expert_head()
         self.int8: Int8Backbone | None = None
@@ -95,11 +96,25 @@ class Exporter:
         with self._stage("verification"):
             verification = verify_bundle(open_bundle(folder))
         self._insist(verification)
-        exported = ExportResult(verification, sizes_of(folder), self.seconds, self.outside_delegate, self._quantization)
-        keep_export(self.run.folder, self.recipe, folder, exported)
+        exported = ExportResult(
+            verification,
+            sizes_of(folder),
+            self.seconds,
+            self.outside_delegate,
+            self._quantization,
+            notes=self._notes(),
+        )
+        keep_export(self.run.folder, self.given_recipe, folder, exported)
         if self.sign_key is not None:
             sign_bundle(folder, self.sign_key)
         return replace(exported, bytes=sizes_of(folder))
+
+    def _notes(self) -> list[str]:
+        """Return the settings that the recipe decided against the run."""
+        ours, learned = self.recipe.head.sparsity, self.run.config.lambda_1
+        if ours == learned:
+            return []
+        return [f"lambda_1 is {ours:g} as recipe {self.recipe.name} says; the run learned with {learned:g}"]
 
     def _head_aside(self) -> AbstractContextManager[Callable[[], object]]:
         """Let a second process make the head's programs, where there is a backbone to make meanwhile."""

@@ -132,9 +132,9 @@ def _reference_training(
     rate = recipe.learning_rate[name]
     for draw in range(_DRAWS):
         batches = _batches(len(features), recipe, _SEED + draw)
-        losses, parameters = _train(head, features, labels, batches, (rate, recipe.lambda_1), name)
+        losses, parameters = _train(head, features, labels, batches, (rate, recipe.sparsity), name)
         reference = TrainingReference(
-            batches, np.array([rate, recipe.lambda_1], np.float32), losses.astype(np.float32), parameters[None]
+            batches, np.array([rate, recipe.sparsity], np.float32), losses.astype(np.float32), parameters[None]
         )
         converges = losses.max() <= _DIVERGES * losses[0]  # False with nan
         if converges and _can_judge(reference, head, features, labels, name):

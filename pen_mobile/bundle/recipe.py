@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pen_mobile.contract.adaptation import AdaptationPart
 from pen_mobile.contract.part import OptimizerName
@@ -13,6 +13,7 @@ from pen_mobile.errors import BadInput
 from pen_mobile.utils.resources import contract_folder
 from pen_mobile.utils.suggestions import choices
 from pen_mobile.utils.toml import read_toml
+from pen_mobile.utils.validation import validated
 
 Backend = Literal["xnnpack", "vulkan"]
 
@@ -22,13 +23,23 @@ class _Table(BaseModel):
 
 
 class HeadRecipe(_Table):
-    """The head's methods; see the comments in ``export/android-fp32.toml``."""
+    """Settings of the head's methods; ``export/android-fp32.toml`` explains every key.
+
+    Attributes:
+        lambda_1: None takes the value that the run learned with.
+    """
 
     learning_rate: Annotated[dict[OptimizerName, Annotated[float, Field(gt=0)]], Field(min_length=1)]
-    lambda_1: Annotated[float, Field(ge=0)]
     batch: Annotated[int, Field(ge=1, le=4096)]
     steps_per_call: Annotated[int, Field(ge=1, le=64)]
     ridge_labels: Annotated[int, Field(ge=0, le=1024)]
+    lambda_1: Annotated[float, Field(ge=0)] | None = None
+
+    @property
+    def sparsity(self) -> float:
+        """lambda_1, after :meth:`Recipe.for_run`."""
+        assert self.lambda_1 is not None
+        return self.lambda_1
 
 
 class Tolerance(_Table):
@@ -73,6 +84,16 @@ class Recipe(_Table):
     adaptation: AdaptationPart
     tolerance: Tolerance
 
+    def for_run(self, lambda_1: float) -> Recipe:
+        """Return the recipe with everything filled in that a run decides.
+
+        Args:
+            lambda_1: weight of the gate's sparsity that the run learned with.
+        """
+        if self.head.lambda_1 is not None:
+            return self
+        return self.model_copy(update={"head": self.head.model_copy(update={"lambda_1": lambda_1})})
+
     @model_validator(mode="after")
     def _int8_is_described(self) -> Recipe:
         if (self.quantization is not None) != (self.precision == "int8"):
@@ -104,8 +125,4 @@ def load_recipe(name_or_file: str) -> Recipe:
     path = built_in if name_or_file in recipe_names() else Path(name_or_file)
     if path.suffix.lower() != ".toml":
         raise BadInput(f"no recipe {name_or_file!r}; {choices(name_or_file, recipe_names())}, or give a .toml file")
-    try:
-        return Recipe.model_validate(read_toml(path))
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise BadInput(f"{path}: {'.'.join(str(key) for key in first['loc'])}: {first['msg']}") from None
+    return validated(Recipe, read_toml(path), str(path))

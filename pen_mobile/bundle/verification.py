@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from pen_mobile.metrics import Agreement
@@ -106,26 +106,9 @@ class Verification(Tabular, Readable):
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for a JSON document."""
-        return {
-            "passed": self.passed,
-            "signature": self.signature,
-            "scope": self.scope,
-            "checks": [asdict(check) | {"passed": check.passed} for check in self.checks],
-            "skipped": self.skipped,
-            "outside_delegate": self.outside_delegate,
-            "against_float_model": to_plain(self.agreement),
-        }
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Verification:
-        """Return what :meth:`to_dict` wrote."""
-        return cls(
-            [Check(check["name"], check["largest_error"], check["tolerance"]) for check in values["checks"]],
-            Agreement(**values["against_float_model"]),
-            values["scope"],
-            values["skipped"],
-            values["outside_delegate"],
-        )
+        plain: dict[str, Any] = to_plain(self)
+        checks = [to_plain(check) | {"passed": check.passed} for check in self.checks]
+        return plain | {"passed": self.passed, "checks": checks}
 
 
 def _passed(passed: bool) -> Cell:

@@ -16,6 +16,7 @@ from pen_mobile.bundle.recipe import Recipe, load_recipe, recipe_names
 from pen_mobile.bundle.verify import verify_bundle
 from pen_mobile.contract.bundle_folder import open_bundle, seal
 from pen_mobile.contract.part import FilePart
+from pen_mobile.contract.strategy import Strategy
 from pen_mobile.data.table import FeatureTable, FrameTable
 from pen_mobile.errors import BadInput, PenMobileError
 from pen_mobile.phone.runtime import BundleRuntime
@@ -92,6 +93,21 @@ def test_a_recipe_that_cannot_be_met_leaves_nothing(feature_run: Run, tmp_path: 
     with pytest.raises(PenMobileError, match=r"android-fp32.*more than the 1e-30 it allows; nothing was exported"):
         export_bundle(feature_run, strict, tmp_path / "bundle")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_lambda_1_is_the_run_s_unless_the_recipe_says_otherwise(feature_run: Run, tmp_path: Path) -> None:
+    """The recipe wins, and the export says so."""
+    recipe = load_recipe("android-fp32")
+    one_method = recipe.head.model_copy(update={"learning_rate": {"adadelta": 0.1}, "ridge_labels": 0})
+    recipe = recipe.model_copy(
+        update={"head": one_method, "adaptation": recipe.adaptation.model_copy(update={"strategy": Strategy.GRADIENT})}
+    )
+    stated = recipe.model_copy(update={"head": one_method.model_copy(update={"lambda_1": 0.25})})
+    recipes = {"0": recipe, "1": stated}
+    notes = [export_bundle(feature_run, one, tmp_path / name).notes for name, one in recipes.items()]
+    defaults = [open_bundle(tmp_path / name).manifest.head.train[0].default_hyper()[1] for name in recipes]
+    assert defaults == [feature_run.config.lambda_1, 0.25]
+    assert notes == [[], ["lambda_1 is 0.25 as recipe android-fp32 says; the run learned with 0.001"]]
 
 
 def test_an_existing_folder_is_refused_before_any_work(run_folder: Path, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from pen_mobile.bundle.recipe import Recipe, load_recipe
 from pen_mobile.contract.bundle_folder import open_bundle
 from pen_mobile.errors import BadInput
 from pen_mobile.training.run_folder import Run
+from pen_mobile.utils.validation import validated
 from tests.contract.test_signature import write_keys
 
 COPY = """
@@ -54,7 +55,7 @@ def _content(folder: Path) -> dict[str, bytes]:
 def test_a_copy_has_every_byte_and_says_what_the_export_found(
     run: Path, small_bundle: Path, recipe: Recipe, tmp_path: Path
 ) -> None:
-    first = ExportResult.from_dict(export_bundle(Run.open(run), recipe, tmp_path / "first").to_dict())
+    first = validated(ExportResult, export_bundle(Run.open(run), recipe, tmp_path / "first").to_dict(), "first")
     again = export_again(run, recipe, tmp_path / "again")
     assert again is not None
     assert again.again

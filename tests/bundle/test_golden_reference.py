@@ -13,7 +13,7 @@ from pen_mobile.bundle.recipe import load_recipe
 from pen_mobile.models.heads import ExpertHead
 
 FEATURES, EXPERTS, EXAMPLES = 64, 9, 16
-RECIPE = load_recipe("android-fp32").head
+RECIPE = load_recipe("android-fp32").for_run(lambda_1=1e-3).head
 
 
 def _head(apart: float) -> ExpertHead:
@@ -43,7 +43,7 @@ def test_it_does_not_diverge(scale: float) -> None:
         assert {name: float(hyper[0]) for name, hyper in golden.hyper.items()} == pytest.approx(RECIPE.learning_rate)
     else:
         assert golden.hyper["sgd"][0] < 1e-5
-    assert all(hyper[1] == np.float32(RECIPE.lambda_1) for hyper in golden.hyper.values())
+    assert all(hyper[1] == np.float32(RECIPE.sparsity) for hyper in golden.hyper.values())
 
 
 @pytest.mark.parametrize("apart", [1e-4, 0.0])
@@ -58,7 +58,7 @@ def test_the_last_bit_does_not_decide(apart: float) -> None:
     def error_of_float32(batches: np.ndarray, rate: float) -> float:
         ends = [
             _train(head, torch.from_numpy(features).to(kind), torch.from_numpy(labels).to(kind), batches, hyper, "adam")
-            for hyper in [(rate, RECIPE.lambda_1)]
+            for hyper in [(rate, RECIPE.sparsity)]
             for head, kind in ((_head(apart), torch.float32), (copy.deepcopy(_head(apart)).double(), torch.float64))
         ]
         return float(np.abs(ends[0][1] - ends[1][1]).max())

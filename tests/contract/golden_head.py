@@ -24,7 +24,7 @@ FEATURES, EXPERTS, EXAMPLES, BATCH = 6, 3, 16, 4
 
 def recipe() -> HeadRecipe:
     """android-fp32's head, with small batches."""
-    return load_recipe("android-fp32").head.model_copy(update={"batch": BATCH})
+    return load_recipe("android-fp32").for_run(lambda_1=1e-3).head.model_copy(update={"batch": BATCH})
 
 
 def tiny_head() -> ExpertHead:

@@ -71,7 +71,7 @@ class HeadMethods:
 
     def _train_part(self, name: OptimizerName) -> TrainPart:
         program = self._train_program(name)
-        defaults = {"learning_rate": self.recipe.learning_rate[name], "lambda_1": self.recipe.lambda_1}
+        defaults = {"learning_rate": self.recipe.learning_rate[name], "lambda_1": self.recipe.sparsity}
         return TrainPart(
             method=_train(name),
             optimizer=name,
