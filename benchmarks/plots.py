@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from pen_mobile.reports.figure_output import save_figure
 from pen_mobile.reports.mpl import Axes, Line2D, NullLocator
 from pen_mobile.reports.plot_style import (
     AFTER,
@@ -20,7 +21,6 @@ from pen_mobile.reports.plot_style import (
     add_title,
     figure_style,
     new_figure,
-    save_figure,
 )
 
 Result = dict[str, Any]

@@ -61,6 +61,7 @@ def adapt(
     the same command goes on where it was, unless the bundle's recipe says otherwise.
     """
     import pen_mobile
+    from pen_mobile.evaluation.verdict import person_sentence
 
     result = pen_mobile.adapt_person(
         bundle,
@@ -84,6 +85,7 @@ def adapt(
             *_fewer(result.labels_given, labels, subject),
             *_lines(adaptation),
             Table(("second half", *AGREEMENT_HEAD), rows),
+            *([person_sentence(result)] if adaptation.accepted else []),
             f"{subject}: the store is {store}{invented(result.synthetic)}",
         ],
         refused=not adaptation.accepted,

@@ -17,7 +17,7 @@ from pen_mobile.paper.predictions import Predictions
 from pen_mobile.paper.protocol_plan import AdaptationScope, Sampling
 from pen_mobile.paper.protocol_result import MODELS, GateMeans, Model
 from pen_mobile.paper.protocol_summary import MeanStd, Summary
-from pen_mobile.reports.adaptation_figures import draw_weights
+from pen_mobile.reports.gate_figure import draw_weights
 from pen_mobile.reports.mpl import Axes, Figure, Line2D, MaxNLocator
 from pen_mobile.reports.plot_style import (
     AFTER,

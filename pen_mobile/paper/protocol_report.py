@@ -42,9 +42,10 @@ from pen_mobile.paper.report_tables import (
 from pen_mobile.paper.strategy_figures import strategy_figure
 from pen_mobile.paper.terminal_tables import strategy_table
 from pen_mobile.reports.data_figures import JOINT, draw_joint
+from pen_mobile.reports.figure_output import inline_svg, save_figure
 from pen_mobile.reports.html import number, render
 from pen_mobile.reports.mpl import Figure
-from pen_mobile.reports.plot_style import INK, inline_svg, save_figure
+from pen_mobile.reports.plot_style import INK
 from pen_mobile.utils.files import replacing
 from pen_mobile.utils.plain import to_plain
 from pen_mobile.utils.table import Table, typographic

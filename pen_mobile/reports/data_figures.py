@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pen_mobile.data.statistics import covered_spans
 from pen_mobile.data.statistics_record import DIMENSIONS, EDGES, SubjectStatistics, TableStatistics
 from pen_mobile.data.table import ROLES, Role
+from pen_mobile.reports.figure_output import inline_svg
 from pen_mobile.reports.mpl import Axes, Figure, Rectangle
 from pen_mobile.reports.plot_style import (
     AFTER,
@@ -24,7 +25,6 @@ from pen_mobile.reports.plot_style import (
     affect_axis,
     dot_handle,
     figure_style,
-    inline_svg,
     new_figure,
     shade_cells,
     short_name,

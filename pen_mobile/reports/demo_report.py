@@ -24,15 +24,11 @@ from pen_mobile.evaluation.verdict import (
 )
 from pen_mobile.phone.adaptation.target_verdict import own_mean_words
 from pen_mobile.reports import demo_tables
-from pen_mobile.reports.adaptation_figures import (
-    affect_plane_figure,
-    before_after_figure,
-    gate_figure,
-    gate_is_unchanged,
-    trace_figure,
-)
+from pen_mobile.reports.before_after_figure import before_after_figure
 from pen_mobile.reports.demo_tables import TrainingStage
+from pen_mobile.reports.gate_figure import gate_figure, gate_is_unchanged
 from pen_mobile.reports.html import data_uri, number, render
+from pen_mobile.reports.person_figures import affect_plane_figure, trace_figure
 from pen_mobile.reports.sample_faces import SampleFace
 from pen_mobile.utils.files import replacing
 from pen_mobile.utils.text import counted

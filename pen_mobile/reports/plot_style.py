@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import html
-import io
-import re
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -17,7 +11,6 @@ from numpy.typing import NDArray
 
 from pen_mobile.reports.mpl import Axes, Figure, Line2D, PathPatch, Rectangle, default_settings
 from pen_mobile.reports.mpl import Path as MplPath
-from pen_mobile.utils.files import replacing
 
 Values = NDArray[np.floating]
 
@@ -26,24 +19,9 @@ INK, MUTED, GRID, PAPER = "#1d2733", "#66717f", "#d9dee5", "#fefefe"
 TRUTH, BEFORE, AFTER, OWN_MEAN = "#7d8894", "#cc6a00", "#0b6fb8", "#a64d86"
 BEFORE_LIGHT, AFTER_LIGHT = "#d99a1c", "#4aa3df"
 
-_VARIABLES = {
-    INK: "--ink",
-    MUTED: "--muted",
-    GRID: "--grid",
-    PAPER: "--paper",
-    TRUTH: "--truth",
-    BEFORE: "--before",
-    AFTER: "--after",
-    OWN_MEAN: "--own",
-    BEFORE_LIGHT: "--before-light",
-    AFTER_LIGHT: "--after-light",
-}
-
 WIDTH = 420  # CSS pixels at which a figure has its nominal font size; it is shown at 0.78 to 1.3 times that
 WIDE = 800  # CSS pixels of a figure that has the page for itself
 _NAME = 15  # characters of a name that fit beside a figure
-_DPI = 200  # of PNG files
-_NAMELESS = dict.fromkeys(("Date", "Creator", "Format", "Type"))  # what would make every SVG different
 
 _STYLE: Any = {  # matplotlib's stubs list every key from one version on
     "path.simplify": False,
@@ -113,12 +91,23 @@ def add_axes(figure: Figure, left: float, top: float, width: float, height: floa
 
 
 def add_title(axes: Axes, text: str, colour: str) -> None:
-    """Write a bold title at the upper left of a plot."""
+    """Write a bold title at the upper left of a plot.
+
+    Args:
+        axes: the plot.
+        text: the title.
+        colour: of the title.
+    """
     axes.set_title(text, color=colour, fontsize=12, fontweight="bold", loc="left", pad=5)
 
 
 def affect_axis(axes: Axes, which: Literal["x", "y"]) -> None:
-    """Give one axis the range of affect, with lines at the ends and the middle."""
+    """Give one axis the range of affect, with lines at the ends and the middle.
+
+    Args:
+        axes: the plot.
+        which: axis.
+    """
     getattr(axes, f"set_{which}lim")(-1.1, 1.1)
     getattr(axes, f"set_{which}ticks")((-1, 0, 1), ("\N{MINUS SIGN}1", "0", "1"))
     axes.grid(axis=which)
@@ -126,23 +115,45 @@ def affect_axis(axes: Axes, which: Literal["x", "y"]) -> None:
 
 
 def add_legend(figure: Figure, handles: Sequence[Line2D], left: float) -> None:
-    """Put all handles on one line at the top, ``left`` CSS pixels from the side."""
+    """Put a legend on one line at the top.
+
+    Args:
+        figure: the figure.
+        handles: entries.
+        left: distance from the left side, CSS pixels.
+    """
     width, height = figure.get_size_inches() * 72
     figure.legend(handles=handles, loc="upper left", ncols=len(handles), bbox_to_anchor=(left / width, 1 - 3 / height))
 
 
 def dot_handle(label: str, colour: str) -> Line2D:
-    """Return a legend entry with a dot."""
+    """Return a legend entry with a dot.
+
+    Args:
+        label: text.
+        colour: of the dot.
+    """
     return Line2D([], [], marker="o", linestyle="", color=colour, markersize=7, markeredgewidth=0, label=label)
 
 
 def tick_handle(label: str, colour: str) -> Line2D:
-    """Return a legend entry with an upright tick."""
+    """Return a legend entry with an upright tick.
+
+    Args:
+        label: text.
+        colour: of the tick.
+    """
     return Line2D([], [], marker="|", linestyle="", color=colour, markersize=11, markeredgewidth=2, label=label)
 
 
 def line_handle(label: str, colour: str, width: float) -> Line2D:
-    """Return a legend entry with a line."""
+    """Return a legend entry with a line.
+
+    Args:
+        label: text.
+        colour: of the line.
+        width: of the line, points.
+    """
     return Line2D([], [], color=colour, linewidth=width, label=label)
 
 
@@ -160,6 +171,11 @@ def shade_cells(axes: Axes, cells: Iterable[Cell], colour: str) -> None:
     """Draw all cells of about the same strength as one path, which keeps pages with many cells small.
 
     The limits of the axes stay as they are: matplotlib takes seconds to find out where thousands of cells are.
+
+    Args:
+        axes: the plot.
+        cells: rectangles with their strengths.
+        colour: at strength 1.
     """
     levels: dict[float, list[Cell]] = {}
     for cell in cells:
@@ -177,7 +193,13 @@ def _rectangle(cell: Cell) -> MplPath:
 
 
 def strength_key(axes: Axes, strengths: Sequence[float], most: str) -> None:
-    """Draw the key to :func:`shade_cells`: ``strengths`` of values from 0 to what ``most`` says."""
+    """Draw the key to :func:`shade_cells`.
+
+    Args:
+        axes: the plot.
+        strengths: of values from 0 to the largest.
+        most: the largest value as text.
+    """
     for step, strength in enumerate(strengths):
         axes.add_patch(Rectangle((step, 0), 1, 1, facecolor=INK, alpha=strength, linewidth=0))
     axes.set_xlim(0, len(strengths))
@@ -190,38 +212,9 @@ def strength_key(axes: Axes, strengths: Sequence[float], most: str) -> None:
 
 
 def short_name(name: str) -> str:
-    """Return a name cut to what fits beside a figure."""
+    """Return a name, cut where it does not fit beside a figure.
+
+    Args:
+        name: any text.
+    """
     return name if len(name) <= _NAME else name[: _NAME - 1] + "\N{HORIZONTAL ELLIPSIS}"
-
-
-def inline_svg(figure: Figure, label: str) -> str:
-    """Return a figure as one ``<svg>`` element for a page: colours are the page's variables, ids are its own."""
-    stream = io.StringIO()
-    with figure_style(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")  # the browser has the font for it
-        figure.savefig(stream, format="svg", metadata=_NAMELESS)
-    body = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", stream.getvalue(), flags=re.DOTALL)
-    body = body[body.index(">", body.index("<svg")) + 1 :]
-    prefix = "f" + hashlib.sha256((label + body).encode()).hexdigest()[:8]
-    body = re.sub(r"<[^>]+>", lambda tag: _adapted_tag(tag[0], prefix), body)
-    width, height = (round(float(side) * 72) for side in figure.get_size_inches())
-    return (
-        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{html.escape(label)}" '
-        f'style="min-width:{0.78 * width:.0f}px;max-width:{1.3 * width:.0f}px">{body.strip()}'
-    )
-
-
-def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure on white as a PNG or SVG file, whole or not at all."""
-    metadata = _NAMELESS if path.suffix == ".svg" else {"Software": None}
-    with figure_style(), warnings.catch_warnings(), replacing(path) as temporary:
-        warnings.filterwarnings("ignore", "Glyph .* missing")
-        figure.savefig(temporary, format=path.suffix[1:], dpi=_DPI, facecolor="white", metadata=metadata)
-
-
-def _adapted_tag(tag: str, prefix: str) -> str:
-    tag = re.sub(r' id="', f' id="{prefix}-', tag)
-    tag = re.sub(r' (?:xlink:)?href="#', f' href="#{prefix}-', tag).replace("url(#", f"url(#{prefix}-")
-    for colour, variable in _VARIABLES.items():
-        tag = tag.replace(colour, f"var({variable}, {colour})")
-    return tag

@@ -9,11 +9,12 @@ from markupsafe import Markup
 
 from pen_mobile.evaluation.verdict import TARGETS
 from pen_mobile.phone.adaptation.target_verdict import TargetVerdict, own_mean_words
+from pen_mobile.reports.figure_output import inline_svg
 from pen_mobile.reports.html import render
-from pen_mobile.reports.plot_style import inline_svg
 from pen_mobile.simulation.day_curves import DayCurves
-from pen_mobile.simulation.day_figure import device_figure, footnote, target_figure
+from pen_mobile.simulation.day_figure import footnote, target_figure
 from pen_mobile.simulation.day_result import ESTIMATORS, NEVER, OWN_MEAN, PHONE, SimulatedDay
+from pen_mobile.simulation.device_figure import device_figure
 from pen_mobile.simulation.schedule import time_of_day
 from pen_mobile.utils.table import Cell, Part, Row, Table, invented
 from pen_mobile.utils.text import counted, decimal, joined

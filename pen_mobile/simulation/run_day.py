@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pen_mobile.contract.bundle_folder import BundleFolder
 from pen_mobile.errors import BadInput, PenMobileError
-from pen_mobile.reports.plot_style import save_figure
+from pen_mobile.reports.figure_output import save_figure
 from pen_mobile.simulation.day_curves import curves_of
 from pen_mobile.simulation.day_figure import day_figure
 from pen_mobile.simulation.day_report import write_day_page

@@ -14,7 +14,8 @@ import hashlib, sys, tempfile
 from pathlib import Path
 
 from pen_mobile.reports import plot_style
-from pen_mobile.reports.plot_style import add_axes, add_title, affect_axis, figure_style, inline_svg, save_figure
+from pen_mobile.reports.figure_output import inline_svg, save_figure
+from pen_mobile.reports.plot_style import add_axes, add_title, affect_axis, figure_style
 
 with figure_style():
     figure = plot_style.new_figure(120)
@@ -80,7 +81,9 @@ def test_a_notebooks_backend_stays_for_its_own_plots() -> None:
 
 def test_every_module_with_figures_imports_under_any_backend() -> None:
     modules = (
-        "pen_mobile.reports.adaptation_figures",
+        "pen_mobile.reports.before_after_figure",
+        "pen_mobile.reports.gate_figure",
+        "pen_mobile.reports.person_figures",
         "pen_mobile.reports.data_figures",
         "pen_mobile.simulation.day_figure",
         "pen_mobile.paper.protocol_figures",
