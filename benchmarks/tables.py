@@ -37,6 +37,7 @@ ORDER = (
     "backbones",
     "recipes",
     "export_time",
+    "startup",
     "quality_per_label",
     "asking",
     "prepare",
