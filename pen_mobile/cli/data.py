@@ -16,7 +16,7 @@ from pen_mobile.utils.text import counted
 
 @click.group()
 def data() -> None:
-    """Prepare recordings, and inspect data before a model learns from them."""
+    """Prepare recordings, and inspect data."""
 
 
 @data.command()
@@ -52,9 +52,9 @@ def prepare(
     output: Output,
     **options: Any,
 ) -> None:
-    """Cut the faces out of the recordings below SOURCE; everything left out is counted and named.
+    """Cut the faces out of recordings.
 
-    SOURCE is the folder as the data set is handed out, or for table a .csv, .tsv or .parquet file that names the
+    Everything that is left out is counted and named. SOURCE is the folder as the data set is handed out, or for table a .csv, .tsv or .parquet file that names the
     images. The same command goes on after an interruption.
     """
     import pen_mobile
@@ -77,7 +77,7 @@ def prepare(
 @click.option("--frame-size", type=click.IntRange(1), help="Side to which images are brought, pixels.")
 @output_options
 def inspect_data(source: str, html: Path | None, frame_size: int | None, output: Output) -> None:
-    """Describe the people in DATA: time covered, labels, and what looks wrong.
+    """Describe people and labels, and warn.
 
     DATA is as for train. Nothing in it is changed.
     """

@@ -22,7 +22,10 @@ from pen_mobile.cli.output import Output, output_options
 @click.option("--seed", default=0, show_default=True, help="Decides the people, the weights and every draw.")
 @output_options
 def demo(out: Path, labels: int, seed: int, output: Output) -> None:
-    """Run everything in minutes, on synthetic people: learn, export, verify, adapt, report."""
+    """Run everything once, on synthetic people.
+
+    Learn, export, verify, adapt and report, in minutes.
+    """
     from pen_mobile.simulation.demo import run_demo
 
     outcome = run_demo(out, labels, seed, output.progress)

@@ -25,7 +25,7 @@ from pen_mobile.cli.output import Output, output_options
 @click.option("--sign-key", type=PATH, help="PEM private key on P-256 (prime256v1) to sign the bundle with.")
 @output_options
 def export(run: Path, recipe: str, out: Path, data: str | None, sign_key: Path | None, output: Output) -> None:
-    """Export the trained RUN as a verified bundle for phones.
+    """Export a run as a verified bundle.
 
     RUN/lowered keeps what was made: the same export again is a copy of it. It may be deleted at any time.
     """

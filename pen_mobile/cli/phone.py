@@ -22,7 +22,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 @click.group()
 def phone() -> None:
-    """Look after an owner's personal store: status, history, going back, taking data out, deleting them."""
+    """Look after an owner's personal store."""
 
 
 def _store_options(command: Command) -> Command:
@@ -33,7 +33,7 @@ def _store_options(command: Command) -> Command:
 @phone.command()
 @_store_options
 def status(store: Path, key_file: Path | None, output: Output) -> None:
-    """Say what the store holds, how large it is, and which head is in use."""
+    """Show what the store holds, its size and the head in use."""
     with _open(store, key_file) as opened:
         found = opened.status()
     output.finish(found.to_dict(), [Table(("what", "value"), _status_rows(found))])
@@ -42,7 +42,10 @@ def status(store: Path, key_file: Path | None, output: Output) -> None:
 @phone.command()
 @_store_options
 def history(store: Path, key_file: Path | None, output: Output) -> None:
-    """List every adaptation, accepted or not and why, and what else happened to the store."""
+    """List all adaptations and events.
+
+    Every adaptation stands there with its reason, accepted or not; events are what else happened to the store.
+    """
     with _open(store, key_file) as opened:
         states, events = opened.heads.history(), opened.events.entries()
     output.finish(
@@ -57,7 +60,7 @@ def history(store: Path, key_file: Path | None, output: Output) -> None:
 @phone.command()
 @_store_options
 def rollback(store: Path, key_file: Path | None, output: Output) -> None:
-    """Take the head before the present one back into use."""
+    """Go back to the head before the present one."""
     with _open(store, key_file) as opened:
         version = opened.rollback()
     now = "the bundle's initial head" if version is None else f"version {version}"
@@ -67,7 +70,10 @@ def rollback(store: Path, key_file: Path | None, output: Output) -> None:
 @phone.command()
 @_store_options
 def reset(store: Path, key_file: Path | None, output: Output) -> None:
-    """Take the bundle's initial head back into use; samples and history stay."""
+    """Go back to the bundle's initial head.
+
+    Samples and history stay.
+    """
     with _open(store, key_file) as opened:
         opened.reset()
     output.finish({"active_version": None}, [f"{store}: the bundle's initial head is in use again"])
@@ -77,7 +83,10 @@ def reset(store: Path, key_file: Path | None, output: Output) -> None:
 @_store_options
 @click.option("--out", required=True, type=PATH, help="Folder to make, or a file that ends in .zip.")
 def export_data(store: Path, key_file: Path | None, out: Path, output: Output) -> None:
-    """Write everything that the store holds of its owner to files that any tool reads."""
+    """Export all data of the owner to files.
+
+    Everything that the store holds of its owner is written to files that any tool reads.
+    """
     from pen_mobile.phone.store import data_export
 
     with _open(store, key_file) as opened:
@@ -90,7 +99,10 @@ def export_data(store: Path, key_file: Path | None, out: Path, output: Output) -
 @_store_options
 @click.option("--from", "source", required=True, type=PATH, help="Folder or .zip that 'export-data' wrote.")
 def import_data(store: Path, key_file: Path | None, source: Path, output: Output) -> None:
-    """Make a new store from exported data; with --key-file it is encrypted."""
+    """Make a new store from exported data.
+
+    With --key-file it is encrypted.
+    """
     from pen_mobile.phone.store import data_import
     from pen_mobile.phone.store.options import StoreOptions
 
@@ -103,7 +115,10 @@ def import_data(store: Path, key_file: Path | None, source: Path, output: Output
 @_store_options
 @click.option("--yes", is_flag=True, help="Really do it.")
 def delete_data(store: Path, key_file: Path | None, yes: bool, output: Output) -> None:
-    """Delete samples, head states and log, so that none of their bytes is left in the store's files."""
+    """Delete all data of the owner for good.
+
+    Samples, head states and log are deleted, so that none of their bytes is left in the store's files.
+    """
     with _open(store, key_file) as opened:
         if not yes:
             held = opened.status()
@@ -122,9 +137,9 @@ def delete_data(store: Path, key_file: Path | None, yes: bool, output: Output) -
 def rebase(
     store: Path, key_file: Path | None, bundle: Path, public_key: Path | None, yes: bool, output: Output
 ) -> None:
-    """Move the store to a bundle with another backbone: its samples and heads are deleted, its history stays.
+    """Move the store to a bundle with another backbone.
 
-    Features of one backbone mean nothing to another, and no face was kept that new ones could be made from.
+    Its samples and heads are deleted; its history stays. Features of one backbone mean nothing to another, and no face was kept that new ones could be made from.
     """
     from pen_mobile.contract.bundle_folder import open_bundle
     from pen_mobile.phone.binding import binding_of

@@ -42,7 +42,7 @@ def predict(
     out: Path | None,
     output: Output,
 ) -> None:
-    """Estimate valence and arousal of the face in an image, in every image of a folder, or in a video."""
+    """Estimate affect in an image, a folder or a video."""
     from pen_mobile.data.readers.video import is_video
     from pen_mobile.phone.phone import Phone
     from pen_mobile.phone.store.options import StoreOptions

@@ -59,9 +59,9 @@ def protocol(
     output: Output,
     **settings: Any,
 ) -> None:
-    """Run the paper's evaluation: SN and PEN, learned from source people, adapted to n % of target people's rows.
+    """Run the paper's evaluation.
 
-    DATA is a table of features (.npz or Parquet); RUN is a folder of 'pen-mobile train', whose backbone makes
+    SN and PEN are learned from source people, and adapted to n % of the rows of target people. DATA is a table of features (.npz or Parquet); RUN is a folder of 'pen-mobile train', whose backbone makes
     features of the data it learned from. Heads are learned anew for every seed. The same command goes on
     after an interruption; a finished part is never done twice.
     """

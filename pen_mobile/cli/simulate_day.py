@@ -65,9 +65,9 @@ def simulate_day(
     output: Output,
     **options: Any,
 ) -> None:
-    """Replay a recording as a person's day: the phone estimates, asks for labels, and adapts when its profile allows.
+    """Replay a recording as a day with a phone.
 
-    The device profile sets the conditions (charging, idle, not too warm); its limits on memory, storage and threads are
+    The phone estimates, asks for labels, and adapts when its profile allows. The device profile sets the conditions (charging, idle, not too warm); its limits on memory, storage and threads are
     enforced. Baselines are never adapting, adapting to every label, and the mean of the person's own labels.
     """
     import pen_mobile

@@ -27,7 +27,9 @@ from pen_mobile.cli.output import Output, output_options
 @click.option("--precision", default="32-true", show_default=True, help="Lightning Fabric's, such as bf16-mixed.")
 @output_options
 def train(data: str, out: Path, output: Output, **settings: Any) -> None:
-    r"""Learn backbone, shared head and experts from the source people of DATA (Algorithm 1).
+    r"""Learn from the source people of DATA.
+
+    Backbone, shared head and experts are learned one after the other (Algorithm 1).
 
     \b
     DATA is one of

@@ -23,9 +23,9 @@ _SIGNATURES = {
 @click.option("--golden-to", type=PATH, help="Write the golden vectors there as plain numbers, for an app's tests.")
 @output_options
 def verify(bundle: Path, public_key: Path | None, golden_to: Path | None, output: Output) -> None:
-    """Check every byte of BUNDLE, a folder or an archive, and run its golden vectors in the real runtime.
+    """Check a bundle against the float model.
 
-    Core ML programs are evaluated as written; Apple's runtime exists on Apple systems only. The exit code is 3 when
+    Every byte of BUNDLE, a folder or an archive, is checked, and its golden vectors run in the real runtime. Core ML programs are evaluated as written; Apple's runtime exists on Apple systems only. The exit code is 3 when
     the bundle differs from the float model.
     """
     import pen_mobile

@@ -224,3 +224,8 @@ def test_every_command_has_help_json_and_quiet(command: list[str]) -> None:
     assert result.exit_code == 0
     for option in ("--json", "--quiet"):
         assert option in result.output
+
+
+def test_no_summary_of_a_command_is_cut() -> None:
+    for group in ([], ["data"], ["phone"]):
+        assert "..." not in CliRunner().invoke(cli, [*group, "--help"]).output
