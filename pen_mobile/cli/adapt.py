@@ -55,10 +55,11 @@ def adapt(
 ) -> None:
     """Adapt a phone to one person, and test it.
 
-    The head of BUNDLE adapts in the real runtime, as on that person's phone. Labels come from the first half of the person's recording and are kept in the store; the second
-    half tests what changed. The old head stays when held-out labels do not support the new one: the
-    exit code is 3 then. A store that is made with --key-file is encrypted with that key. After Ctrl-C
-    the same command goes on where it was, unless the bundle's recipe says otherwise.
+    The head of BUNDLE adapts in the real runtime, as on that person's phone. Labels come from the first half of the
+    person's recording and are kept in the store; the second half tests what changed. The old head stays when
+    held-out labels do not support the new one: the exit code is 3 then. A store that is made with --key-file is
+    encrypted with that key. After Ctrl-C the same command goes on where it was, unless the bundle's recipe says
+    otherwise.
     """
     import pen_mobile
     from pen_mobile.evaluation.verdict import person_sentence

@@ -54,8 +54,8 @@ def prepare(
 ) -> None:
     """Cut the faces out of recordings.
 
-    Everything that is left out is counted and named. SOURCE is the folder as the data set is handed out, or for table a .csv, .tsv or .parquet file that names the
-    images. The same command goes on after an interruption.
+    Everything that is left out is counted and named. SOURCE is the folder as the data set is handed out, or for
+    table a .csv, .tsv or .parquet file that names the images. The same command goes on after an interruption.
     """
     import pen_mobile
 

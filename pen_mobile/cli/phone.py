@@ -139,7 +139,8 @@ def rebase(
 ) -> None:
     """Move the store to a bundle with another backbone.
 
-    Its samples and heads are deleted; its history stays. Features of one backbone mean nothing to another, and no face was kept that new ones could be made from.
+    Its samples and heads are deleted; its history stays. Features of one backbone mean nothing to another, and no
+    face was kept that new ones could be made from.
     """
     from pen_mobile.contract.bundle_folder import open_bundle
     from pen_mobile.phone.binding import binding_of

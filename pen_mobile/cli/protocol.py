@@ -61,9 +61,10 @@ def protocol(
 ) -> None:
     """Run the paper's evaluation.
 
-    SN and PEN are learned from source people, and adapted to n % of the rows of target people. DATA is a table of features (.npz or Parquet); RUN is a folder of 'pen-mobile train', whose backbone makes
-    features of the data it learned from. Heads are learned anew for every seed. The same command goes on
-    after an interruption; a finished part is never done twice.
+    SN and PEN are learned from source people, and adapted to n % of the rows of target people. DATA is a table of
+    features (.npz or Parquet); RUN is a folder of 'pen-mobile train', whose backbone makes features of the data it
+    learned from. Heads are learned anew for every seed. The same command goes on after an interruption; a finished
+    part is never done twice.
     """
     import pen_mobile
     from pen_mobile.paper.terminal_tables import as_parts

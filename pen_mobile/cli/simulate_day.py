@@ -67,8 +67,9 @@ def simulate_day(
 ) -> None:
     """Replay a recording as a day with a phone.
 
-    The phone estimates, asks for labels, and adapts when its profile allows. The device profile sets the conditions (charging, idle, not too warm); its limits on memory, storage and threads are
-    enforced. Baselines are never adapting, adapting to every label, and the mean of the person's own labels.
+    The phone estimates, asks for labels, and adapts when its profile allows. The device profile sets the conditions
+    (charging, idle, not too warm); its limits on memory, storage and threads are enforced. Baselines are never
+    adapting, adapting to every label, and the mean of the person's own labels.
     """
     import pen_mobile
     from pen_mobile.simulation.day_report import day_parts

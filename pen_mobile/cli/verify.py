@@ -25,8 +25,9 @@ _SIGNATURES = {
 def verify(bundle: Path, public_key: Path | None, golden_to: Path | None, output: Output) -> None:
     """Check a bundle against the float model.
 
-    Every byte of BUNDLE, a folder or an archive, is checked, and its golden vectors run in the real runtime. Core ML programs are evaluated as written; Apple's runtime exists on Apple systems only. The exit code is 3 when
-    the bundle differs from the float model.
+    Every byte of BUNDLE, a folder or an archive, is checked, and its golden vectors run in the real runtime. Core
+    ML programs are evaluated as written; Apple's runtime exists on Apple systems only. The exit code is 3 when the
+    bundle differs from the float model.
     """
     import pen_mobile
 

@@ -228,4 +228,5 @@ def test_every_command_has_help_json_and_quiet(command: list[str]) -> None:
 
 def test_no_summary_of_a_command_is_cut() -> None:
     for group in ([], ["data"], ["phone"]):
-        assert "..." not in CliRunner().invoke(cli, [*group, "--help"]).output
+        commands = CliRunner().invoke(cli, [*group, "--help"]).output.split("Commands:")[1]
+        assert "..." not in commands
