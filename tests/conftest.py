@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import warnings
 from pathlib import Path
 
 # One thread for each test process and its children: tests run side by side, and sums come out alike.
@@ -18,9 +17,9 @@ import pytest
 
 from pen_mobile.data.synthetic import SyntheticConfig, synthetic_table
 from pen_mobile.data.table import FrameTable
-from tests.small_world import make_small_bundle, make_small_run
-
-SIZE = 32
+from tests.made_once import made_once
+from tests.small_world import make_small_world
+from tests.world import SIZE, make_world
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -47,49 +46,36 @@ def blazeface_model() -> Path:
 
 
 @pytest.fixture(scope="session")
-def run_folder(people: FrameTable, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def world(people: FrameTable, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of a small backbone on ``people`` and its bundle for android-fp32, in ``run`` and ``bundle``."""
+    return made_once(tmp_path_factory, "world", lambda folder: make_world(people, folder))
+
+
+@pytest.fixture(scope="session")
+def run_folder(world: Path) -> Path:
     """A complete run of a small backbone on ``people``; tests must not change it."""
-    from pen_mobile.training.config import LearningConfig
-    from pen_mobile.training.source_training import learn_source
-
-    config = LearningConfig(
-        backbone="resnet18",
-        weights="none",
-        input_size=SIZE,
-        backbone_optimizer="adam",
-        backbone_learning_rate=1e-3,
-        backbone_epochs=3,
-        optimizer="adam",
-        joint_learning_rate=1e-3,  # there is not a minute to be careful
-        head_epochs=3,
-        joint_epochs=3,
-    )
-    folder = tmp_path_factory.mktemp("world") / "run"
-    learn_source(people, config, folder)
-    return folder
+    return world / "run"
 
 
 @pytest.fixture(scope="session")
-def bundle_folder(run_folder: Path) -> Path:
+def bundle_folder(world: Path) -> Path:
     """The bundle of ``run_folder`` for android-fp32; tests must not change it."""
-    from pen_mobile.bundle.export import export_bundle
-    from pen_mobile.bundle.recipe import load_recipe
-    from pen_mobile.training.run_folder import Run
-
-    folder = run_folder.parent / "bundle"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        export_bundle(Run.open(run_folder), load_recipe("android-fp32"), folder)
-    return folder
+    return world / "bundle"
 
 
 @pytest.fixture(scope="session")
-def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run on 16 invented features of 3 people, without a backbone; tests must not change it."""
-    return make_small_run(tmp_path_factory.mktemp("small") / "run")
+def small_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run on 16 synthetic features of 3 people and its bundle, in ``run`` and ``bundle``."""
+    return made_once(tmp_path_factory, "small", make_small_world)
 
 
 @pytest.fixture(scope="session")
-def small_bundle(small_run: Path) -> Path:
+def small_run(small_world: Path) -> Path:
+    """A run on 16 synthetic features of 3 people, without a backbone; tests must not change it."""
+    return small_world / "run"
+
+
+@pytest.fixture(scope="session")
+def small_bundle(small_world: Path) -> Path:
     """The bundle of ``small_run`` for android-fp32, some tens of kilobytes; tests must not change it."""
-    return make_small_bundle(small_run, small_run.parent / "bundle")
+    return small_world / "bundle"

@@ -37,3 +37,8 @@ def make_small_bundle(run: Path, folder: Path, recipe: str = "android-fp32") -> 
         warnings.simplefilter("ignore")
         export_bundle(Run.open(run), load_recipe(recipe), folder)
     return folder
+
+
+def make_small_world(folder: Path) -> None:
+    """Make a run and its bundle, in ``run`` and ``bundle``."""
+    make_small_bundle(make_small_run(folder / "run"), folder / "bundle")
