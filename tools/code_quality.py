@@ -25,7 +25,7 @@ PACKAGE = "pen_mobile"
 LONG_FILE = 250
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
-HOLDER_BASES = {"NamedTuple", "BaseModel", "TypedDict", "_Table", "_Part", "Part", "StrictModel", "FrozenModel"}
+HOLDER_BASES = {"NamedTuple", "BaseModel", "TypedDict"}
 
 
 @dataclass
@@ -72,27 +72,42 @@ def measure(modules: list[Module], facade_room: str = f"{PACKAGE}.phone") -> Mea
         facade_room: package whose classes are checked for members that only forward.
     """
     found = Measures(files=len(modules), lines=sum(module.lines for module in modules))
-    models = _model_classes(modules)
+    hierarchy = Hierarchy(modules)
     for module in modules:
         if module.lines > LONG_FILE:
             found.long_files.append(f"{module.name} {module.lines}")
         if not any(part.startswith("_") for part in module.name.split(".")):
             _count_docstring(found, module.tree, module.name)
-        _count_body(found, module, module.tree, public=True, models=models, inside=[])
+        _count_body(found, module, module.tree, public=True, hierarchy=hierarchy, inside=[])
         if module.name.startswith(facade_room):
             found.facades += [f"{module.name} {node.name}" for node in _classes(module.tree) if _is_facade(node)]
     found.cycles = import_cycles(modules)
     return found
 
 
-def _model_classes(modules: list[Module]) -> set[str]:
-    """Return the names of classes that hold fields by inheritance: NamedTuple, BaseModel, and what derives from it."""
-    bases = {node.name: [_name(base) for base in node.bases] for module in modules for node in _classes(module.tree)}
-    models, size = set(HOLDER_BASES), 0
-    while len(models) > size:
-        size = len(models)
-        models |= {name for name, parents in bases.items() if models & set(parents)}
-    return models
+class Hierarchy:
+    """The classes of a package by name, and what they inherit from each other."""
+
+    def __init__(self, modules: list[Module]) -> None:
+        self._classes = {node.name: node for module in modules for node in _classes(module.tree)}
+
+    def is_holder(self, node: ast.ClassDef) -> bool:
+        """Return whether a class holds fields, and neither has nor inherits a method of this package.
+
+        Args:
+            node: the class.
+        """
+        family = [node, *self._ancestors(node)]
+        bases = {_name(base) for one in family for base in one.bases}
+        decorators = {_name(decorator) for one in family for decorator in one.decorator_list}
+        methods = any(isinstance(child, Function) for one in family for child in one.body)
+        return bool(bases & HOLDER_BASES or "dataclass" in decorators) and not methods
+
+    def _ancestors(self, node: ast.ClassDef) -> Iterator[ast.ClassDef]:
+        for name in map(_name, node.bases):
+            if name in self._classes and name != node.name:
+                yield self._classes[name]
+                yield from self._ancestors(self._classes[name])
 
 
 def _count_body(
@@ -100,31 +115,30 @@ def _count_body(
     module: Module,
     node: ast.AST,
     public: bool,
-    models: set[str],
+    hierarchy: Hierarchy,
     inside: list[str],
 ) -> None:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.ClassDef):
             visible = public and not child.name.startswith("_")
-            _count_class(found, module, child, visible, models, inside)
-            _count_body(found, module, child, visible, models, [*inside, child.name])
+            _count_class(found, module, child, visible, hierarchy, inside)
+            _count_body(found, module, child, visible, hierarchy, [*inside, child.name])
         elif isinstance(child, Function):
             visible = public and not child.name.startswith("_")
             _count_function(found, module, child, visible, inside)
-            _count_body(found, module, child, False, models, [*inside, child.name])
+            _count_body(found, module, child, False, hierarchy, [*inside, child.name])
         else:
-            _count_body(found, module, child, public, models, inside)
+            _count_body(found, module, child, public, hierarchy, inside)
 
 
 def _count_class(
-    found: Measures, module: Module, node: ast.ClassDef, public: bool, models: set[str], inside: list[str]
+    found: Measures, module: Module, node: ast.ClassDef, public: bool, hierarchy: Hierarchy, inside: list[str]
 ) -> None:
     where = f"{module.name}:{node.lineno} {'.'.join([*inside, node.name])}"
     found.classes += 1
     if public:
         _count_docstring(found, node, where)
-    holds = {_name(base) for base in node.bases} & models or any(_name(d) == "dataclass" for d in node.decorator_list)
-    if holds and not any(isinstance(child, Function) for child in node.body):
+    if hierarchy.is_holder(node):
         found.holders.append(where)
 
 

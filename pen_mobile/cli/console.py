@@ -8,16 +8,7 @@ import logging
 import os
 import sys
 import warnings
-from dataclasses import dataclass
 from typing import IO
-
-
-@dataclass(frozen=True)
-class Streams:
-    """Where a command writes."""
-
-    out: IO[str]
-    err: IO[str]
 
 
 class LossyStream(io.TextIOWrapper):
@@ -47,8 +38,8 @@ def open_closed_streams() -> None:
             setattr(sys, name, os.fdopen(descriptor, mode, closefd=False))
 
 
-def claim_streams(debug: bool) -> Streams:
-    """Take standard output and error for this program alone.
+def claim_streams(debug: bool) -> tuple[IO[str], IO[str]]:
+    """Take standard output and error for this program alone, and return both.
 
     Args:
         debug: let through what libraries print, from Python or C++, to standard error; otherwise it goes nowhere.
@@ -65,4 +56,4 @@ def claim_streams(debug: bool) -> Streams:
     if not debug:
         warnings.simplefilter("ignore")
         logging.disable(logging.CRITICAL)
-    return Streams(out, err)
+    return out, err

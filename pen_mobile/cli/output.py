@@ -102,5 +102,4 @@ def _streams() -> tuple[IO[str], IO[str]]:
     session = None if context is None else context.find_root().obj
     if not isinstance(session, Session):
         return sys.stdout, sys.stderr
-    streams = session.claim()
-    return streams.out, streams.err
+    return session.claim()

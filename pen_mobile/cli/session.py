@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 import click
-
-if TYPE_CHECKING:
-    from pen_mobile.cli.console import Streams
 
 OUR_FAULT, BAD_INPUT, REFUSED, INTERRUPTED = 1, 2, 3, 130
 
@@ -35,9 +32,9 @@ class Session:
 
     def __init__(self, as_json: bool) -> None:
         self.debug, self.as_json = False, as_json
-        self._streams: Streams | None = None
+        self._streams: tuple[IO[str], IO[str]] | None = None
 
-    def claim(self) -> Streams:
+    def claim(self) -> tuple[IO[str], IO[str]]:
         """Take standard output and error for this program alone."""
         from pen_mobile.cli.console import claim_streams
 
@@ -47,12 +44,12 @@ class Session:
     @property
     def out(self) -> IO[str]:
         """Standard output, for results."""
-        return sys.stdout if self._streams is None else self._streams.out
+        return sys.stdout if self._streams is None else self._streams[0]
 
     @property
     def err(self) -> IO[str]:
         """Standard error, for progress and errors."""
-        return sys.stderr if self._streams is None else self._streams.err
+        return sys.stderr if self._streams is None else self._streams[1]
 
     def fail(self, code: int, message: str) -> int:
         """Print an error, also as JSON when a document was asked for.

@@ -89,3 +89,15 @@ def test_the_command_prints_both_columns() -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[0].split() == ["HEAD", "this"]
+
+
+def test_a_class_that_inherits_a_method_is_no_holder() -> None:
+    text = (
+        "from dataclasses import dataclass\nfrom typing import NamedTuple\n"
+        "class Result:\n    def to_dict(self): ...\n"
+        "@dataclass\nclass A(Result):\n    x: int\n"
+        "@dataclass\nclass B:\n    x: int\n"
+        "class C(NamedTuple):\n    x: int\n"
+    )
+    found = measure([module("pen_mobile.records", text)])
+    assert [where.split()[-1] for where in found.holders] == ["B", "C"]
