@@ -36,9 +36,14 @@ from pen_mobile.utils.text import counted
 @click.option("--steps", type=int, help="Steps of every adaptation, whatever the number of labels, instead of epochs.")
 @click.option("--optimizer", default="adadelta", show_default=True, help="adadelta, adam or sgd, for all heads.")
 @click.option("--learning-rate", type=float, help="Its step size; the optimizer's own when not given.")
+@click.option("--joint-learning-rate", type=float, help="Step size of stage 4; see docs/training.md.")
+@click.option(
+    "--standardize/--no-standardize", default=True, show_default=True, help="Take steps on standardised features."
+)
 @click.option("--batch-size", default=32, show_default=True, help="Samples a step.")
 @click.option("--lambda-0", default=1e-3, show_default=True, help="Weight of the selector loss (Eq. 4).")
 @click.option("--lambda-1", default=1e-3, show_default=True, help="Weight of the gate's sparsity (Eqs. 4 and 8).")
+@click.option("--loss-convention", default="paper", show_default=True, help="paper (as written) or keras (means).")
 @click.option("--strategies/--no-strategies", default=True, show_default=True, help="Compare ways to adapt, too.")
 @click.option("--comparators/--no-comparators", default=True, show_default=True, help="Learn Table 2's designs, too.")
 @click.option("--cross-validate", is_flag=True, help="Choose both lambdas from the paper's grid first.")

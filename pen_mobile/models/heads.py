@@ -148,6 +148,15 @@ class ExpertHead(nn.Module):
         return _layer(self.gate_rows), [_layer(rows) for rows in self.expert_rows]
 
 
+def shared_parameters(shared: nn.Linear) -> Tensor:
+    """Return the head parameters of a shared head as a mixture of one, ``[1 + K, D_z + 1]``.
+
+    Args:
+        shared: layer ``D_z -> K``.
+    """
+    return ExpertHead.of_shared(shared).head_parameters.detach()
+
+
 def _rows(layer: nn.Linear) -> Tensor:
     return torch.cat([layer.weight, layer.bias[:, None]], dim=1)
 

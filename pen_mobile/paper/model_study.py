@@ -56,7 +56,8 @@ def run_model_study(
     """
     started = time.perf_counter()
     target = Target.split(table, key.sampling, key.seed, device)
-    study = _ModelStudy(target, plan, key, {name: head.to(device) for name, head in source_heads(run).items()})
+    source = {name: head.to(device) for name, head in source_heads(run).items()}
+    study = _ModelStudy(target, plan, plan.adaptation_settings(key.seed, run.feature_scaling()), key, source)
     tested = list(study.tested())
     cell = Cell(
         *key,
@@ -79,6 +80,7 @@ class _ModelStudy:
 
     target: Target
     plan: ProtocolPlan
+    settings: AdaptationSettings
     key: CellKey
     source: dict[Model, Tensor]
 
@@ -96,7 +98,7 @@ class _ModelStudy:
     def _adapted(self, source: Model, fresh: Model, share: float) -> Iterator[Tested]:
         """Adapt a source model and its twin with random weights to the same rows, in the same batches."""
         groups = self._groups(self.target.share(share))
-        settings = self.plan.adaptation_settings(self.key.seed)
+        settings = self.settings
         starts = (self.source[source], random_head(self.source[source], self.key.seed))
         started = time.perf_counter()
         adapted = adapt_batched(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -149,7 +149,10 @@ def _from_run(run: Run, data: str | None, progress: Progress) -> ProtocolInput:
     if isinstance(table, FeatureTable):
         return ProtocolInput(_record(table, table.features.shape[1]), table)
     backbone = f"{run.config.backbone} {run.record.backbone_digest}"
-    return ProtocolInput(_record(table, run.record.feature_size, backbone), table, run)
+    record = _record(table, run.record.feature_size, backbone)
+    config = run.config
+    seed = config.seed if config.split_seed is None else config.split_seed
+    return ProtocolInput(replace(record, validation_fraction=config.validation_fraction, split_seed=seed), table, run)
 
 
 def _write_rows(features: NDArray[np.float32], rows: Rows, path: Path) -> None:

@@ -8,9 +8,11 @@ from pydantic import AfterValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from pen_mobile.contract.strategy import Strategy
+from pen_mobile.models.losses import LossConvention
 from pen_mobile.models.optimizers import OptimizerName
 from pen_mobile.training.batched_adaptation import AdaptationSettings
 from pen_mobile.training.config import LearningConfig
+from pen_mobile.training.feature_scaling import FeatureScaling
 from pen_mobile.utils.validation import Count, NotNegative, Positive, Seed, unique
 
 Sampling = Literal["random", "blocks"]
@@ -53,8 +55,11 @@ class ProtocolPlan:
         steps: fixed number of optimizer steps of every adaptation instead of ``epochs``, so that models with few
             labels are not simply trained less; None keeps epochs.
         optimizer, learning_rate: of the heads; None is the optimizer's own step size.
+        joint_learning_rate: of stage 4 of source learning; None as in :class:`LearningConfig`.
+        standardize: take gradient steps on standardised features (see :class:`LearningConfig`).
         batch_size: samples a step.
         lambda_0, lambda_1: weights of the selector loss and of the gate's sparsity (Eqs. 4 and 8).
+        loss_convention: how the sums in the losses are meant (see :mod:`pen_mobile.models.losses`).
         strategies: ways to adapt that are compared, one person at a time.
         comparators: learn the designs of Table 2, too.
         cross_validate: choose lambda_0 and lambda_1 from the paper's grid, with the first seed, on held-out rows of
@@ -70,9 +75,12 @@ class ProtocolPlan:
     steps: Count | None = None
     optimizer: OptimizerName = "adadelta"
     learning_rate: Positive | None = None
+    joint_learning_rate: Positive | None = None
+    standardize: bool = True
     batch_size: Count = 32
     lambda_0: NotNegative = 1e-3
     lambda_1: NotNegative = 1e-3
+    loss_convention: LossConvention = "paper"
     strategies: Annotated[tuple[Strategy, ...], AfterValidator(unique)] = ()
     comparators: bool = False
     cross_validate: bool = False
@@ -83,6 +91,9 @@ class ProtocolPlan:
         return LearningConfig(
             optimizer=self.optimizer,
             learning_rate=self.learning_rate,
+            joint_learning_rate=self.joint_learning_rate,
+            standardize=self.standardize,
+            loss_convention=self.loss_convention,
             head_epochs=self.epochs,
             joint_epochs=self.epochs,
             batch_size=self.batch_size,
@@ -91,8 +102,13 @@ class ProtocolPlan:
             seed=seed,
         )
 
-    def adaptation_settings(self, seed: int) -> AdaptationSettings:
-        """Return how every head of one seed adapts."""
+    def adaptation_settings(self, seed: int, scaling: FeatureScaling | None) -> AdaptationSettings:
+        """Return how every head of one seed adapts by gradient steps.
+
+        Args:
+            seed: decides the order of samples.
+            scaling: of source learning with the seed.
+        """
         return AdaptationSettings(
             optimizer=self.optimizer,
             learning_rate=self.learning_rate,
@@ -101,6 +117,8 @@ class ProtocolPlan:
             epochs=self.epochs,
             steps=self.steps,
             seed=seed,
+            loss_convention=self.loss_convention,
+            scaling=scaling,
         )
 
     @property

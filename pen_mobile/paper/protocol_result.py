@@ -134,6 +134,9 @@ class DataRecord:
         feature_size: D_z.
         source, target: people, sorted by name, with their numbers of rows.
         backbone: name and hash of the network that made the features; empty when they were given.
+        validation_fraction, split_seed: held-out rows of the run that learned this backbone, which every seed holds out
+            again, so that no row that the backbone has learned from is ever called held out; None for given features,
+            of which each seed holds out its own.
     """
 
     origin: str
@@ -144,6 +147,8 @@ class DataRecord:
     source: dict[str, int]
     target: dict[str, int]
     backbone: str = ""
+    validation_fraction: float | None = None
+    split_seed: int | None = None
 
 
 @dataclass(frozen=True)

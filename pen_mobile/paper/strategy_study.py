@@ -16,6 +16,7 @@ from pen_mobile.paper.model_study import source_heads, step_count
 from pen_mobile.paper.protocol_plan import CellKey, ProtocolPlan
 from pen_mobile.paper.protocol_result import UNADAPTED, Cell, Model
 from pen_mobile.paper.target_evaluation import Heads, Target, Tested
+from pen_mobile.training.batched_adaptation import AdaptationSettings
 from pen_mobile.training.run_folder import Run
 from pen_mobile.training.strategies import adapt_with
 from pen_mobile.types import Rows
@@ -39,7 +40,8 @@ def run_strategy_study(
     started = time.perf_counter()
     target = Target.split(table, key.sampling, key.seed, device)
     source = {name: head.to(device) for name, head in source_heads(run).items()}
-    evaluations = [tested.evaluation for tested in _StrategyStudy(target, plan, key, source).tested()]
+    settings = plan.adaptation_settings(key.seed, run.feature_scaling())
+    evaluations = [tested.evaluation for tested in _StrategyStudy(target, plan, settings, source).tested()]
     return Cell(*key, evaluations, left_out=target.left_out, seconds=time.perf_counter() - started)
 
 
@@ -62,7 +64,7 @@ class _StrategyStudy:
 
     target: Target
     plan: ProtocolPlan
-    key: CellKey
+    settings: AdaptationSettings
     source: dict[Model, Tensor]
 
     def tested(self) -> Iterator[Tested]:
@@ -85,8 +87,7 @@ class _StrategyStudy:
                 yield _Budget(None, count, self.target.first(count))
 
     def _adapted(self, model: Model, strategy: Strategy, budget: _Budget) -> Tested:
-        settings = self.plan.adaptation_settings(self.key.seed)
-        head = self.source[model]
+        settings, head = self.settings, self.source[model]
         heads: Heads = {}
         seconds = []
         for name, rows in budget.rows.items():

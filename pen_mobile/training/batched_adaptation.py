@@ -21,6 +21,7 @@ from pen_mobile.errors import BadInput
 from pen_mobile.models.losses import LossConvention, LossTerms
 from pen_mobile.models.optimizers import OptimizerName
 from pen_mobile.training.batched_optimizers import batched_optimizer
+from pen_mobile.training.feature_scaling import FeatureScaling
 from pen_mobile.training.head_batch import HeadBatch, HeadSamples, epoch_order
 from pen_mobile.training.head_kernels import TermFactors
 from pen_mobile.utils.validation import Count, NotNegative, Positive, Seed
@@ -28,7 +29,7 @@ from pen_mobile.utils.validation import Count, NotNegative, Positive, Seed
 _TOGETHER = 2**19  # weights that step together: more would push the optimizer's slots out of the cache
 
 
-@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+@dataclass(frozen=True, config=ConfigDict(extra="forbid", arbitrary_types_allowed=True))
 class AdaptationSettings:
     """How to adapt to a target person's labels by gradient steps.
 
@@ -40,6 +41,8 @@ class AdaptationSettings:
         epochs: passes over the samples, unless ``steps`` is given.
         steps: this many optimizer steps, whatever the number of samples.
         seed: decides the order of samples in every epoch.
+        scaling: steps are taken on features standardised so (:mod:`pen_mobile.training.feature_scaling`); None takes
+            features as they are.
     """
 
     optimizer: OptimizerName = "adadelta"
@@ -50,6 +53,7 @@ class AdaptationSettings:
     steps: Count | None = None
     seed: Seed = 0
     loss_convention: LossConvention = "paper"
+    scaling: FeatureScaling | None = None
 
 
 @torch.no_grad()
@@ -87,13 +91,13 @@ def adapt_batched(
     """
     rows = [chosen.cpu().long() for chosen in rows]
     _check(heads, features, affect, rows)
-    samples = HeadSamples(features.to(device), affect.to(device, heads.dtype))
+    samples = HeadSamples(features, affect.to(heads.dtype), scaling=settings.scaling).to(device)
     adapted = heads.clone()
     for members in _groups(rows, settings.batch_size, heads[0].numel() if len(heads) else 0):
         index = torch.tensor(members)
         group = _Adaptation(heads[index].to(device), samples, [rows[same[0]] for same in members], settings, only)
         group.run()
-        adapted[index.flatten()] = group.best.flatten(0, 1).to(adapted.device)
+        adapted[index.flatten()] = group.heads.as_given(group.best).flatten(0, 1).to(adapted.device)
     return adapted
 
 
@@ -156,7 +160,7 @@ class _Adaptation:
         if only is not None:
             self.trained = torch.zeros_like(heads[0, 0, :, :1])
             self.trained[only] = 1
-        self.best = heads.clone()
+        self.best = self.heads.weights.clone()
         self.best_loss = torch.full(heads.shape[:2], torch.inf, dtype=torch.float64, device=heads.device)
 
     def run(self) -> None:

@@ -9,9 +9,12 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
+from pen_mobile.data.splits import validation_split
+from pen_mobile.data.table import SubjectTable
 from pen_mobile.errors import BadInput
 from pen_mobile.models.losses import LossConvention
 from pen_mobile.models.optimizers import OPTIMIZERS, OptimizerName
+from pen_mobile.types import Rows
 from pen_mobile.utils.suggestions import choices
 from pen_mobile.utils.toml import read_toml
 from pen_mobile.utils.validation import Count, Flag, NotNegative, Positive, Seed, validated, validated_options
@@ -30,11 +33,14 @@ class LearningConfig:
         backbone_epochs: passes over the frames in stage 1.
         optimizer: optimizer of the heads (stages 2 to 4).
         learning_rate: its step size in stages 2 and 3; None takes the optimizer's default.
-        joint_learning_rate: its step size in stage 4; None takes a tenth of the others', because stage 4 starts from
-            heads that fit, and a step that finds them makes them worse at once (measured: docs/training.md).
+        joint_learning_rate: its step size in stage 4; None takes 0.3 of the others' on standardised features, and the
+            whole of it otherwise, as the paper does (measured: docs/differences.md).
         head_epochs: passes of stages 2 and 3 (shared head, gate alone).
         joint_epochs: passes of stage 4 (gate and experts together) at most.
         patience: stage 4 stops after this many epochs without a better validation loss.
+        standardize: stages 2 to 4 take their steps on features standardised by the statistics of the training rows,
+            so that one step size fits features of any norm; the head stays a function of the features as they are (see
+            :mod:`pen_mobile.training.feature_scaling`). The paper does not say so.
         batch_size: samples a step, in every stage.
         lambda_0: weight of the selector loss (Eq. 4).
         lambda_1: weight of the gate's sparsity (Eqs. 4 and 8).
@@ -45,7 +51,8 @@ class LearningConfig:
             differently at every pass (see :mod:`pen_mobile.training.augmentation`); the paper does not.
         frame_cache_gb: decoded frames of image files may take this much disk while the run is made, GiB.
         max_steps: stop every stage after this many steps; for trying things out.
-        seed: decides initial weights, splits and the order of batches.
+        seed: decides initial weights, the held-out rows and the order of batches.
+        split_seed: decides the held-out rows instead, so that other seeds hold out the same rows; None is the seed.
     """
 
     backbone: str = "resnet50"
@@ -60,6 +67,7 @@ class LearningConfig:
     head_epochs: Count = 30
     joint_epochs: Count = 30
     patience: Count = 5
+    standardize: Flag = True
     batch_size: Count = 32
     lambda_0: NotNegative = 1e-3
     lambda_1: NotNegative = 1e-3
@@ -69,11 +77,22 @@ class LearningConfig:
     frame_cache_gb: NotNegative = 8.0
     max_steps: Count | None = None
     seed: Seed = 0
+    split_seed: Seed | None = None
 
     @property
     def joint_step_size(self) -> float:
         """Step size of stage 4."""
-        return self.joint_learning_rate or (self.learning_rate or OPTIMIZERS[self.optimizer].learning_rate) / 10
+        usual = self.learning_rate or OPTIMIZERS[self.optimizer].learning_rate
+        return self.joint_learning_rate or (0.3 * usual if self.standardize else usual)
+
+    def halves(self, table: SubjectTable) -> tuple[Rows, Rows]:
+        """Return row numbers to learn from and to validate on, for a table of source people.
+
+        Args:
+            table: the people.
+        """
+        seed = self.seed if self.split_seed is None else self.split_seed
+        return validation_split(table, self.validation_fraction, seed)
 
     @classmethod
     def load(cls, path: Path | None, **overrides: Any) -> LearningConfig:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pen_mobile.training.batched_optimizers import BatchedOptimizer
 from pen_mobile.training.batches import EpochBatches
+from pen_mobile.training.feature_scaling import FeatureScaling
 from pen_mobile.training.head_kernels import Labels, TermFactors, head_losses, mixture, product_gradient
 
 _ROWS_AT_ONCE = 512  # rows of each set that are gathered at once to measure a loss
@@ -22,11 +23,19 @@ class HeadSamples(NamedTuple):
         features: z, ``[N, D_z]``; may be memory-mapped and read-only.
         affect: labels, ``[N, K]``.
         subject: index of the source person of each sample, int64 ``[N]``; None for target people.
+        scaling: by which features are standardised; None takes them as they are.
     """
 
     features: Tensor
     affect: Tensor
     subject: Tensor | None = None
+    scaling: FeatureScaling | None = None
+
+    def to(self, device: torch.device | str) -> HeadSamples:
+        """Return the same on another device."""
+        subject = None if self.subject is None else self.subject.to(device)
+        scaling = None if self.scaling is None else self.scaling.to(device)
+        return HeadSamples(self.features.to(device), self.affect.to(device), subject, scaling)
 
 
 class _Batch(NamedTuple):
@@ -37,23 +46,25 @@ class _Batch(NamedTuple):
 
 
 class HeadBatch:
-    """Heads of one shape with their gradients and their optimizer.
+    """Heads of one shape, and their losses and gradients.
 
     Attributes:
-        weights: head parameters of all heads, ``[G, H, R, D_z + 1]``; they change in place.
+        weights: head parameters of all heads, ``[G, H, R, D_z + 1]``, as functions of standardised features where the
+            samples have a scaling; they change in place.
     """
 
     def __init__(self, heads: Tensor, samples: HeadSamples, expert_count: int, factors: TermFactors) -> None:
         """Take copies of heads.
 
         Args:
-            heads: head parameters to start from, ``[G, H, R, D_z + 1]``.
+            heads: head parameters to start from, as functions of z, ``[G, H, R, D_z + 1]``.
             samples: of all sets of rows, on the device of ``heads``.
             expert_count: n_s; the first n_s of the R rows are the gate's.
             factors: of the loss terms, for the H heads.
         """
         self.samples, self.expert_count, self.factors = samples, expert_count, factors
-        self._flat = heads.flatten(1, 2).clone(memory_format=torch.contiguous_format)
+        start = heads if samples.scaling is None else samples.scaling.to_standard(heads)
+        self._flat = start.flatten(1, 2).clone(memory_format=torch.contiguous_format)
         self.weights = self._flat.view(heads.shape)
         self._gradient = torch.empty_like(self._flat)
         self._buffers: dict[int, Tensor] = {}
@@ -102,6 +113,15 @@ class HeadBatch:
             loss += head_losses(mixed, labels._replace(share=labels.share / count), factors or self.factors)
         return loss
 
+    def as_given(self, weights: Tensor) -> Tensor:
+        """Return weights of these heads as functions of z.
+
+        Args:
+            weights: copies of ``weights`` or parts of it, ``[..., R, D_z + 1]``.
+        """
+        scaling = self.samples.scaling
+        return weights if scaling is None else scaling.from_standard(weights)
+
     def flat_weights(self) -> Tensor:
         """Return ``weights`` as ``[G, H R, D_z + 1]``, as an optimizer sees them."""
         return self._flat
@@ -127,6 +147,8 @@ class HeadBatch:
         if buffer is None:
             buffer = self._buffers[rows.shape[1]] = features.new_empty(rows.numel(), features.shape[1])
         torch.index_select(features, 0, rows.flatten(), out=buffer)
+        if self.samples.scaling is not None:
+            self.samples.scaling.standardize_(buffer)
         return buffer.view(*rows.shape, -1)
 
     def _products(self, z: Tensor) -> Tensor:

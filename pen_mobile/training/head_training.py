@@ -32,7 +32,7 @@ class HeadStage:
 
     Attributes:
         settings: optimizer, epochs and so on, the same for all.
-        heads: head parameters to start from, ``[G, H, R, D_z + 1]``.
+        heads: head parameters to start from, as functions of z, ``[G, H, R, D_z + 1]``.
         expert_count: n_s; the first n_s of the R rows are the gate's.
         samples: features and labels that the sets are taken from.
         training: row numbers of each set to learn from; as many batches each.
@@ -54,7 +54,7 @@ class TrainedHeads:
     """Heads after a stage.
 
     Attributes:
-        heads: head parameters of the best epoch of each, ``[G, H, R, D_z + 1]``.
+        heads: head parameters of the best epoch of each, as functions of z, ``[G, H, R, D_z + 1]``.
         logs: how each went, ``[G][H]``.
     """
 
@@ -91,8 +91,7 @@ def train_heads(stage: HeadStage, checkpoint: Path | None = None, progress: Prog
             steps = loop.train_one_epoch()
             loop.save()
             task.advance(steps, loop.note())
-    loop.finish()
-    return TrainedHeads(loop.best, loop.logs)
+    return loop.finish()
 
 
 class _Loop:
@@ -106,7 +105,7 @@ class _Loop:
         weights, settings = self.heads.flat_weights(), stage.settings
         self.optimizer = batched_optimizer(settings.optimizer, weights, settings.learning_rate)
         self.logs = [[StageLog() for _ in stage.terms] for _ in stage.training]
-        self.best = stage.heads.clone()
+        self.best = self.heads.weights.clone()
 
     @property
     def epoch(self) -> int:
@@ -173,8 +172,10 @@ class _Loop:
         for name, slot in self.optimizer.state().items():
             slot.copy_(saved.optimizer["state"][0][name])
 
-    def finish(self) -> None:
+    def finish(self) -> TrainedHeads:
+        self.best = self.heads.as_given(self.best)
         for logs in self.logs:
             for log in logs:
                 log.finished = True
         self.save()
+        return TrainedHeads(self.best, self.logs)

@@ -12,10 +12,10 @@ from dataclasses import field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+import torch
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
+from torch import Tensor
 
 from pen_mobile.contract.caution import absurd_error
 from pen_mobile.errors import BadInput
@@ -24,7 +24,9 @@ from pen_mobile.models.backbone import Backbone, backbone_digest
 from pen_mobile.models.heads import ExpertHead, SharedHead
 from pen_mobile.training.checkpoint import StageLog, Weights, load_checkpoint
 from pen_mobile.training.config import LearningConfig
-from pen_mobile.utils.files import read_json, write_json
+from pen_mobile.training.feature_scaling import FeatureScaling
+from pen_mobile.types import Floats
+from pen_mobile.utils.files import read_json, replacing, write_json
 from pen_mobile.utils.places import place_from
 from pen_mobile.utils.plain import to_plain
 from pen_mobile.utils.readable import Readable
@@ -258,6 +260,14 @@ class Run(Readable):
         own = {key.removeprefix(prefix): weight for key, weight in weights if key.startswith(prefix)}
         return TrainedBackbone(self.config.backbone, self.config.input_size, self.record.feature_size, own)
 
+    def backbone_head(self) -> Tensor | None:
+        """Return the shared head that stage 1 learned with the backbone, as a mixture of one; None without frames."""
+        if not self.record.backbone_digest:
+            return None
+        weights = self._weights(STAGES[0])
+        rows = torch.cat([weights["head.weight"], weights["head.bias"][:, None]], dim=1)
+        return torch.cat([torch.zeros_like(rows[:1]), rows])
+
     def shared_mixture(self) -> ExpertHead:
         """Return s-SN's head as a mixture of one."""
         return self._head(STAGES[1], expert_count=1)
@@ -280,13 +290,23 @@ class Run(Readable):
         head.load_state_dict(weights)
         return head
 
-    def save_feature_statistics(self, features: NDArray[np.float32]) -> None:
-        """Keep mean and standard deviation of every feature, for a run that has no backbone to make examples with."""
+    def save_feature_statistics(self, mean: Floats, std: Floats) -> None:
+        """Keep mean and standard deviation of every feature over the training rows.
+
+        Args:
+            mean: ``[D_z]``.
+            std: ``[D_z]``.
+        """
         from safetensors.numpy import save_file
 
-        save_file({"mean": features.mean(0), "std": features.std(0)}, self._statistics)
+        with replacing(self._statistics) as temporary:
+            save_file({"mean": mean, "std": std}, temporary)
 
-    def feature_statistics(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def feature_scaling(self) -> FeatureScaling | None:
+        """Return how features are standardised for gradient steps; None where the run took them as they are."""
+        return FeatureScaling.of(*self.feature_statistics()) if self.config.standardize else None
+
+    def feature_statistics(self) -> tuple[Floats, Floats]:
         """Return mean and standard deviation of every feature, ``[D_z]`` each."""
         from safetensors.numpy import load_file
 

@@ -14,9 +14,10 @@ import torch
 from torch import Tensor
 
 from pen_mobile.data.table import SubjectTable
-from pen_mobile.models.heads import Dense, ExpertHead, SharedHead
+from pen_mobile.models.heads import Dense, SharedHead, shared_parameters
 from pen_mobile.models.losses import LossTerms
 from pen_mobile.training.config import LearningConfig
+from pen_mobile.training.feature_scaling import FeatureScaling
 from pen_mobile.training.head_batch import HeadSamples
 from pen_mobile.training.head_training import HeadStage
 from pen_mobile.training.run_folder import STAGES
@@ -54,9 +55,7 @@ class SourceSplits:
 
     def to(self, device: torch.device) -> SourceSplits:
         """Return the same with samples on another device."""
-        z, affect, subject = self.samples
-        moved = HeadSamples(z.to(device), affect.to(device), None if subject is None else subject.to(device))
-        return replace(self, samples=moved)
+        return replace(self, samples=self.samples.to(device))
 
     def stage(self, settings: StageSettings, heads: Tensor, expert_count: int, terms: Sequence[LossTerms]) -> HeadStage:
         """Return a stage on these splits.
@@ -72,17 +71,20 @@ class SourceSplits:
         return HeadStage(settings, start, expert_count, self.samples, self.training, self.validation, terms)
 
 
-def source_splits(table: SubjectTable, features: Floats, *halves: tuple[Rows, Rows]) -> SourceSplits:
+def source_splits(
+    table: SubjectTable, features: Floats, *halves: tuple[Rows, Rows], scaling: FeatureScaling | None = None
+) -> SourceSplits:
     """Return the samples of a table of source people.
 
     Args:
         table: source people.
         features: z of every row, ``[N, D_z]``.
         halves: row numbers to learn from and to validate on, for each split.
+        scaling: of the features; None learns on features as they are.
     """
     people = table.subjects()
     subject = torch.from_numpy(np.searchsorted(people, table.subject))
-    samples = HeadSamples(torch.from_numpy(features), torch.from_numpy(table.affect), subject)
+    samples = HeadSamples(torch.from_numpy(features), torch.from_numpy(table.affect), subject, scaling)
     training, validation = ([torch.from_numpy(rows) for rows in parts] for parts in zip(*halves, strict=True))
     return SourceSplits(samples, len(people), training, validation)
 
@@ -97,7 +99,7 @@ def shared_stage(splits: SourceSplits, config: LearningConfig, start: Tensor | N
     """
     if start is None:
         torch.manual_seed(config.seed)
-        start = ExpertHead.of_shared(SharedHead(splits.feature_size, splits.target_count)).head_parameters.detach()
+        start = shared_parameters(SharedHead(splits.feature_size, splits.target_count))
     terms = LossTerms.of(0.0, 0.0, config.loss_convention, target_count=splits.target_count)
     nameless = replace(splits, samples=splits.samples._replace(subject=None))
     return nameless.stage(_settings(config, STAGES[1], config.head_epochs), start, 1, [terms])

@@ -10,13 +10,13 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from pen_mobile.data.splits import validation_split
 from pen_mobile.data.table import FeatureTable, FrameTable, SubjectTable
 from pen_mobile.errors import BadInput
 from pen_mobile.metrics import agreement
-from pen_mobile.models.heads import ExpertHead
+from pen_mobile.models.heads import shared_parameters
 from pen_mobile.training.backbone_stage import FrameToAffect, learn_backbone, new_network
 from pen_mobile.training.config import LearningConfig
+from pen_mobile.training.feature_scaling import feature_statistics
 from pen_mobile.training.features import cached_features
 from pen_mobile.training.frame_cache import cached_frames
 from pen_mobile.training.head_training import HeadStage, train_heads
@@ -30,12 +30,27 @@ from pen_mobile.utils.progress import SILENT, Progress
 
 
 def learn_source(
-    table: SubjectTable, config: LearningConfig, folder: Path, fabric: Fabric | None = None, progress: Progress = SILENT
+    table: SubjectTable,
+    config: LearningConfig,
+    folder: Path,
+    fabric: Fabric | None = None,
+    progress: Progress = SILENT,
+    *,
+    shared_start: Tensor | None = None,
 ) -> Run:
     """Learn SN and PEN from the source people of a table, into a run folder.
 
     A table of features skips stage 1. A run that was interrupted goes on where it stopped when it is
     called again with the same table and config.
+
+    Args:
+        table: people, with frames or features.
+        config: settings.
+        folder: of the run; made, or gone on with.
+        fabric: where to train; None is this processor.
+        progress: listener.
+        shared_start: for features of a trained backbone, its own shared head as a mixture of one, ``[1 + K, D_z + 1]``;
+            stage 2 goes on from it, as Algorithm 1 says. None draws initial weights.
 
     Raises:
         BadInput: fewer than two source people, or ``folder`` holds something else.
@@ -47,12 +62,12 @@ def learn_source(
     rows = table.rows_with_role("source")
     source = table if len(rows) == len(table) else table.take(rows)  # a copy of features may be a gigabyte
     # Everything that bad input can stop comes before the folder is made.
-    halves = validation_split(source, config.validation_fraction, config.seed)
+    halves = config.halves(source)
     network = new_network(config) if isinstance(source, FrameTable) else None
     with fabric.rank_zero_first():
         run = Run.begin(folder, _record(source, config, folder))
     if not run.record.complete:
-        _Learner(fabric, source, config, run, progress, halves).learn(network)
+        _Learner(fabric, source, config, run, progress, halves, shared_start).learn(network)
     return run
 
 
@@ -79,6 +94,7 @@ class _Learner:
     run: Run
     progress: Progress
     halves: tuple[Rows, Rows]
+    shared_start: Tensor | None = None
 
     def learn(self, network: FrameToAffect | None) -> None:
         """Run all stages.
@@ -110,8 +126,10 @@ class _Learner:
     def _learn_heads(self, features: Floats, network: FrameToAffect | None) -> None:
         """Run stages 2 to 4 in one process, on its device: a step of a head is too short to be shared."""
         config = self.config
-        splits = source_splits(self.source, features, self.halves).to(self.fabric.device)
-        start = None if network is None else ExpertHead.of_shared(network.head.cpu()).head_parameters.detach()
+        self.run.save_feature_statistics(*feature_statistics(features, self.halves[0]))
+        scaling = self.run.feature_scaling()
+        splits = source_splits(self.source, features, self.halves, scaling=scaling).to(self.fabric.device)
+        start = self.shared_start if network is None else shared_parameters(network.head.cpu())
         lambdas = [(config.lambda_0, config.lambda_1)]
         shared = self._train(shared_stage(splits, config, start))
         gate = self._train(gate_stage(splits, config, lambdas))
@@ -134,7 +152,6 @@ class _Learner:
         z, affect = torch.from_numpy(features[held_out]), self.source.affect[held_out]
         record.validation["s-SN"] = agreement(self.run.shared_head()(z).numpy(), affect)
         record.validation["s-PEN"] = agreement(self.run.expert_head()(z).affect.numpy(), affect)
-        self.run.save_feature_statistics(features)
         shutil.rmtree(self.run.frame_folder, ignore_errors=True)  # gigabytes, of use to stage 1 and features only
         record.complete = True
         self.run.save()

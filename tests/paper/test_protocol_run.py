@@ -14,9 +14,10 @@ import pytest
 from pen_mobile.contract.strategy import Strategy
 from pen_mobile.errors import BadInput
 from pen_mobile.paper.predictions import Predictions
-from pen_mobile.paper.protocol import RESULTS, run_protocol, task_keys
+from pen_mobile.paper.protocol import RESULTS, run_protocol
 from pen_mobile.paper.protocol_plan import ProtocolPlan
 from pen_mobile.paper.protocol_result import MODELS, ProtocolResult
+from pen_mobile.paper.protocol_tasks import task_keys
 from pen_mobile.utils.files import read_json
 
 QUICK = ProtocolPlan(epochs=2, shares=(0.0, 0.1, 0.5), samplings=("random",), optimizer="adam")

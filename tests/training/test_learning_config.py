@@ -21,7 +21,8 @@ def test_defaults_are_the_papers() -> None:
     assert (config.backbone_epochs, config.head_epochs, config.joint_epochs, config.patience) == (10, 30, 30, 5)
     assert (config.backbone_optimizer, config.optimizer) == ("adadelta", "adadelta")
     assert (config.backbone_learning_rate, config.learning_rate) == (None, None)
-    assert config.joint_step_size == 0.1  # a tenth of Adadelta's: not the paper's (docs/training.md says why)
+    assert config.joint_step_size == pytest.approx(0.3)  # of Adadelta's: not the paper's (docs/differences.md)
+    assert LearningConfig(standardize=False).joint_step_size == 1.0  # the paper's
     assert (config.lambda_0, config.lambda_1, config.validation_fraction) == (1e-3, 1e-3, 0.2)
     assert not config.augment  # the paper tells of none
 
@@ -82,6 +83,7 @@ def test_every_field_can_stand_in_a_file(tmp_path: Path) -> None:
         "head_epochs": 2,
         "joint_epochs": 3,
         "patience": 4,
+        "standardize": False,
         "batch_size": 5,
         "lambda_0": 0,
         "lambda_1": 0.5,
@@ -91,6 +93,7 @@ def test_every_field_can_stand_in_a_file(tmp_path: Path) -> None:
         "frame_cache_gb": 0.5,
         "max_steps": 7,
         "seed": 8,
+        "split_seed": 3,
     }
     assert set(values) == {field.name for field in dataclasses.fields(LearningConfig)}
     path = tmp_path / "train.toml"

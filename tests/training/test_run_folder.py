@@ -17,6 +17,7 @@ from pen_mobile.errors import BadInput
 from pen_mobile.metrics import agreement
 from pen_mobile.training.checkpoint import EpochLog, StageLog
 from pen_mobile.training.config import LearningConfig
+from pen_mobile.training.feature_scaling import feature_statistics
 from pen_mobile.training.run_folder import STAGES, Run, RunData, RunRecord
 
 CONFIG = LearningConfig(seed=3)
@@ -129,7 +130,7 @@ def test_a_lost_stage_is_named(tmp_path: Path) -> None:
 def test_statistics_are_of_every_feature(tmp_path: Path) -> None:
     """Column 1: mean (1 + 3) / 2 = 2, s.d. 1. Column 2: mean 0, s.d. 4."""
     run = Run.begin(tmp_path, record())
-    run.save_feature_statistics(np.array([[1, -4], [3, 4]], np.float32))
+    run.save_feature_statistics(*feature_statistics(np.array([[1, -4], [3, 4]], np.float32), np.arange(2)))
     mean, std = run.feature_statistics()
     assert (mean.tolist(), std.tolist()) == ([2, 0], [1, 4])
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pen_mobile.data.load import load_table
-from pen_mobile.data.splits import generator_for, validation_split
+from pen_mobile.data.splits import generator_for
 from pen_mobile.data.table import FrameTable, SubjectTable
 from pen_mobile.errors import BadInput
 from pen_mobile.training.run_folder import Run
@@ -51,7 +51,7 @@ def source_frames(run: Run, data: str | None, side: int, calibration: int, judge
     """
     table = _source_table(run, data)
     seed = run.config.seed
-    training, held_out = validation_split(table, run.config.validation_fraction, seed)
+    training, held_out = run.config.halves(table)
     chosen = np.random.default_rng(seed).permutation(held_out)[:judged]
     return SourceFrames(table, training, covering_rows(table, training, side, calibration, seed), np.sort(chosen))
 

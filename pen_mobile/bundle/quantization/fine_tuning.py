@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pen_mobile.bundle.quantization.calibration import SourceFrames
-from pen_mobile.data.splits import validation_split
 from pen_mobile.models.heads import ExpertHead
 from pen_mobile.training.head_training import train_heads
 from pen_mobile.training.run_folder import Run
@@ -25,7 +24,7 @@ def retune(run: Run, frames: SourceFrames, features: NDArray[np.float32], epochs
         epochs: passes at most; the best on the validation rows is kept, the head as it was among them.
     """
     config, table, head = run.config, frames.table, run.expert_head()
-    splits = source_splits(table, features, validation_split(table, config.validation_fraction, config.seed))
+    splits = source_splits(table, features, config.halves(table), scaling=run.feature_scaling())
     start = head.head_parameters.detach()[None, None]
     stage = joint_stage(splits, replace(config, joint_epochs=epochs), [(config.lambda_0, config.lambda_1)], start)
     head.load_state_dict({"head_parameters": train_heads(stage).heads[0, 0]})
