@@ -1,10 +1,15 @@
-"""The small family of errors that a user can meet."""
+"""The errors that this package raises on purpose."""
 
 from __future__ import annotations
 
 
 def one_line(text: object, longest: int = 200) -> str:
-    """Return what somebody else may have chosen, a name or a key, as printable ASCII on one line."""
+    """Return foreign text, such as a name in a file, as printable ASCII on one line.
+
+    Args:
+        text: what is shown.
+        longest: number of characters that are kept.
+    """
     return ascii(str(text))[1:-1][:longest]
 
 
@@ -15,7 +20,7 @@ class PenMobileError(Exception):
 
 
 class BadInput(PenMobileError):
-    """Something the caller gave cannot be used; the message names it and says what to do."""
+    """An input cannot be used; the message names it and says what to do."""
 
     exit_code = 2
 
@@ -27,7 +32,7 @@ class Refused(PenMobileError):
 
 
 class StoreFull(BadInput):
-    """A personal store with a quota has no room for this; what it kept before is safe."""
+    """A personal store with a quota has no room left; its contents are safe."""
 
 
 class BundleError(BadInput):

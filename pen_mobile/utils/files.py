@@ -17,7 +17,11 @@ from pen_mobile.errors import BadInput
 
 
 def sha256_of_file(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes in hexadecimal."""
+    """Return the SHA-256 of a file's bytes in hexadecimal.
+
+    Args:
+        path: the file.
+    """
     sha = hashlib.sha256()
     with path.open("rb") as stream:
         while block := stream.read(1 << 20):
@@ -30,6 +34,9 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` that takes its name when the block succeeds.
 
     The old file, if any, stays as it was until the new one is complete and flushed to disk.
+
+    Args:
+        path: file to write; its folder is made when it is not there.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")  # known before it exists: always removed
@@ -46,6 +53,9 @@ def replacing(path: Path) -> Iterator[Path]:
 @contextlib.contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary folder that becomes ``path`` when the block succeeds, and vanishes otherwise.
+
+    Args:
+        path: folder to make.
 
     Raises:
         BadInput: ``path`` exists already.
@@ -66,7 +76,14 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 
 def refuse_existing(path: Path) -> None:
-    """Raise :class:`BadInput` when ``path`` is there already."""
+    """Refuse to write over a file or folder.
+
+    Args:
+        path: file or folder to be written.
+
+    Raises:
+        BadInput: it is there already.
+    """
     if path.exists():
         raise BadInput(f"{path} exists already; choose another --out or remove it")
 
@@ -91,18 +108,30 @@ def refuse_foreign(path: Path, mark: bytes) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write ``value`` as indented JSON, whole or not at all."""
+    """Write a value as indented JSON, whole or not at all.
+
+    Args:
+        path: file to write.
+        value: of JSON types; NaN and infinities are refused.
+    """
     with replacing(path) as temporary:
         temporary.write_text(to_json(value), encoding="utf-8")
 
 
 def to_json(value: Any) -> str:
-    """Return ``value`` as indented JSON text ending in a newline; NaN and infinities are refused."""
+    """Return a value as indented JSON text ending in a newline.
+
+    Args:
+        value: of JSON types; NaN and infinities are refused.
+    """
     return json.dumps(value, indent=2, allow_nan=False) + "\n"
 
 
 def read_json(path: Path) -> Any:
     """Read a JSON file.
+
+    Args:
+        path: the file.
 
     Raises:
         BadInput: the file is missing or is not JSON.

@@ -37,7 +37,11 @@ def place_from(stored: str, folder: Path) -> str:
 
 
 def without_home(argument: str) -> str:
-    """Return an argument of a command line; an absolute path in it becomes relative to the working folder."""
+    """Return an argument of a command line; an absolute path in it becomes relative to the working folder.
+
+    Args:
+        argument: one word, which may be ``--option=value``.
+    """
     option, equals, value = argument.rpartition("=") if argument.startswith("-") else ("", "", argument)
     if not Path(value).is_absolute():
         return argument

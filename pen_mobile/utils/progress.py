@@ -1,4 +1,4 @@
-"""How long work tells somebody that it is moving, without knowing who listens."""
+"""Progress of long work: what a task reports, and what shows it."""
 
 from __future__ import annotations
 
@@ -11,17 +11,31 @@ class Task(Protocol):
     """One piece of work with a known or unknown number of steps."""
 
     def advance(self, steps: int = 1, note: str = "") -> None:
-        """Count ``steps`` more as done; ``note`` replaces the short text beside the bar."""
+        """Count more steps as done.
+
+        Args:
+            steps: how many.
+            note: replaces the short text beside the bar.
+        """
 
 
 class Progress(Protocol):
-    """Whoever shows progress: a terminal, or nobody."""
+    """A display of progress: a terminal, a notebook, or nothing."""
 
     def task(self, name: str, total: int | None = None) -> AbstractContextManager[Task]:
-        """Open a task; it closes when the context ends."""
+        """Open a task; it closes when the context ends.
+
+        Args:
+            name: short text beside the bar.
+            total: number of steps; None when it is not known.
+        """
 
     def say(self, message: str) -> None:
-        """Print one line that stays."""
+        """Print one line that stays.
+
+        Args:
+            message: text without markup.
+        """
 
 
 class _SilentTask:
@@ -39,4 +53,4 @@ class _Silent:
 
 
 SILENT: Progress = _Silent()
-"""The listener that hears nothing: the default of every library function."""
+"""Shows nothing: the default of every library function."""

@@ -39,6 +39,9 @@ def parse_strictly(text: str | bytes, max_bytes: int = 1 << 20) -> Any:
 def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return the object of these pairs, for ``object_pairs_hook``.
 
+    Args:
+        pairs: key and value, in the order of the text.
+
     Raises:
         ValueError: a key comes twice.
     """

@@ -17,6 +17,9 @@ else:
 def read_toml(path: Path) -> dict[str, Any]:
     """Read a TOML file.
 
+    Args:
+        path: the file.
+
     Raises:
         BadInput: the file is missing or is not TOML.
     """

@@ -33,6 +33,10 @@ def validated(kind: type[Checked], value: Any, where: str) -> Checked:
 def read_json_as(kind: type[Checked], path: Path) -> Checked:
     """Return the contents of a JSON file as an instance of ``kind``.
 
+    Args:
+        kind: a pydantic model, a dataclass, or another type that pydantic validates.
+        path: the file.
+
     Raises:
         BadInput: the file is missing, is not JSON, or a value does not fit.
     """
@@ -40,7 +44,11 @@ def read_json_as(kind: type[Checked], path: Path) -> Checked:
 
 
 def first_problem(error: ValidationError) -> str:
-    """Return the first problem as ``key.key: reason``."""
+    """Return the first problem as ``key.key: reason``.
+
+    Args:
+        error: what pydantic raised.
+    """
     first = error.errors(include_url=False, include_input=False)[0]
     place = ".".join(str(key) for key in first["loc"])
     reason = first["msg"].removeprefix("Value error, ")
@@ -64,7 +72,11 @@ def validated_options(kind: type[Checked], values: dict[str, Any]) -> Checked:
 
 
 def option_problem(error: ValidationError) -> str:
-    """Return the first problem as ``some-key: reason``."""
+    """Return the first problem as ``some-key: reason``.
+
+    Args:
+        error: what pydantic raised.
+    """
     key, separator, reason = first_problem(error).partition(": ")
     return key.split(".")[0].replace("_", "-") + separator + reason
 
@@ -79,7 +91,14 @@ Flag = Annotated[bool, Field(strict=True)]
 
 
 def unique(values: tuple[Item, ...]) -> tuple[Item, ...]:
-    """Return the values when none of them comes twice; for pydantic's ``AfterValidator``."""
+    """Return the values when none of them comes twice; for pydantic's ``AfterValidator``.
+
+    Args:
+        values: hashable.
+
+    Raises:
+        ValueError: one comes twice.
+    """
     if len(set(values)) < len(values):
         raise ValueError("must be without repetitions")
     return values
