@@ -63,7 +63,7 @@ class Exporter:
 
     def __init__(self, run: Run, recipe: Recipe, task: Task) -> None:
         self.run, self.given_recipe, self.task = run, recipe, task
-        self.recipe = recipe.for_run(run.config.lambda_1)
+        self.recipe = recipe.for_run(run.written_lambda_1())
         self.backbone = run.trained_backbone()
         self.seconds: dict[str, float] = {}
         self.outside_delegate: dict[str, list[str]] = {}
@@ -111,7 +111,7 @@ class Exporter:
 
     def _notes(self) -> list[str]:
         """Return the settings that the recipe decided against the run."""
-        ours, learned = self.recipe.head.sparsity, self.run.config.lambda_1
+        ours, learned = self.recipe.head.sparsity, self.run.written_lambda_1()
         if ours == learned:
             return []
         return [f"lambda_1 is {ours:g} as recipe {self.recipe.name} says; the run learned with {learned:g}"]

@@ -18,7 +18,7 @@ from pen_mobile.cli.output import Output, output_options
 @click.option("--out", required=True, type=PATH, help="Run folder to make, or to resume.")
 @click.option("--config", type=PATH, help="TOML file with any of the settings (see docs/training.md).")
 @click.option("--backbone", help="torchvision network, such as resnet50 or mobilenet_v3_small.")
-@click.option("--weights", help="'none', 'imagenet' or the path of a weights file.")
+@click.option("--weights", help="'none', 'imagenet' (or -v1, -v2), or the path of a weights file.")
 @click.option("--input-size", type=int, help="Side of the backbone's square input, pixels.")
 @click.option("--max-steps", type=int, help="Stop every stage after this many steps; for trying things out.")
 @click.option("--seed", type=int, help="Decides initial weights, splits and the order of batches.")

@@ -1,16 +1,20 @@
-"""Backbones from torchvision with the classifier taken off: frames in, features z out."""
+"""Backbones from torchvision with the classifier taken off: frames in, features z out.
+
+torchvision's ResNet-50 strides in the 3 x 3 convolution of a bottleneck, where He et al. (2016), and so the paper,
+stride in the first 1 x 1 convolution.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.error import URLError
 
 import torch
 from torch import Tensor, nn
 
 from pen_mobile.errors import BadInput
+from pen_mobile.models.pretrained import IMAGENET, check_weights, fitting, imagenet_weights, weights_in
 from pen_mobile.utils.suggestions import choices
 
 _CLASSIFIER_NAMES = ("fc", "classifier", "heads", "head")
@@ -88,8 +92,8 @@ def make_backbone(name: str, weights: str = "none", input_size: int = 224) -> Ba
 
     Args:
         name: a torchvision classification network, such as ``resnet50`` or ``mobilenet_v3_small``.
-        weights: ``none`` (random), ``imagenet`` (torchvision's, downloaded once), or the path of a
-            ``.safetensors`` or torchvision ``.pth`` file for the same network.
+        weights: ``none`` (random), ``imagenet`` (torchvision's, downloaded once; ``imagenet-v1`` and ``imagenet-v2``
+            choose between its versions), or the path of a ``.safetensors`` or ``.pth`` file for the same network.
         input_size: side of the square input, pixels.
 
     Raises:
@@ -98,10 +102,10 @@ def make_backbone(name: str, weights: str = "none", input_size: int = 224) -> Ba
     backbone = Backbone(name, input_size)
     if weights == "none":
         _let_statistics_keep_up(backbone)
-    elif weights == "imagenet":
-        _load(backbone, _imagenet_weights(name), "imagenet weights")
     else:
-        _load(backbone, _weights_in(Path(weights)), weights)
+        state = imagenet_weights(name, weights) if weights in IMAGENET else weights_in(Path(weights))
+        network = backbone.network
+        network.load_state_dict(fitting(state, network.state_dict(), _CLASSIFIER_NAMES, name, f"--weights {weights}"))
     return backbone
 
 
@@ -110,15 +114,14 @@ def check_backbone(name: str, weights: str) -> None:
 
     Args:
         name: of a torchvision classification network.
-        weights: ``none``, ``imagenet`` or a path.
+        weights: ``none``, one of :data:`~pen_mobile.models.pretrained.IMAGENET` or a path.
 
     Raises:
         BadInput: torchvision has no such network, or the file does not exist.
     """
     if name not in backbone_names():
         raise BadInput(f"unknown backbone {name!r}; {choices(name, backbone_names())} (torchvision.models.list_models)")
-    if weights not in ("none", "imagenet"):
-        _weights_file(Path(weights))
+    check_weights(weights)
 
 
 def backbone_names() -> list[str]:
@@ -146,48 +149,3 @@ def _let_statistics_keep_up(backbone: Backbone) -> None:
     for module in backbone.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = 0.1
-
-
-def _imagenet_weights(name: str) -> dict[str, Tensor]:
-    from torchvision import models
-
-    try:
-        state: dict[str, Tensor] = models.get_model_weights(name).DEFAULT.get_state_dict(progress=False)
-    except (URLError, OSError) as error:
-        reason = getattr(error, "reason", error)
-        raise BadInput(
-            f"--weights imagenet: the weights of {name} could not be downloaded ({reason}); "
-            "download them elsewhere and give --weights PATH, or use --weights none"
-        ) from None
-    return state
-
-
-def _weights_file(path: Path) -> None:
-    if not path.is_file():
-        raise BadInput(f"--weights {path}: no such file; give none, imagenet or a .safetensors or .pth file")
-
-
-def _weights_in(path: Path) -> dict[str, Tensor]:
-    _weights_file(path)
-    try:
-        if path.suffix.lower() == ".safetensors":
-            from safetensors.torch import load_file
-
-            return load_file(path)
-        state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-        return dict(state)
-    except Exception as error:  # noqa: BLE001  each format's parser raises its own family
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise BadInput(f"--weights {path}: not a readable weights file: {reason}") from None
-
-
-def _load(backbone: Backbone, state: dict[str, Tensor], origin: str) -> None:
-    wanted = backbone.network.state_dict()
-    known = {key: tensor for key, tensor in state.items() if not key.startswith(_CLASSIFIER_NAMES)}
-    missing = sorted(set(wanted) - set(known))
-    unknown = sorted(set(known) - set(wanted))
-    wrong = sorted(key for key in set(wanted) & set(known) if wanted[key].shape != known[key].shape)
-    for what, keys in (("lacks", missing), ("has an unknown", unknown), ("has another shape of", wrong)):
-        if keys:
-            raise BadInput(f"{origin}: not the weights of {backbone.name}: {what} {keys[0]} ({len(keys)} in all)")
-    backbone.network.load_state_dict(known)

@@ -268,6 +268,12 @@ class Run(Readable):
         rows = torch.cat([weights["head.weight"], weights["head.bias"][:, None]], dim=1)
         return torch.cat([torch.zeros_like(rows[:1]), rows])
 
+    def written_lambda_1(self) -> float:
+        """Return lambda_1 of Eq. 8 as it is written, whatever convention the run learned with."""
+        convention, value = self.config.loss_convention, self.config.lambda_1
+        targets = self.shared_mixture().target_count
+        return value if convention == "paper" else value * targets / self.record.expert_count
+
     def shared_mixture(self) -> ExpertHead:
         """Return s-SN's head as a mixture of one."""
         return self._head(STAGES[1], expert_count=1)

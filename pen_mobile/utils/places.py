@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-_NO_PATHS = ("synthetic", "none", "imagenet", "")
+_NO_PATHS = ("synthetic", "none", "imagenet", "imagenet-v1", "imagenet-v2", "")
 
 
 def relative_place(place: str, folder: Path) -> str:
