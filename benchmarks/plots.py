@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,6 @@ from pen_mobile.reports.plot_style import (
     TRUTH,
     WIDE,
     add_axes,
-    add_legend,
     add_title,
     figure_style,
     new_figure,
@@ -25,9 +25,13 @@ from pen_mobile.reports.plot_style import (
 
 Result = dict[str, Any]
 _OURS = ("ours", "exported")
-_WAYS = {
+Look = tuple[str, str, Any]
+"""Colour, marker and style of a line."""
+
+_WAYS: dict[str, Look] = {
     "not adapted": (MUTED, "", (0, (5, 3))),
     "own mean, no model": (OWN_MEAN, "", (0, (2, 2))),
+    "prior": (AFTER, "*", "-"),
     "gradient": (INK, "o", "-"),
     "offset": ("#2a9d8f", "^", "-"),
     "gate": ("#cc5f74", "s", "-"),
@@ -35,6 +39,14 @@ _WAYS = {
     "personal-expert": ("#7a6be0", "D", "-"),
     "offset-ridge": ("#b0713a", "P", "-"),
 }
+_OTHERS: tuple[Look, ...] = ((BEFORE, "X", "-"), (TRUTH, "h", "-"), (MUTED, "<", "-"))
+_SAMPLINGS = {
+    "random": "labels drawn at random",
+    "blocks": "labels in blocks of time",
+    "first": "the first labels in time",
+    "recent": "the last labels before a cut",
+}
+_PANEL = 250  # CSS pixels of a plot of quality against labels
 _QUALITIES = ("CCC person", "CCC pooled", "RMSE pooled")
 _LETTER = 6.0  # CSS pixels
 
@@ -122,53 +134,64 @@ def bar_name(row: Result) -> str:
 
 @figure_style()
 def draw_quality(result: Result, path: Path) -> None:
-    """Quality against the number of labels: a column for each sampling, a row for each measure."""
-    rows = result["rows"]
-    samplings = sorted({row["sampling"] for row in rows}, reverse=True)  # random, then blocks
-    left, top, tall, between = 62, 58, 190, 26
-    across = (WIDE - left - 10 - between * (len(samplings) - 1)) / len(samplings)
-    figure = new_figure(top + len(_QUALITIES) * (tall + 16) + 34, WIDE)
+    """Quality against the number of labels: a column for each sampling, a row for each measure, each with its range."""
+    rows, looks = result["rows"], looks_of(result["rows"])
+    there = {row["sampling"] for row in rows}
+    samplings = [name for name in _SAMPLINGS if name in there] + sorted(there - set(_SAMPLINGS))
+    legend = math.ceil(len(looks) / 4)
+    left, top, tall, between = 62, 20 + 18 * legend, 190, 54
+    width = max(WIDE, left + 10 + len(samplings) * (_PANEL + between) - between)
+    across = (width - left - 10 - between * (len(samplings) - 1)) / len(samplings)
+    figure = new_figure(top + len(_QUALITIES) * (tall + 16) + 34, width)
     for line, quality in enumerate(_QUALITIES):
-        shown = [row for row in rows if not (quality == "CCC person" and row["way"].startswith("own mean"))]
-        limits = quality_range(shown, quality)
+        flat = quality.startswith("CCC")  # a constant answer has a CCC near 0, and would flatten the others
+        shown = [row for row in rows if not (flat and row["way"].startswith("own mean"))]
         for column, sampling in enumerate(samplings):
+            mine = [row for row in shown if row["sampling"] == sampling]
             axes = add_axes(figure, left + column * (across + between), top + line * (tall + 16), across, tall)
-            draw_curves(axes, [row for row in shown if row["sampling"] == sampling], quality)
-            axes.set_ylim(*limits)
-            axes.tick_params(length=0, labelleft=column == 0, labelbottom=line == len(_QUALITIES) - 1)
+            draw_curves(axes, mine, quality, looks)
+            axes.set_ylim(*quality_range(mine, quality))
+            axes.tick_params(length=0, labelbottom=line == len(_QUALITIES) - 1)
             if line == 0:
-                add_title(axes, "labels drawn at random" if sampling == "random" else "labels in blocks of time", INK)
+                add_title(axes, _SAMPLINGS.get(sampling, sampling), INK)
             if column == 0:
                 axes.set_ylabel({"CCC person": "CCC, mean of people"}.get(quality, quality))
             if line == len(_QUALITIES) - 1:
                 axes.set_xlabel("labels of each person")
     handles = [
         Line2D([], [], color=colour, marker=marker, linestyle=style, markersize=5, label=way)
-        for way, (colour, marker, style) in _WAYS.items()
-        if any(row["way"] == way for row in rows)
+        for way, (colour, marker, style) in looks.items()
     ]
-    add_legend(figure, handles[:4], left)
-    second = figure.legends[0]
-    figure.add_artist(second)
-    height = figure.get_size_inches()[1] * 72
-    figure.legend(handles=handles[4:], loc="upper left", ncols=4, bbox_to_anchor=(left / WIDE, 1 - 20 / height))
+    for line in range(legend):
+        place = (left / width, 1 - (3 + 18 * line) / (figure.get_size_inches()[1] * 72))
+        entries = handles[4 * line : 4 * line + 4]
+        figure.add_artist(figure.legend(handles=entries, loc="upper left", ncols=4, bbox_to_anchor=place))
     save_figure(figure, path)
 
 
-def draw_curves(axes: Axes, rows: list[Result], quality: str) -> None:
-    """Draw every way to adapt; what takes no labels is a line across."""
+def looks_of(rows: list[Result]) -> dict[str, Look]:
+    """Return a look for every way to adapt, known ones first."""
+    ways = dict.fromkeys(row["way"] for row in rows)
+    known = {way: look for way, look in _WAYS.items() if way in ways}
+    others = [way for way in ways if way not in known]
+    return known | {way: _OTHERS[place % len(_OTHERS)] for place, way in enumerate(others)}
+
+
+def draw_curves(axes: Axes, rows: list[Result], quality: str, looks: dict[str, Look]) -> None:
+    """Draw every way to adapt with its interval; what takes no labels is a line across."""
     counts = sorted({row["labels each"] for row in rows if row["labels each"]})
-    for way, (colour, marker, style) in _WAYS.items():
+    for place, (way, (colour, marker, style)) in enumerate(looks.items()):
         mine = sorted((row for row in rows if row["way"] == way), key=lambda row: row["labels each"])
         mine = measured(mine, quality)
         if not mine:
             continue
-        across = [row["labels each"] for row in mine] if mine[0]["labels each"] else [counts[0], counts[-1]]
+        shift = 1 + 0.012 * (place - len(looks) / 2)  # so that intervals stand beside each other
+        across = [row["labels each"] * shift for row in mine] if mine[0]["labels each"] else [counts[0], counts[-1]]
         cells = [row[quality] for row in mine] * (1 if mine[0]["labels each"] else 2)
         axes.plot(across, [middle(cell) for cell in cells], color=colour, marker=marker, linestyle=style, markersize=5)
         if marker:
             low, high = ([cell[end] for cell in cells] for end in ("lower", "upper"))
-            axes.fill_between(across, low, high, color=colour, alpha=0.08, linewidth=0)
+            axes.vlines(across, low, high, color=colour, alpha=0.45, linewidth=1)
     axes.set_xscale("log")
     axes.set_xticks(counts, [str(count) for count in counts])
     axes.xaxis.set_minor_locator(NullLocator())
