@@ -28,6 +28,6 @@ def absurd_error(
         return None
     return (
         f"caution: on held-out rows of source people the error (RMSE) is {worst:.2f}; always answering {middle:g} "
-        f"could not err by more than {limit:g}. This model estimates nothing: train it longer, with a smaller learning rate, "
-        "or from a backbone with trained weights"
+        f"could not err by more than {limit:g}. This model estimates nothing: train it longer, with a smaller learning "
+        "rate, or from a backbone with trained weights"
     )

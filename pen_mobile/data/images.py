@@ -154,5 +154,5 @@ def _decode_avif(source: ImageSource, encoded: bytes) -> Image:
     try:
         with Pillow.open(io.BytesIO(encoded)) as image:
             return np.array(ImageOps.exif_transpose(image).convert("RGB"), dtype=np.uint8)
-    except (OSError, ValueError, SyntaxError):
+    except (OSError, ValueError, SyntaxError, RuntimeError):
         raise BadInput(f"{source}: an image that is cut short or damaged; get it again") from None

@@ -64,7 +64,8 @@ def to_subject_table(file: TableFile, frame_size: int) -> SubjectTable:
             if not value:
                 raise BadInput(f"{file.path}: row {row + 1}: {name} is empty")
     subject, role = np.array(file.subject, dtype=str), np.array(file.role, dtype=str)
-    columns = (subject, role, file.time_s, file.affect.astype(np.float32))
+    with np.errstate(over="ignore"):  # too large for float32 is infinite, which the table refuses by row
+        columns = (subject, role, file.time_s, file.affect.astype(np.float32))
     if isinstance(file.content, np.ndarray):
         return FeatureTable(*columns, file.content, origin=str(file.path))
     return FrameTable(*columns, FileFrames(_existing(file.content, file.path), frame_size), origin=str(file.path))
