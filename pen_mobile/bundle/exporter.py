@@ -17,6 +17,7 @@ import torch
 from pen_mobile.bundle.export_cache import keep_export
 from pen_mobile.bundle.export_result import ExportResult, sizes_of
 from pen_mobile.bundle.golden import Golden
+from pen_mobile.bundle.golden_adapt import with_label_sets
 from pen_mobile.bundle.golden_reference import make_golden
 from pen_mobile.bundle.identity import backbone_identity, int8_numbers
 from pen_mobile.bundle.programs.head import HeadSize
@@ -34,6 +35,7 @@ from pen_mobile.contract.manifest import SCHEMA_VERSION, BackbonePart, Manifest
 from pen_mobile.contract.part import Precision
 from pen_mobile.data.faces import make_crop
 from pen_mobile.errors import Refused
+from pen_mobile.models.prior import Prior
 from pen_mobile.training.run_folder import Run, TrainedBackbone
 from pen_mobile.utils.plain import to_plain
 from pen_mobile.utils.progress import Task
@@ -64,12 +66,13 @@ class Exporter:
     def __init__(self, run: Run, recipe: Recipe, task: Task) -> None:
         self.run, self.given_recipe, self.task = run, recipe, task
         self.recipe = recipe.for_run(run.written_lambda_1())
+        self.prior = _prior(run)
         self.backbone = run.trained_backbone()
         self.seconds: dict[str, float] = {}
         self.outside_delegate: dict[str, list[str]] = {}
         self.cache = LoweredCache(run.folder / "lowered")
         self.methods = HeadMethods(
-            HeadSize(run.record.feature_size, run.record.expert_count, len(_TARGETS)), self.recipe.head
+            HeadSize(run.record.feature_size, run.record.expert_count, len(_TARGETS)), self.recipe.head, self.prior
         )
         self.head = run.expert_head()
         self.int8: Int8Backbone | None = None
@@ -124,13 +127,16 @@ class Exporter:
 
     def _golden(self) -> Golden:
         """Return the vectors that an earlier export of the same model made, or let the float model answer again."""
-        key = {"golden": self._model_key(), "head": self.recipe.head.model_dump()}
+        key = {"golden": self._model_key(), "head": self.recipe.head.model_dump(), "methods": self.methods.facts()}
         kept = self.cache.get_arrays(key)
         if kept is not None:
             return Golden.from_arrays(kept[0])
         backbone = None if self.backbone is None else self.backbone.network()
         answers = None if self.int8 is None else self.int8.golden
         golden = make_golden(self.run, backbone, self.recipe.head, self.head, answers)
+        if self.prior is not None and self.recipe.head.adapt_labels:
+            parameters = self.head.head_parameters.detach().numpy()
+            golden = with_label_sets(golden, self.prior, parameters, self.recipe.head.adapt_labels)
         self.cache.put_arrays(key, golden.arrays(), {})
         return golden
 
@@ -200,6 +206,7 @@ class Exporter:
                 feature_tolerance=recipe.tolerance.features,
                 target_tolerance=recipe.tolerance.targets,
                 train_tolerance=recipe.tolerance.train,
+                report_tolerance=recipe.tolerance.report,
             ),
             store_schema=_STORE,
             source=self._source_part(),
@@ -260,3 +267,8 @@ class Exporter:
         yield
         self.seconds[name] = round(time.perf_counter() - started, 3)
         self.task.advance(1)
+
+
+def _prior(run: Run) -> Prior | None:
+    path = run.folder / "prior.safetensors"
+    return Prior.load(path) if path.exists() else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,10 @@ class Golden:
         hyper: per optimizer, the numbers given at every call (learning rate, lambda_1), ``[2]``.
         losses: per optimizer, the loss before each step, ``[T]``.
         trained: per optimizer, the head parameters after all steps, ``[1, n_s (1 + K), D_z + 1]``.
+        adapt_moments: features of the label sets, ``[M, D_z]``; None where the bundle carries no method ``adapt``.
+        adapt_rows, adapt_labels, adapt_times: per label set, moments int32 ``[n]``, labels ``[n, K]``, seconds ``[n]``.
+        adapt_reports: per label set, the report ``[R, K]``.
+        adapt_targets: per label set, the adapted head's outputs for all moments, ``[M, K]``.
         ridge: the head parameters after fitting all examples in closed form with :data:`RIDGE_LOOSENESS`; None where
             the bundle carries no such method.
         int8_features: z of the frames as torch computes them with the backbone in int8, ``[G, D_z]``; None when
@@ -46,18 +50,24 @@ class Golden:
     hyper: dict[str, Floats]
     losses: dict[str, Floats]
     trained: dict[str, Floats]
+    adapt_moments: Floats | None = None
+    adapt_rows: dict[str, NDArray[np.int32]] = field(default_factory=dict)
+    adapt_labels: dict[str, Floats] = field(default_factory=dict)
+    adapt_times: dict[str, Floats] = field(default_factory=dict)
+    adapt_reports: dict[str, Floats] = field(default_factory=dict)
+    adapt_targets: dict[str, Floats] = field(default_factory=dict)
     ridge: Floats | None = None
     int8_features: Floats | None = None
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return every array by name; those of one optimizer are called ``losses.adam`` and so on."""
+        """Return every array by name; those of one optimizer or label set are called ``losses.adam`` and so on."""
         found: dict[str, NDArray[Any]] = {}
-        for field in fields(self):
-            value = getattr(self, field.name)
+        for each in fields(self):
+            value = getattr(self, each.name)
             if isinstance(value, dict):
-                found |= {f"{field.name}.{optimizer}": array for optimizer, array in value.items()}
+                found |= {f"{each.name}.{key}": array for key, array in value.items()}
             elif value is not None:
-                found[field.name] = value
+                found[each.name] = value
         return {name: np.ascontiguousarray(array) for name, array in found.items()}
 
     def write(self, path: Path) -> None:
@@ -97,11 +107,11 @@ class Golden:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Golden:
         """Make one again of what :meth:`arrays` returned."""
-        values: dict[str, Any] = {"batches": {}, "hyper": {}, "losses": {}, "trained": {}}
+        values: dict[str, Any] = {name: {} for name in ("batches", "hyper", "losses", "trained")}
         for name, array in arrays.items():
-            field, _, optimizer = name.partition(".")
-            if optimizer:
-                values[field][optimizer] = array
+            place, _, key = name.partition(".")
+            if key:
+                values.setdefault(place, {})[key] = array
             else:
-                values[field] = array
+                values[place] = array
         return cls(**values)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from pen_mobile.bundle.golden import Golden
+from pen_mobile.contract.adaptation_report import ReportRow
 from pen_mobile.contract.bundle_folder import BundleFolder
+from pen_mobile.contract.head import AdaptPart, HeadPart
 from pen_mobile.contract.manifest import Manifest
 from pen_mobile.errors import BundleError, one_line
 
-_WHOLE_NUMBERS = {"frames": "uint8", "batches": "int32"}
+_WHOLE_NUMBERS = {"frames": "uint8", "batches": "int32", "adapt_rows": "int32"}
 
 
 def read_golden(bundle: BundleFolder) -> Golden:
@@ -40,6 +42,10 @@ def _check(golden: Golden, manifest: Manifest) -> None:
     rows = np.concatenate([batches.ravel() for batches in golden.batches.values()])
     if rows.min() < -1 or rows.max() >= len(golden.features):
         raise ValueError("batches name rows that are not there")
+    moments = 0 if golden.adapt_moments is None else len(golden.adapt_moments)
+    for rows in golden.adapt_rows.values():
+        if len(rows) and (rows.min() < 0 or rows.max() >= moments):
+            raise ValueError("adapt_rows name moments that are not there")
 
 
 def _expected(golden: Golden, manifest: Manifest) -> dict[str, tuple[int, ...]]:
@@ -58,10 +64,28 @@ def _expected(golden: Golden, manifest: Manifest) -> dict[str, tuple[int, ...]]:
         expected["int8_features"] = (examples, head.feature_size)
     if golden.ridge is not None:
         expected["ridge"] = head.parameters_shape
+    if head.adapt is not None:
+        expected |= _expected_of_adapt(golden, head, head.adapt)
     for part in head.train:
         steps = golden.batches[part.optimizer].shape[0]
         expected[f"batches.{part.optimizer}"] = (steps - steps % part.steps, part.batch)
         expected[f"hyper.{part.optimizer}"] = (len(part.hyper),)
         expected[f"losses.{part.optimizer}"] = (steps,)
         expected[f"trained.{part.optimizer}"] = head.parameters_shape
+    return expected
+
+
+def _expected_of_adapt(golden: Golden, head: HeadPart, part: AdaptPart) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the label sets; none may be larger than what one call takes."""
+    if golden.adapt_moments is None or not golden.adapt_rows:
+        raise ValueError("it holds no label sets for the method adapt")
+    moments, targets = len(golden.adapt_moments), head.target_count
+    expected: dict[str, tuple[int, ...]] = {"adapt_moments": (moments, head.feature_size)}
+    for name, rows in golden.adapt_rows.items():
+        count = min(rows.size, part.labels)
+        expected[f"adapt_rows.{name}"] = (count,)
+        expected[f"adapt_labels.{name}"] = (count, targets)
+        expected[f"adapt_times.{name}"] = (count,)
+        expected[f"adapt_reports.{name}"] = (len(ReportRow), targets)
+        expected[f"adapt_targets.{name}"] = (moments, targets)
     return expected

@@ -76,7 +76,7 @@ def head_answers(head: ExpertHead, features: Floats, labels: Floats, recipe: Hea
         {name: one.hyper for name, one in references.items()},
         {name: one.losses for name, one in references.items()},
         {name: one.parameters for name, one in references.items()},
-        fitted if recipe.ridge_labels else None,
+        ridge=fitted if recipe.ridge_labels else None,
     )
 
 

@@ -33,6 +33,7 @@ class HeadRecipe(_Table):
     batch: Annotated[int, Field(ge=1, le=4096)]
     steps_per_call: Annotated[int, Field(ge=1, le=64)]
     ridge_labels: Annotated[int, Field(ge=0, le=1024)]
+    adapt_labels: Annotated[int, Field(ge=0, le=512)]
     lambda_1: Annotated[float, Field(ge=0)] | None = None
 
     @property
@@ -48,6 +49,7 @@ class Tolerance(_Table):
     features: Annotated[float, Field(gt=0)]
     targets: Annotated[float, Field(gt=0)]
     train: Annotated[float, Field(gt=0)]
+    report: Annotated[float, Field(gt=0)] = 1e-3
 
 
 class QuantizationRecipe(_Table):

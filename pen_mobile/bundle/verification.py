@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pen_mobile.metrics import Agreement
 from pen_mobile.utils.frames import Tabular
 from pen_mobile.utils.plain import to_plain
@@ -109,6 +112,17 @@ class Verification(Tabular, Readable):
         plain: dict[str, Any] = to_plain(self)
         checks = [to_plain(check) | {"passed": check.passed} for check in self.checks]
         return plain | {"passed": self.passed, "checks": checks}
+
+
+def largest_error(found: NDArray[Any], expected: NDArray[Any]) -> float:
+    """Return the largest difference, divided by the largest expected value where that is above 1.
+
+    Args:
+        found: what a runtime gave.
+        expected: what the float model gave, of the same shape.
+    """
+    scale = max(1.0, float(np.abs(expected).max()))
+    return float(np.abs(found.astype(np.float64) - expected).max()) / scale
 
 
 def _passed(passed: bool) -> Cell:

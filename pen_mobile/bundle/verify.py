@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pen_mobile.bundle.golden import RIDGE_LOOSENESS, Golden
 from pen_mobile.bundle.golden_check import read_golden
 from pen_mobile.bundle.programs.operators import operators_outside
-from pen_mobile.bundle.verification import Check, Verification
+from pen_mobile.bundle.verification import Check, Verification, largest_error
+from pen_mobile.bundle.verify_adapt import adapt_checks
 from pen_mobile.contract.bundle_folder import BundleFolder
 from pen_mobile.contract.evidence import QuantizationPart
 from pen_mobile.contract.head import TrainPart
@@ -85,14 +84,15 @@ def check_runtime(runtime: BundleRuntime) -> Verification:
     if bundle.manifest.backbone is not None:
         features = runtime.features(golden.frames)
         expected = golden.features if golden.int8_features is None else golden.int8_features
-        checks.insert(0, Check("features", _error(features, expected), part.feature_tolerance))
+        checks.insert(0, Check("features", largest_error(features, expected), part.feature_tolerance))
     whole, _ = runtime.predict(parameters, features)
     targets, gate = runtime.predict(parameters, features if golden.int8_features is None else golden.features)
     checks += [
-        Check("targets", _error(targets, golden.targets), part.target_tolerance),
-        Check("gate", _error(gate, golden.gate), part.target_tolerance),
+        Check("targets", largest_error(targets, golden.targets), part.target_tolerance),
+        Check("gate", largest_error(gate, golden.gate), part.target_tolerance),
         *_training_checks(runtime, golden, parameters),
         *_ridge_checks(runtime, golden, parameters),
+        *adapt_checks(runtime, golden, parameters),
     ]
     return Verification(checks, agreement(whole, golden.targets))
 
@@ -110,8 +110,10 @@ def _training_checks(runtime: BundleRuntime, golden: Golden, parameters: Floats)
     tolerance = runtime.bundle.manifest.golden.train_tolerance
     for part in runtime.bundle.manifest.head.train:
         trained, losses = _replay(runtime, part, golden, parameters)
-        yield Check(f"{part.optimizer}: loss", _error(losses, golden.losses[part.optimizer]), tolerance)
-        yield Check(f"{part.optimizer}: head parameters", _error(trained, golden.trained[part.optimizer]), tolerance)
+        yield Check(f"{part.optimizer}: loss", largest_error(losses, golden.losses[part.optimizer]), tolerance)
+        yield Check(
+            f"{part.optimizer}: head parameters", largest_error(trained, golden.trained[part.optimizer]), tolerance
+        )
 
 
 def _replay(runtime: BundleRuntime, part: TrainPart, golden: Golden, parameters: Floats) -> tuple[Floats, Floats]:
@@ -138,9 +140,4 @@ def _ridge_checks(runtime: BundleRuntime, golden: Golden, parameters: Floats) ->
     z, y = golden.features[rows][None], golden.labels[rows][None]
     fitted = runtime.ridge(parameters, z, y, weight[None], RIDGE_LOOSENESS)
     found, expected = (runtime.predict(head, golden.features)[0] for head in (fitted, golden.ridge))
-    yield Check("ridge: targets", _error(found, expected), runtime.bundle.manifest.golden.target_tolerance)
-
-
-def _error(found: NDArray[Any], expected: NDArray[Any]) -> float:
-    scale = max(1.0, float(np.abs(expected).max()))
-    return float(np.abs(found.astype(np.float64) - expected).max()) / scale
+    yield Check("ridge: targets", largest_error(found, expected), runtime.bundle.manifest.golden.target_tolerance)

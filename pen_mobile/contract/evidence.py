@@ -19,6 +19,7 @@ class GoldenPart(Part):
     feature_tolerance: Tolerance
     target_tolerance: Tolerance
     train_tolerance: Tolerance
+    report_tolerance: Tolerance
 
 
 class QuantizationTrial(Part):

@@ -12,8 +12,11 @@ import torch
 
 from pen_mobile.bundle.export import export_bundle
 from pen_mobile.bundle.golden import Golden
+from pen_mobile.bundle.golden_check import read_golden
 from pen_mobile.bundle.recipe import Recipe, load_recipe, recipe_names
 from pen_mobile.bundle.verify import verify_bundle
+from pen_mobile.bundle.verify_adapt import adapt_checks
+from pen_mobile.contract.adaptation_report import ReportRow, Verdict
 from pen_mobile.contract.bundle_folder import open_bundle, seal
 from pen_mobile.contract.part import FilePart
 from pen_mobile.contract.strategy import Strategy
@@ -25,6 +28,7 @@ from pen_mobile.training.features import extract_features
 from pen_mobile.training.run_folder import Run
 from pen_mobile.training.source_training import learn_source
 from pen_mobile.utils.files import sha256_of_file
+from tests.owners import a_prior
 
 
 def test_exported_equals_eager(bundle_folder: Path, run_folder: Path, people: FrameTable) -> None:
@@ -108,6 +112,29 @@ def test_lambda_1_is_the_run_s_unless_the_recipe_says_otherwise(feature_run: Run
     defaults = [open_bundle(tmp_path / name).manifest.head.train[0].default_hyper()[1] for name in recipes]
     assert defaults == [feature_run.config.lambda_1, 0.25]
     assert notes == [[], ["lambda_1 is 0.25 as recipe android-fp32 says; the run learned with 0.001"]]
+
+
+def test_a_prior_becomes_the_method_adapt(feature_run: Run, tmp_path: Path) -> None:
+    """Verified on label sets of every kind, whose verdicts are not all the same."""
+    shutil.copytree(feature_run.folder, tmp_path / "run")
+    prior = a_prior(feature_run.record.feature_size)
+    prior.save(tmp_path / "run" / "prior.safetensors")
+    result = export_bundle(Run.open(tmp_path / "run"), load_recipe("android-fp32"), tmp_path / "bundle")
+    checks = {check.name: check for check in result.verification.checks}
+    assert checks["adapt: targets"].largest_error < 1e-5
+    assert checks["adapt: verdicts"].passed
+    assert result.outside_delegate["adapt"] == []
+    bundle = open_bundle(tmp_path / "bundle")
+    part, golden = bundle.manifest.head.adapt, read_golden(bundle)
+    assert part is not None
+    assert (part.labels, part.noise_seconds, part.margin) == (128, prior.noise_length.tolist(), 0.01)
+    verdicts = {name: report[ReportRow.VERDICT].tolist() for name, report in golden.adapt_reports.items()}
+    assert verdicts["honest"] == verdicts["clustered"] == [Verdict.ADAPTED, Verdict.ADAPTED]
+    assert verdicts["inverted"] == [Verdict.CONTRADICTS_HEAD, Verdict.CONTRADICTS_HEAD]
+    other_reports = {name: 1 + report for name, report in golden.adapt_reports.items()}
+    moved = dataclasses.replace(golden, adapt_reports=other_reports)
+    wrong = adapt_checks(BundleRuntime(bundle), moved, BundleRuntime(bundle).head_parameters())
+    assert [check.passed for check in wrong] == [True, False, False]
 
 
 def test_an_existing_folder_is_refused_before_any_work(run_folder: Path, tmp_path: Path) -> None:

@@ -108,6 +108,7 @@ def manifest(synthetic: bool = True) -> Manifest:
                 "feature_tolerance": 1e-4,
                 "target_tolerance": 1e-4,
                 "train_tolerance": 1e-3,
+                "report_tolerance": 1e-3,
             },
             "store_schema": "personal_store.sql",
             "source": {

@@ -9,10 +9,11 @@ from pathlib import Path
 from pen_mobile.bundle.coreml.mil_evaluation import MilProgram, weights_digest
 from pen_mobile.bundle.coreml.mlpackage import unpacked
 from pen_mobile.contract.bundle_folder import BundleFolder
-from pen_mobile.contract.head import PredictPart, RidgePart, TrainPart
+from pen_mobile.contract.head import AdaptPart, PredictPart, RidgePart, TrainPart
 from pen_mobile.contract.manifest import BackbonePart
 from pen_mobile.contract.method_shapes import (
     MethodShapes,
+    adapt_shapes,
     backbone_shapes,
     predict_shapes,
     ridge_shapes,
@@ -52,13 +53,14 @@ class MilRuntime(BundleRuntime):
                 part.optimizer: self._method(folder, part, train_shapes(head, part)) for part in head.train
             }
             ridge = None if head.ridge is None else self._method(folder, head.ridge, ridge_shapes(head, head.ridge))
+            adapt = None if head.adapt is None else self._method(folder, head.adapt, adapt_shapes(head, head.adapt))
         if backbone is None:
-            return Programs(predict, train, ridge, None)
+            return Programs(predict, train, ridge, None, adapt)
         with unpacked(self.bundle.file(backbone.file)) as folder:
-            return Programs(predict, train, ridge, self._method(folder, backbone, backbone_shapes(backbone)))
+            return Programs(predict, train, ridge, self._method(folder, backbone, backbone_shapes(backbone)), adapt)
 
     def _method(
-        self, folder: Path, part: PredictPart | TrainPart | RidgePart | BackbonePart, shapes: MethodShapes
+        self, folder: Path, part: PredictPart | TrainPart | RidgePart | AdaptPart | BackbonePart, shapes: MethodShapes
     ) -> Callable[..., Sequence[Floats]]:
         """Return a package's program as a function of arrays in the manifest's order."""
         package, names = folder / f"{part.method}.mlpackage", part.coreml

@@ -21,9 +21,11 @@ from torch import Tensor, nn
 
 from pen_mobile.bundle.coreml.mil_evaluation import Arrays, constants
 from pen_mobile.bundle.coreml.mlpackage import Package
+from pen_mobile.bundle.programs.adapt import AdaptProgram
 from pen_mobile.bundle.programs.head import HeadProgram, PredictProgram
 from pen_mobile.bundle.programs.ridge import LOOSENESS, RidgeProgram
 from pen_mobile.bundle.programs.train import TrainProgram
+from pen_mobile.contract.adaptation_report import ReportRow
 from pen_mobile.errors import PenMobileError
 from pen_mobile.models.backbone import Backbone
 from pen_mobile.utils.library_patches import import_coremltools
@@ -96,6 +98,8 @@ def convert_head(program: HeadProgram, about: About) -> CoreMLModel:
         return _convert_predict(program, about)
     if isinstance(program, TrainProgram):
         return _convert_train(program, about)
+    if isinstance(program, AdaptProgram):
+        return _convert_adapt(program, about)
     assert isinstance(program, RidgeProgram)
     return _convert_ridge(program, about)
 
@@ -126,6 +130,23 @@ def _convert_train(program: TrainProgram, about: About) -> CoreMLModel:
         Port("loss", "Loss before each step."),
     ]
     purpose = f"The head: {s} training step(s) with {program.optimizer_name} on the phone, state in and state out."
+    return _convert(program, purpose, inputs, outputs, about)
+
+
+def _convert_adapt(program: AdaptProgram, about: About) -> CoreMLModel:
+    n = program.labels
+    inputs = [
+        _parameters(program),
+        Port("z", f"Features, float32 [1, {n}, {program.size.features}]."),
+        Port("y", "Labels of every target, in the order of the manifest."),
+        Port("weight", "Weight of each label; 0 pads."),
+        Port("time", "Seconds since any fixed moment; differences count."),
+    ]
+    outputs = [
+        Port("head_parameters" + _SUFFIX, "Head parameters adapted to the labels."),
+        Port("report", f"Rows {', '.join(row.name.lower() for row in ReportRow)}; a column for each target."),
+    ]
+    purpose = f"The head: adapted to at most {n} labels of one person under the prior over people (adapt)."
     return _convert(program, purpose, inputs, outputs, about)
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, fields
 
+import numpy as np
+
+from pen_mobile.bundle.programs.adapt import AdaptProgram
 from pen_mobile.bundle.programs.head import HeadProgram, HeadSize, PredictProgram
 from pen_mobile.bundle.programs.ridge import LOOSENESS, RidgeProgram
 from pen_mobile.bundle.programs.train import TrainProgram
 from pen_mobile.bundle.recipe import HeadRecipe
-from pen_mobile.contract.head import HeadPart, HyperParameter, PredictPart, RidgePart, StateTensor, TrainPart
+from pen_mobile.contract.head import AdaptPart, HeadPart, HyperParameter, PredictPart, RidgePart, StateTensor, TrainPart
 from pen_mobile.models.optimizers import OPTIMIZERS, OptimizerName
+from pen_mobile.models.prior import Prior
 
-PREDICT, RIDGE = "predict", "ridge"
+PREDICT, RIDGE, ADAPT = "predict", "ridge", "adapt"
 _PREDICT_BATCH = 32
 
 
@@ -22,10 +27,12 @@ class HeadMethods:
     Attributes:
         size: of the head.
         recipe: which methods, and their settings.
+        prior: over people; None leaves the method ``adapt`` out.
     """
 
     size: HeadSize
     recipe: HeadRecipe
+    prior: Prior | None = None
 
     def programs(self) -> dict[str, HeadProgram]:
         """Return every program by the name of its method."""
@@ -35,9 +42,11 @@ class HeadMethods:
         }
         if self.recipe.ridge_labels:
             found[RIDGE] = RidgeProgram(self.size, self.recipe.ridge_labels)
+        if self.prior is not None and self.recipe.adapt_labels:
+            found[ADAPT] = AdaptProgram(self.size, self.prior, self.recipe.adapt_labels)
         return found
 
-    def facts(self) -> dict[str, int | list[str]]:
+    def facts(self) -> dict[str, int | str | list[str] | None]:
         """Return everything that decides the programs."""
         recipe = self.recipe
         return {
@@ -49,6 +58,8 @@ class HeadMethods:
             "steps": recipe.steps_per_call,
             "batch": recipe.batch,
             "ridge labels": recipe.ridge_labels,
+            "adapt labels": recipe.adapt_labels,
+            "prior": None if self.prior is None else _digest(self.prior),
         }
 
     def part(self, file: str, head_parameters: str) -> HeadPart:
@@ -62,7 +73,16 @@ class HeadMethods:
             feature_size=self.size.features,
             predict=PredictPart(method=PREDICT, batch=_PREDICT_BATCH),
             train=[self._train_part(name) for name in self.recipe.learning_rate],
+            adapt=self._adapt_part(),
             ridge=RidgePart(method=RIDGE, labels=labels, looseness=list(LOOSENESS)) if labels else None,
+        )
+
+    def _adapt_part(self) -> AdaptPart | None:
+        prior, labels = self.prior, self.recipe.adapt_labels
+        if prior is None or not labels:
+            return None
+        return AdaptPart(
+            method=ADAPT, labels=labels, noise_seconds=prior.noise_length.tolist(), margin=float(prior.margin[0])
         )
 
     def _train_program(self, name: OptimizerName) -> TrainProgram:
@@ -81,6 +101,14 @@ class HeadMethods:
             constants=OPTIMIZERS[name].constants,
             hyper=[HyperParameter(name=hyper, default=defaults[hyper]) for hyper in program.hyper_names],
         )
+
+
+def _digest(prior: Prior) -> str:
+    """Return the SHA-256 over every number of a prior."""
+    sha = hashlib.sha256()
+    for field in fields(prior):
+        sha.update(np.ascontiguousarray(getattr(prior, field.name)).tobytes())
+    return sha.hexdigest()
 
 
 def _train(name: OptimizerName) -> str:

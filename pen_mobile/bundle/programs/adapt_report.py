@@ -1,0 +1,158 @@
+"""The report of the method ``adapt``: errors on time left out, the label check, and a verdict for each target."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pen_mobile.bundle.programs.label_times import TINY, constant
+from pen_mobile.contract.adaptation_report import ReportRow, Verdict
+from pen_mobile.models.prior import NOT_ADAPTED, OWN_MEAN, Prior
+
+_STEEP = 1e30
+_LEAST_FREEDOM, _LEAST_ERROR = 0.01, 1e-6
+
+
+class Evidence(NamedTuple):
+    """What a report is computed from; K targets, C candidates, N labels.
+
+    Attributes:
+        errors: left out: not adapted, own mean, adapted, ``[K, 3, N]``.
+        moved: change of the output, ``[K, 1, N]``.
+        votes, total: of each label and together, ``[K, 1, N]`` and ``[K, 1, 1]``.
+        present: 1 for a label, 0 for padding, ``[1, N, 1]``.
+        f: the shipped head's output minus its mean, times the root of the weight, ``[K, 1, N]``.
+        own_inverse: S of the candidate *own mean* times its noise variance, ``[K, N, N]``.
+        own_u: u of that candidate times its noise variance, ``[K, 1, N]``.
+        level, gain: posterior means, ``[K, 1, 1]``.
+        probability: of the candidates, ``[K, 1, C]``.
+    """
+
+    errors: Tensor
+    moved: Tensor
+    votes: Tensor
+    total: Tensor
+    present: Tensor
+    f: Tensor
+    own_inverse: Tensor
+    own_u: Tensor
+    level: Tensor
+    gain: Tensor
+    probability: Tensor
+
+
+class AdaptReport(nn.Module):
+    """``Evidence -> (report [1, R, K], adapted [1, K, 1])``, with the rows of :class:`ReportRow`."""
+
+    def __init__(self, prior: Prior, labels: int) -> None:
+        """Make the constants.
+
+        Args:
+            prior: whose limits count.
+            labels: N.
+        """
+        super().__init__()
+        k = prior.targets
+        own_noise = prior.noise_variance[OWN_MEAN]
+        columns = {
+            "check_gain": prior.check_gain,
+            "check_variance": prior.check_variance,
+            "check_noise": prior.check_inflation * own_noise,
+            "check_limit": prior.check_limit,
+            "joint_limit": prior.joint_check_limit.repeat(k),
+            "error_limit": prior.error_limit,
+            "margin": prior.margin.repeat(k),
+            "expected_squares": prior.evidence_strength[0] * prior.error_variance**2,
+            "strength": prior.evidence_strength.repeat(k),
+        }
+        for name, values in columns.items():
+            self.register_buffer(name, constant(values, k, 1, 1))
+        self.register_buffer("mean_targets", torch.full((k, k), 1 / k))
+        self.register_buffer("sum_labels", torch.ones(1, labels))
+        self.register_buffer("one", torch.ones(1, 1, 1))
+
+    check_gain: Tensor
+    check_variance: Tensor
+    check_noise: Tensor
+    check_limit: Tensor
+    joint_limit: Tensor
+    error_limit: Tensor
+    margin: Tensor
+    expected_squares: Tensor
+    strength: Tensor
+    mean_targets: Tensor
+    sum_labels: Tensor
+    one: Tensor
+
+    def forward(self, evidence: Evidence) -> tuple[Tensor, Tensor]:
+        """Judge.
+
+        Args:
+            evidence: of all targets.
+        """
+        total = torch.clamp(evidence.total, min=TINY)
+        squares = torch.cat([evidence.errors, evidence.moved], dim=1)
+        squares = squares * squares
+        mean_squares = functional.linear(squares * evidence.votes, self.sum_labels) / total
+        roots = torch.sqrt(mean_squares)
+        before, after = roots[:, :1], roots[:, 2:3]
+        uncertainty = self._spread(squares, mean_squares, evidence.votes, total) / torch.clamp(
+            before + after, min=_LEAST_ERROR
+        )
+        check = self._check(evidence)
+        joint = functional.linear(check.reshape(1, 1, -1), self.mean_targets).reshape(-1, 1, 1)
+        low = _above(torch.maximum(self.check_limit - check, self.joint_limit - joint))
+        worse = _above(after - before - self.error_limit * uncertainty - self.margin)
+        verdict = self._verdict(evidence.present, low, worse)
+        by_row = {
+            ReportRow.VERDICT: verdict,
+            ReportRow.ERROR_NOT_ADAPTED: before,
+            ReportRow.ERROR_OWN_MEAN: roots[:, 1:2],
+            ReportRow.ERROR_ADAPTED: after,
+            ReportRow.UNCERTAINTY: uncertainty,
+            ReportRow.EFFECTIVE_LABELS: evidence.total,
+            ReportRow.CHECK: check,
+            ReportRow.CHECK_LIMIT: self.check_limit,
+            ReportRow.JOINT_CHECK: joint,
+            ReportRow.JOINT_CHECK_LIMIT: self.joint_limit,
+            ReportRow.MOVED: roots[:, 3:],
+            ReportRow.LEVEL: evidence.level,
+            ReportRow.GAIN: evidence.gain,
+            ReportRow.WEIGHT_NOT_ADAPTED: evidence.probability[:, :, NOT_ADAPTED : NOT_ADAPTED + 1],
+            ReportRow.WEIGHT_OWN_MEAN: evidence.probability[:, :, OWN_MEAN : OWN_MEAN + 1],
+            ReportRow.ERROR_LIMIT: self.error_limit,
+            ReportRow.MARGIN: self.margin,
+        }
+        report = torch.cat([by_row[row] for row in ReportRow], dim=1).permute(2, 1, 0)
+        return report, torch.clamp(self.one - verdict, 0.0, 1.0).reshape(1, -1, 1)
+
+    def _spread(self, squares: Tensor, mean_squares: Tensor, votes: Tensor, total: Tensor) -> Tensor:
+        """Return the standard error of the mean difference of squared errors, adapted and not, ``[K, 1, 1]``."""
+        centred = (squares[:, 2:3] - squares[:, :1]) - (mean_squares[:, 2:3] - mean_squares[:, :1])
+        spread = functional.linear(centred * centred * votes, self.sum_labels)
+        variance = (spread + self.expected_squares) / (total + self.strength)
+        return torch.sqrt(variance / torch.clamp(total - self.one, min=_LEAST_FREEDOM))
+
+    def _check(self, evidence: Evidence) -> Tensor:
+        """Return how far the gain that labels alone suggest is from honest people's, in deviations, ``[K, 1, 1]``."""
+        f = evidence.f
+        precision = functional.linear(torch.bmm(f, evidence.own_inverse) * f, self.sum_labels)
+        precision = torch.clamp(precision, min=TINY)
+        apart = functional.linear(f * evidence.own_u, self.sum_labels) / precision - self.check_gain
+        return apart / torch.sqrt(self.check_noise / precision + self.check_variance)
+
+    def _verdict(self, present: Tensor, low: Tensor, worse: Tensor) -> Tensor:
+        """Return the number of the first verdict that holds, ``[K, 1, 1]``."""
+        count = functional.linear(present.transpose(1, 2), self.sum_labels)
+        some = torch.clamp(count, 0.0, 1.0)
+        bad = worse * float(Verdict.WORSE_LEFT_OUT)
+        bad = bad + (float(Verdict.CONTRADICTS_HEAD) - bad) * low
+        return (bad - float(Verdict.NO_LABELS)) * some + float(Verdict.NO_LABELS)
+
+
+def _above(values: Tensor) -> Tensor:
+    """Return 1 where values are above 0, else 0."""
+    return torch.clamp(values * _STEEP, 0.0, 1.0)

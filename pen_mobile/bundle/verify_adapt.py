@@ -1,0 +1,65 @@
+"""Proof of the method ``adapt``: every golden label set, padded, against the float64 reference."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pen_mobile.bundle.golden import Golden
+from pen_mobile.bundle.verification import Check, largest_error
+from pen_mobile.contract.adaptation_report import ReportRow
+from pen_mobile.phone.runtime import BundleRuntime
+from pen_mobile.types import Floats
+
+
+def adapt_checks(runtime: BundleRuntime, golden: Golden, parameters: Floats) -> list[Check]:
+    """Adapt to every label set, and compare what the head then answers, the report, and its verdicts.
+
+    Args:
+        runtime: of the bundle.
+        golden: of the bundle.
+        parameters: the shipped head, ``[1, n_s (1 + K), D_z + 1]``.
+    """
+    if runtime.bundle.manifest.head.adapt is None:
+        return []
+    errors = [_errors(runtime, golden, parameters, name) for name in golden.adapt_rows]
+    targets, report, verdicts = (max(column) for column in zip(*errors, strict=True))
+    tolerances = runtime.bundle.manifest.golden
+    return [
+        Check("adapt: targets", targets, tolerances.target_tolerance),
+        Check("adapt: report", report, tolerances.report_tolerance),
+        Check("adapt: verdicts", verdicts, 0.0),
+    ]
+
+
+def _errors(runtime: BundleRuntime, golden: Golden, parameters: Floats, name: str) -> tuple[float, float, float]:
+    """Return the largest errors of the adapted head's outputs, of the report, and of its verdicts."""
+    assert golden.adapt_moments is not None
+    adapted, report = runtime.adapt(parameters, *padded_label_set(golden, name, runtime))
+    targets, _ = runtime.predict(adapted, golden.adapt_moments)
+    expected = golden.adapt_reports[name]
+    scale = np.maximum(1.0, np.abs(expected))
+    verdicts = report[0, ReportRow.VERDICT] - expected[ReportRow.VERDICT]
+    return (
+        largest_error(targets, golden.adapt_targets[name]),
+        largest_error(report[0] / scale, expected / scale),
+        float(np.abs(verdicts).max()),
+    )
+
+
+def padded_label_set(golden: Golden, name: str, runtime: BundleRuntime) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return z, y, weight and time of one call: the labels first, rows of weight 0 behind.
+
+    Args:
+        golden: which holds the label set.
+        name: of the label set.
+        runtime: of the bundle, whose manifest says how many rows a call has.
+    """
+    part = runtime.bundle.manifest.head.adapt
+    assert part is not None
+    assert golden.adapt_moments is not None
+    rows = golden.adapt_rows[name]
+    padding = (0, part.labels - len(rows))
+    z = np.pad(golden.adapt_moments[rows], (padding, (0, 0)))[None]
+    y = np.pad(golden.adapt_labels[name], (padding, (0, 0)))[None]
+    weight = np.pad(np.ones(len(rows), np.float32), padding)[None]
+    return z, y, weight, np.pad(golden.adapt_times[name], padding)[None]
