@@ -18,6 +18,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from pen_mobile.data.pixel_limit import check_pixels, max_pixels
+from pen_mobile.data.readers.nal_units import UnitFormat
 from pen_mobile.errors import BadInput
 from pen_mobile.types import Doubles
 
@@ -135,7 +136,7 @@ def _set_up(path: Path, stream: VideoStream) -> None:
 
 def _frames(container: InputContainer, stream: VideoStream, in_order: bool) -> Iterator[VideoFrame]:
     """Yield frames in order of showing, without those that damage has touched."""
-    damage = _Damage(in_order)
+    damage = _Damage(stream, in_order)
     try:
         for packet in _packets(container, stream):
             yield from (frame for frame in damage.decode(packet) if not damage.touches(frame))
@@ -147,7 +148,9 @@ def _frames(container: InputContainer, stream: VideoStream, in_order: bool) -> I
 class _Damage:
     """The last damaged stretch: everything that is shown before the next frame that can be decoded by itself."""
 
-    def __init__(self, in_order: bool) -> None:
+    def __init__(self, stream: VideoStream, in_order: bool) -> None:
+        context = stream.codec_context
+        self._units = UnitFormat.of(context.codec.name, context.extradata)
         self._in_order = in_order
         self._incomplete = False  # the packet before was; at the end of a file that harms no other frame
         self._going_on = False
@@ -164,6 +167,9 @@ class _Damage:
             return []
         if self._incomplete:
             self._begin(_INCOMPLETE)
+        if not self._units.is_legal(bytes(packet)):
+            self._begin("damaged")
+            return []
         if self._going_on and packet.is_keyframe:
             self._going_on, self._until = False, packet.pts
         try:
