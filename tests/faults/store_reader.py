@@ -23,11 +23,20 @@ class StoreReader:
         self._db.row_factory = sqlite3.Row
         (self.binding,) = self._db.execute("SELECT * FROM bundle_binding").fetchall()
         self._key = key
-        names = ("backbone", "feature_size", "targets", "head_bytes", "head", "model", "serial", "generation")
+        names = (
+            "backbone",
+            "feature_size",
+            "targets",
+            "head_bytes",
+            "head",
+            "model",
+            "serial",
+            "generation",
+            "deleting",
+        )
         self.state = json.loads(self._open(self.binding["state"], "state", *(self.binding[name] for name in names)))
         self.targets = json.loads(self.binding["targets"])
-        if key is not None:
-            self._check_rows(key)
+        self._check_rows()
 
     def close(self) -> None:
         self._db.close()
@@ -93,10 +102,14 @@ class StoreReader:
         assert hashlib.sha256(name + b"\0" + blob).digest()[:16] == tag
         return blob
 
-    def _check_rows(self, key: bytes) -> None:
-        rows_key, found = hmac.digest(key, b"pen-mobile rows", "sha256"), 0
+    def _row_hash(self, name: bytes) -> bytes:
+        if self._key is None:
+            return hashlib.sha256(name).digest()
+        return hmac.digest(hmac.digest(self._key, b"pen-mobile rows", "sha256"), name, "sha256")
+
+    def _check_rows(self) -> None:
+        found = 0
         for table, column in (("sample", "id"), ("head_version", "version"), ("checkpoint", "only"), ("event", "id")):
             for row, record in self._db.execute(f"SELECT {column}, record FROM {table}"):
-                digest = hmac.digest(rows_key, f"{table}\n{row}\n".encode() + record[-16:], "sha256")
-                found ^= int.from_bytes(digest, "big")
+                found ^= int.from_bytes(self._row_hash(f"{table}\n{row}\n".encode() + record[-16:]), "big")
         assert f"{found:064x}" == self.state["rows"]

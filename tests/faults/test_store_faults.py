@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import trials
+from tests.faults import store_mutants, trials
 
 needs_mount = pytest.mark.skipif(not trials.can_mount(), reason="this process may not mount file systems")
 
@@ -44,3 +44,8 @@ def test_killed_while_migrating(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_killed_while_erasing(tmp_path: Path) -> None:
     trials.kill_while_erasing(tmp_path, 40)
+
+
+@pytest.mark.slow
+def test_2000_changed_stores_are_one_line_or_right(tmp_path: Path) -> None:
+    assert store_mutants.mutate_stores(tmp_path, 2000).tried == 2000

@@ -13,6 +13,7 @@ from pen_mobile.utils.strict_json import parse_strictly
 
 DEFAULT_TARGETS = ("valence", "arousal")
 MAX_TARGETS = 8
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _TARGET = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
 Row = dict[str, Any]
@@ -93,11 +94,12 @@ def check_binding(path: Path, row: Row) -> None:
         BadInput: a value is of another type or out of its range.
     """
     sizes = [row["feature_size"], row["generation"]] + ([] if row["head_bytes"] is None else [row["head_bytes"]])
-    names = [row["store_id"], row["backbone"], row["model"]] + ([] if row["head"] is None else [row["head"]])
+    names = [row["store_id"], row["backbone"], row["model"]]
     sane = (
         all(type(size) is int and 0 < size < 1 << 40 for size in sizes)
         and type(row["serial"]) is int
         and all(isinstance(name, str) and len(name) <= 200 and name.isprintable() for name in names)
+        and (row["head"] is None or (isinstance(row["head"], str) and _SHA256.fullmatch(row["head"])))
         and _are_targets(row["targets"])
     )
     if not sane:

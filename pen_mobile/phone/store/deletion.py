@@ -66,7 +66,7 @@ class Deletion:
         binding, state = self._rows.binding, self._rows.state
         binding.update(store_id=os.urandom(16).hex(), generation=binding["generation"] + 1, deleting=1, state=None)
         if state is not None:
-            self._rows.state = replace(state, rows=None if state.rows is None else 0)
+            self._rows.state = replace(state, rows=0)
 
     def _scrub(self, traces: frozenset[bytes]) -> None:
         """Rewrite the file without deleted pages, and cut the log, which still has them, to nothing."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+from collections.abc import Iterable
+from functools import reduce
+from operator import xor
 from pathlib import Path
 from typing import Protocol
 
@@ -41,8 +44,8 @@ class Cipher(Protocol):
         """Return 64 hexadecimal digits that are equal for equal blobs."""
         ...
 
-    def row_hash(self, row: bytes) -> int | None:
-        """Return 256 bits that only the key can make from a row's place and tag; None in the clear."""
+    def rows_hash(self, rows: Iterable[bytes]) -> int:
+        """Return the exclusive or of 256 bits for each row, which only the key can make from the row's name and tag."""
         ...
 
     def key_check(self) -> bytes | None:
@@ -63,8 +66,8 @@ class Plaintext:
     def digest(self, blob: bytes) -> str:
         return hashlib.sha256(blob).hexdigest()
 
-    def row_hash(self, row: bytes) -> int | None:
-        return None
+    def rows_hash(self, rows: Iterable[bytes]) -> int:
+        return reduce(xor, (int.from_bytes(hashlib.sha256(row).digest(), "big") for row in rows), 0)
 
     def key_check(self) -> bytes | None:
         return None
@@ -100,8 +103,9 @@ class AesGcm:
     def digest(self, blob: bytes) -> str:
         return hmac.digest(self._moment_key, blob, "sha256").hex()
 
-    def row_hash(self, row: bytes) -> int | None:
-        return int.from_bytes(hmac.digest(self._rows_key, row, "sha256"), "big")
+    def rows_hash(self, rows: Iterable[bytes]) -> int:
+        key, digest = self._rows_key, hmac.digest
+        return reduce(xor, (int.from_bytes(digest(key, row, "sha256"), "big") for row in rows), 0)
 
     def key_check(self) -> bytes | None:
         return self.seal(b"", _CHECK_PLACE)
@@ -126,7 +130,7 @@ class NoKey:
     def digest(self, blob: bytes) -> str:
         raise KeyRequired(self._refusal)
 
-    def row_hash(self, row: bytes) -> int | None:
+    def rows_hash(self, rows: Iterable[bytes]) -> int:
         raise KeyRequired(self._refusal)
 
     def key_check(self) -> bytes | None:

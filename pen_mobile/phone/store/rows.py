@@ -19,7 +19,9 @@ BINDING_COLUMNS = (
     *("store_id", "key_check", "backbone", "feature_size", "targets", "head_bytes", "head", "model", "serial"),
     *("generation", "deleting", "state"),
 )
-_STATE_FIELDS = ("backbone", "feature_size", "targets", "head_bytes", "head", "model", "serial", "generation")
+_STATE_FIELDS = (
+    *("backbone", "feature_size", "targets", "head_bytes", "head", "model", "serial", "generation", "deleting"),
+)
 _UPDATE = f"UPDATE bundle_binding SET {', '.join(f'{name} = ?' for name in BINDING_COLUMNS)}"
 _INSERT = f"INSERT INTO bundle_binding (only, {', '.join(BINDING_COLUMNS)}) VALUES (1{', ?' * len(BINDING_COLUMNS)})"
 _SEEN_EVERY_S = 3600.0
@@ -33,13 +35,13 @@ _NAMES = {
     "event": "event",
 }
 _MAX_RECORD = 256 << 10
-_RECORDS = {
-    "sample": "SELECT id, record FROM sample",
-    "head_version": "SELECT version, record FROM head_version",
-    "checkpoint": "SELECT only, record FROM checkpoint",
-    "event": "SELECT id, record FROM event",
+_TAGS = {
+    "sample": "SELECT id, substr(record, -16) FROM sample",
+    "head_version": "SELECT version, substr(record, -16) FROM head_version",
+    "checkpoint": "SELECT only, substr(record, -16) FROM checkpoint",
+    "event": "SELECT id, substr(record, -16) FROM event",
 }
-TABLES = tuple(_RECORDS)
+TABLES = tuple(_TAGS)
 """Tables whose rows are the user's data."""
 
 
@@ -49,11 +51,11 @@ class StoreState:
 
     Attributes:
         clock: which time it believes.
-        rows: exclusive or of the hashes of all rows, 256 bits; None in a store that is not encrypted.
+        rows: exclusive or of the hashes of all rows, 256 bits.
     """
 
     clock: ClockState
-    rows: int | None
+    rows: int
 
 
 @dataclass
@@ -122,7 +124,7 @@ class Rows:
             clock: what it believes of the time.
         """
         key_check = self.cipher.key_check()
-        self.state = StoreState(clock, None if key_check is None else 0)
+        self.state = StoreState(clock, 0)
         own = {"store_id": os.urandom(16).hex(), "key_check": key_check, "generation": 1, "deleting": 0, "state": None}
         self.binding = columns | own
         self.binding["state"] = self._sealed_state(self.state)
@@ -176,32 +178,25 @@ class Rows:
 
     def record_change(self, kind: str, row: int, *records: bytes) -> None:
         """Note that stored records of a row came or went; a row that is replaced names the old and the new one."""
-        if self.state is None or self.state.rows is None:
-            return
-        rows = self.state.rows
-        for record in records:
-            rows ^= self._row_hash(kind, row, record)
-        self.state = replace(self.state, rows=rows)
+        if self.state is not None:
+            change = self.cipher.rows_hash(_name(kind, row, record[-TAG_BYTES:]) for record in records)
+            self.state = replace(self.state, rows=self.state.rows ^ change)
 
     def check_rows(self) -> None:
         """Compare all rows with the state.
 
         Raises:
-            BadInput: rows were added, deleted, replaced or brought back by somebody without the key.
+            BadInput: rows were added, deleted, replaced or brought back other than by :meth:`writing`.
         """
-        if isinstance(self.cipher, NoKey) or self.binding["key_check"] is None:
+        if isinstance(self.cipher, NoKey):
             return
-        found, count = 0, 0
-        for kind, query in _RECORDS.items():
-            for row, record in self.database.rows(query):
-                found ^= self._row_hash(kind, row, record)
-                count += 1
-        if self.state is None and count == 0:  # everything was deleted without the key
+        found = self.cipher.rows_hash(self._names())
+        if self.state is None and found == 0:  # everything was deleted without the key
             return
         if self.state is None or found != self.state.rows:
             raise BadInput(
-                f"{self.database.path}: the store is damaged: rows were changed, deleted or put back without its key; "
-                "nothing was changed. Put a copy back, or move it away and start anew"
+                f"{self.database.path}: the store is damaged: rows were changed, deleted or put back; nothing was "
+                "changed. Put a copy back, or move it away and start anew"
             )
 
     def damaged(self, kind: str, *fields: object) -> BadInput:
@@ -223,10 +218,12 @@ class Rows:
             raise self.damaged(kind, *fields)
         return value
 
-    def _row_hash(self, kind: str, row: int, record: bytes) -> int:
-        found = self.cipher.row_hash(f"{kind}\n{row}\n".encode() + record[-TAG_BYTES:])
-        assert found is not None
-        return found
+    def _names(self) -> Iterator[bytes]:
+        for kind, query in _TAGS.items():
+            for row, tag in self.database.rows(query):
+                if not isinstance(tag, bytes):
+                    raise self.damaged(kind, row)
+                yield _name(kind, row, tag)
 
     def _sealed_state(self, state: StoreState) -> bytes:
         return self.cipher.seal(_packed_state(state), self._state_place())
@@ -239,13 +236,17 @@ class Rows:
         if isinstance(self.cipher, NoKey) or (stored is None and self.binding["key_check"] is not None):
             return None
         blob = self.cipher.open(stored, self._state_place()) if isinstance(stored, bytes) else None
-        state = None if blob is None else _unpacked_state(blob, encrypted=self.binding["key_check"] is not None)
+        state = None if blob is None else _unpacked_state(blob)
         if state is None:
             raise BadInput(
                 f"{self.database.path}: the store is damaged: what it says of its bundle was changed; nothing was "
                 "changed. Put a copy back, or move it away and start anew"
             )
         return state
+
+
+def _name(kind: str, row: int, tag: bytes) -> bytes:
+    return b"%s\n%d\n%s" % (kind.encode(), row, tag)
 
 
 def json_record(values: dict[str, Any], store: object) -> bytes:
@@ -272,15 +273,15 @@ def binding_row(database: Database) -> dict[str, Any]:
 
 
 def _packed_state(state: StoreState) -> bytes:
-    rows = None if state.rows is None else f"{state.rows:064x}"
-    return json.dumps({"seen_at": state.clock.seen_at, "doubt": state.clock.doubt, "rows": rows}).encode()
+    values = {"seen_at": state.clock.seen_at, "doubt": state.clock.doubt, "rows": f"{state.rows:064x}"}
+    return json.dumps(values).encode()
 
 
-def _unpacked_state(blob: bytes, *, encrypted: bool) -> StoreState | None:
+def _unpacked_state(blob: bytes) -> StoreState | None:
     try:
         values = parse_strictly(blob)
         seen_at, doubt, rows = values["seen_at"], values["doubt"], values["rows"]
         clock = ClockState(float(seen_at), None if doubt is None else (float(doubt[0]), float(doubt[1])))
-        return StoreState(clock, int(rows, 16) if encrypted else None)
+        return StoreState(clock, int(rows, 16))
     except (ValueError, TypeError, KeyError, IndexError):
         return None

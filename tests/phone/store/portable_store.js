@@ -61,8 +61,9 @@ function derived(label) {
 }
 
 function rowHash(kind, row, record) {
-  const text = Buffer.from(`${kind}\n${row}\n`);
-  return crypto.createHmac('sha256', derived('pen-mobile rows')).update(text).update(record.subarray(-16)).digest();
+  const name = Buffer.concat([Buffer.from(`${kind}\n${row}\n`), record.subarray(-16)]);
+  if (key === null) return crypto.createHash('sha256').update(name).digest();
+  return crypto.createHmac('sha256', derived('pen-mobile rows')).update(name).digest();
 }
 
 function momentOf(storeId, feature) {
@@ -73,7 +74,7 @@ function momentOf(storeId, feature) {
 
 function statePlace(row) {
   return ['state', row.backbone, row.feature_size, row.targets, row.head_bytes, row.head, row.model, row.serial,
-    row.generation];
+    row.generation, row.deleting];
 }
 
 function rowsOf(db, sql) {
@@ -107,10 +108,10 @@ function write(db) {
   const blobs = new Blobs(storeId);
   const rows = Buffer.alloc(32);
   const add = (kind, row, record) => {
-    if (key !== null) rowHash(kind, row, record).forEach((byte, at) => { rows[at] ^= byte; });
+    rowHash(kind, row, record).forEach((byte, at) => { rows[at] ^= byte; });
   };
   const binding = { backbone: 'b'.repeat(64), feature_size: SIZE, targets: '["valence", "arousal"]', head_bytes: 400,
-    head: null, model: '', serial: 0, generation: 1 };
+    head: null, model: '', serial: 0, generation: 1, deleting: 0 };
   for (let id = 1; id <= 3; id += 1) {
     const feature = Buffer.alloc(4 * SIZE);
     for (let at = 0; at < SIZE; at += 1) feature.writeFloatLE(id + at / 8, 4 * at);
@@ -130,9 +131,9 @@ function write(db) {
   const event = blobs.seal(Buffer.from(JSON.stringify({ at: 1005, kind: 'noted', detail: {} })), 'event', 1);
   db.run('INSERT INTO event (id, record) VALUES (1, ?)', [event]);
   add('event', 1, event);
-  const state = { seen_at: 1005, doubt: null, rows: key === null ? null : rows.toString('hex') };
+  const state = { seen_at: 1005, doubt: null, rows: rows.toString('hex') };
   const keyCheck = key === null ? null : sealWith(Buffer.alloc(0), Buffer.from('pen-mobile personal store'));
-  const columns = { store_id: storeId, key_check: keyCheck, ...binding, deleting: 0,
+  const columns = { store_id: storeId, key_check: keyCheck, ...binding,
     state: blobs.seal(Buffer.from(JSON.stringify(state)), ...statePlace(binding)) };
   db.run(`INSERT INTO bundle_binding (only, ${Object.keys(columns).join(', ')}) ` +
     `VALUES (1${', ?'.repeat(Object.keys(columns).length)})`, Object.values(columns));
@@ -160,7 +161,7 @@ function read(db) {
   });
   const events = rowsOf(db, 'SELECT * FROM event ORDER BY id')
     .map((row) => JSON.parse(blobs.open(row.record, 'event', row.id)).kind);
-  if (key !== null) checkRows(db, state.rows);
+  checkRows(db, state.rows);
   return { samples, heads, events };
 }
 

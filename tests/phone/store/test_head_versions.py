@@ -71,13 +71,15 @@ def test_a_damaged_record_does_not_keep_its_head_in_use(tmp_path: Path) -> None:
     """What the attempt measured is lost; the store can be told to leave it."""
     store = Store(tmp_path / "me.sqlite", BINDING)
     accept(store, blob(1), {"reason": "better"})
-    tamper(tmp_path / "me.sqlite", "UPDATE head_version SET record = zeroblob(100)")
+    tamper(tmp_path / "me.sqlite", "UPDATE head_version SET record = CAST(x'00' || substr(record, 2) AS BLOB)")
     with pytest.raises(BadInput, match="head version 1 is damaged"):
         store.heads.history()
     store.reset()
     assert [(head["status"], head["reason"]) for head in store.heads.history()] == [
         ("superseded", "the record of this attempt was damaged")
     ]
+    store.close()
+    Store(tmp_path / "me.sqlite", BINDING).close()
 
 
 def test_old_versions_lose_their_parameters_but_not_the_way_back(tmp_path: Path) -> None:
