@@ -1,4 +1,4 @@
-"""``pen-mobile phone``: what an owner can ask of a personal store."""
+"""``pen-mobile phone``: look after a personal store."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 @click.group()
 def phone() -> None:
-    """Look after an owner's personal store."""
+    """Look after a personal store."""
 
 
 def _store_options(command: Command) -> Command:
-    store = click.option("--store", required=True, type=PATH, help="The owner's personal store.")
+    store = click.option("--store", required=True, type=PATH, help="The personal store.")
     return store(key_option(output_options(command)))
 
 
@@ -47,11 +47,11 @@ def history(store: Path, key_file: Path | None, output: Output) -> None:
     Every adaptation stands there with its reason, accepted or not; events are what else happened to the store.
     """
     with _open(store, key_file) as opened:
-        states, events = opened.heads.history(), opened.events.entries()
+        heads, events = opened.heads.history(), opened.events.entries()
     output.finish(
-        {"states": states, "events": events},
+        {"heads": heads, "events": events},
         [
-            Table(_STATE_HEAD, [_state_cells(state) for state in states]),
+            Table(_HEAD_COLUMNS, [_head_cells(head) for head in heads]),
             Table(("when", "event", "detail"), [_event_cells(event) for event in events]),
         ],
     )
@@ -83,15 +83,15 @@ def reset(store: Path, key_file: Path | None, output: Output) -> None:
 @_store_options
 @click.option("--out", required=True, type=PATH, help="Folder to make, or a file that ends in .zip.")
 def export_data(store: Path, key_file: Path | None, out: Path, output: Output) -> None:
-    """Export all data of the owner to files.
+    """Export all data of a store to files.
 
-    Everything that the store holds of its owner is written to files that any tool reads.
+    Everything that the store holds is written to files that any tool reads.
     """
     from pen_mobile.phone.store import data_export
 
     with _open(store, key_file) as opened:
         counts = data_export.export_data(opened, out)
-    line = f"{out}: {counts['samples']:,} samples, {counts['states']:,} states, {counts['events']:,} events"
+    line = f"{out}: {counts['samples']:,} samples, {counts['heads']:,} head versions, {counts['events']:,} events"
     output.finish({"out": str(out)} | counts, [line])
 
 
@@ -107,7 +107,7 @@ def import_data(store: Path, key_file: Path | None, source: Path, output: Output
     from pen_mobile.phone.store.options import StoreOptions
 
     counts = data_import.import_data(source, store, StoreOptions(key=read_key(key_file)))
-    line = f"{store}: {counts['samples']:,} samples, {counts['states']:,} states, {counts['events']:,} events"
+    line = f"{store}: {counts['samples']:,} samples, {counts['heads']:,} head versions, {counts['events']:,} events"
     output.finish({"store": str(store)} | counts, [line])
 
 
@@ -115,17 +115,19 @@ def import_data(store: Path, key_file: Path | None, source: Path, output: Output
 @_store_options
 @click.option("--yes", is_flag=True, help="Really do it.")
 def delete_data(store: Path, key_file: Path | None, yes: bool, output: Output) -> None:
-    """Delete all data of the owner for good.
+    """Delete all data of a store for good.
 
-    Samples, head states and log are deleted, so that none of their bytes is left in the store's files.
+    Samples, head versions and log are deleted, so that none of their bytes is left in the store's files.
     """
     with _open(store, key_file) as opened:
         if not yes:
             held = opened.status()
-            states = sum(held.states.values())
-            raise BadInput(f"{store}: this deletes {held.samples} samples and {states} head states for good; add --yes")
+            heads = sum(held.heads.values())
+            raise BadInput(
+                f"{store}: this deletes {held.samples} samples and {heads} head versions for good; add --yes"
+            )
         deleted = opened.delete_all()
-    line = f"{store}: {deleted['samples']:,} samples and {deleted['states']:,} head states are gone"
+    line = f"{store}: {deleted['samples']:,} samples and {deleted['heads']:,} head versions are gone"
     output.finish(dict(deleted), [line])
 
 
@@ -169,19 +171,19 @@ def _open(store: Path, key_file: Path | None) -> Store:
     return Store(store, options=StoreOptions(key=read_key(key_file)))
 
 
-_STATE_HEAD = ("version", "parent", "status", "when", "labels", "error before", "error after", "reason")
+_HEAD_COLUMNS = ("version", "parent", "status", "when", "labels", "error before", "error after", "reason")
 
 
-def _state_cells(state: dict[str, Any]) -> list[str]:
-    errors = (state.get("error_before"), state.get("error_after"))
+def _head_cells(head: dict[str, Any]) -> list[str]:
+    errors = (head.get("error_before"), head.get("error_after"))
     return [
-        str(state["version"]),
-        "-" if state["parent"] is None else str(state["parent"]),
-        state["status"],
-        _when(state["created_at"]),
-        str(state.get("labels", "-")),
+        str(head["version"]),
+        "-" if head["parent"] is None else str(head["parent"]),
+        head["status"],
+        _when(head["created_at"]),
+        str(head.get("labels", "-")),
         *("-" if error is None else f"{error:.4f}" for error in errors),
-        state.get("reason", ""),
+        head.get("reason", ""),
     ]
 
 
@@ -197,7 +199,7 @@ def _status_rows(found: Any) -> list[tuple[str, str]]:
         ("bundle", f"backbone {found.bundle['backbone'][:12]}, {found.bundle['feature_size']:,} features"),
         ("samples", f"{found.samples:,}{span}"),
         ("head in use", "the bundle's initial head" if active is None else f"version {active}"),
-        ("states", ", ".join(f"{count} {name}" for name, count in found.states.items()) or "none"),
+        ("head versions", ", ".join(f"{count} {name}" for name, count in found.heads.items()) or "none"),
         ("last adaptation", outcome),
         ("on disk", f"{found.bytes:,} bytes{', blobs encrypted' if found.encrypted else ''}"),
     ]

@@ -68,7 +68,7 @@ def test_status_and_history(store: Path) -> None:
     text = invoke("status", "--store", store)
     for word in ("version 2", "1 rejected", "no better", "bytes"):
         assert word in text
-    states = document("history", "--store", store)["states"]
+    states = document("history", "--store", store)["heads"]
     assert [state["status"] for state in states] == ["superseded", "active", "rejected"]  # type: ignore[attr-defined]
     text = invoke("history", "--store", store)
     assert "better still" in text
@@ -89,9 +89,9 @@ def test_export_then_delete(store: Path, tmp_path: Path) -> None:
     assert document("export-data", "--store", store, "--out", out)["samples"] == 4
     assert (out / "samples.csv").is_file()
     assert "exists already" in refused("export-data", "--store", store, "--out", out)
-    assert "4 samples and 3 head states for good; add --yes" in refused("delete-data", "--store", store)
+    assert "4 samples and 3 head versions for good; add --yes" in refused("delete-data", "--store", store)
     assert document("status", "--store", store)["samples"] == 4
-    assert document("delete-data", "--store", store, "--yes") == {"samples": 4, "states": 3}
+    assert document("delete-data", "--store", store, "--yes") == {"samples": 4, "heads": 3}
     assert document("status", "--store", store)["samples"] == 0
 
 
@@ -101,11 +101,10 @@ def test_export_then_import(store: Path, tmp_path: Path) -> None:
     key.write_bytes(KEY)
     invoke("export-data", "--store", store, "--out", out)
     found = document("import-data", "--store", new, "--from", out, "--key-file", key)
-    assert found == {"store": str(new), "samples": 4, "states": 3, "events": 0}
+    assert found == {"store": str(new), "samples": 4, "heads": 3, "events": 0}
     assert "encrypted; give its key" in refused("history", "--store", new)
     histories = [
-        document("history", "--store", path, *more)["states"]
-        for path, more in ((store, ()), (new, ("--key-file", key)))
+        document("history", "--store", path, *more)["heads"] for path, more in ((store, ()), (new, ("--key-file", key)))
     ]
     assert histories[0] == histories[1]
     assert "exists already" in refused("import-data", "--store", new, "--from", out)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 
-from tests.faults import bundle_report, soak, trials
+from tests.faults import bundle_report, soak, store_mutants, trials
 from tests.faults.soak import Growth
 from tests.faults.trials import REPOSITORY, Trials
 
@@ -22,7 +22,7 @@ _HEAD = """# Faults that a personal store survives
 
 Written by `python -m tests.faults.report`: each row does the fault to a real SQLite store in a real process and
 compares everything in the store with a model that knows which operations were acknowledged. A row is written when
-*every* trial ended well: the store opens, its integrity check passes, samples, labels and head states are bit for bit
+*every* trial ended well: the store opens, its integrity check passes, samples, labels and head versions are bit for bit
 those of the acknowledged operations, and at most the one operation under way is there too, whole. `tests/faults`
 repeats them, fewer of each, with the other tests. The last rows are long lives of one process (`tests/faults/soak.py`).
 
@@ -31,9 +31,9 @@ repeats them, fewer of each, with the other tests. The last rows are long lives 
 """
 _FOOT = """
 Not covered: power loss (a SIGKILL keeps what the kernel has; the cut logs stand in for it, `synchronous = FULL` and
-`fullfsync` are what SQLite offers against it), a flipped bit in a label (features and states carry digests, labels do
-not), and a file system that lies about `fsync`. The full disk and, for root, the read-only folder need the right to
-mount; without it their tests are skipped.
+`fullfsync` are what SQLite offers against it), a whole older file in place of the present one, and a file system that
+lies about `fsync`. The full disk and, for root, the read-only folder need the right to mount; without it their tests
+are skipped.
 """
 
 
@@ -55,6 +55,7 @@ def scenarios(kills: int) -> dict[str, Callable[[Path], Trials]]:
             folder, [(900 + 23 * k) << 10 for k in range(12)]
         ),
         "read-only folder": trials.read_only,
+        "bytes, rows or objects of the schema changed": lambda folder: store_mutants.mutate_stores(folder, 2000),
     }
 
 

@@ -114,7 +114,7 @@ def adaptations(bundle: Path, count: int, warm_up: int = 50) -> Growth:
             phone.adapt(seed=n)
 
         growth = repeat(adapt, count, warm_up)
-        states = phone.status().states
+        states = phone.status().heads
         assert states.get("active", 0) + states.get("superseded", 0) > 0, "nothing was ever accepted"
         return growth
 

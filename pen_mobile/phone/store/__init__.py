@@ -1,1 +1,1 @@
-"""The personal store: labelled features, head versions and the log of one phone owner, in one SQLite file."""
+"""The personal store: labelled samples, head versions and a log of one user, in one SQLite file."""

@@ -42,7 +42,7 @@ def export_data(store: Store, out: Path) -> dict[str, int]:
         out: path of the folder or archive.
 
     Returns:
-        Number of samples, attempts (``states``), heads that are kept (``state_blobs``) and events.
+        Number of samples, attempts (``heads``), those whose parameters are kept (``kept_heads``) and events.
 
     Raises:
         BadInput: ``out`` exists, something in the store is damaged, or the store is encrypted and has no key.
@@ -73,8 +73,8 @@ def _files(store: Store) -> tuple[dict[str, bytes], dict[str, int]]:
         files["checkpoint.bin"] = checkpoint.blob
     counts = {
         "samples": len(samples.weight),
-        "states": len(heads),
-        "state_blobs": len(kept),
+        "heads": len(heads),
+        "kept_heads": len(kept),
         "events": len(events),
     }
     return files, counts

@@ -19,7 +19,7 @@ def import_data(source: Path, path: Path, options: StoreOptions | None = None) -
         options: key, limits, formats and clock of the new store.
 
     Returns:
-        Number of samples, attempts (``states``) and events.
+        Number of samples, attempts (``heads``) and events.
 
     Raises:
         BadInput: ``path`` exists, or something in the export is damaged, missing, or makes no sense; no store is made.
@@ -37,7 +37,7 @@ def import_data(source: Path, path: Path, options: StoreOptions | None = None) -
 
 def _fill(store: Store, data: ExportedData) -> dict[str, int]:
     samples, heads, events, checkpoint = data.samples(), data.heads(), data.events(), data.checkpoint()
-    counts = {"samples": len(samples), "states": len(heads), "events": len(events)}
+    counts = {"samples": len(samples), "heads": len(heads), "events": len(events)}
     with store.transaction():
         for z, record in samples:
             store.sample_table.write(z, record)

@@ -47,6 +47,8 @@ _REASONS = {
     "malformed": _DAMAGED,
     "interrupted": _DAMAGED,
     "too big": _DAMAGED,
+    "Could not decode": _DAMAGED,
+    "can't decode": _DAMAGED,
     "not a database": "not a usable personal store: the file is something else; nothing was changed",
 }
 
@@ -198,7 +200,7 @@ class Database:
         self._ends_at = time.monotonic() + MAX_STATEMENT_S
         try:
             yield
-        except (sqlite3.Error, sqlite3.Warning) as error:
+        except (sqlite3.Error, sqlite3.Warning, UnicodeDecodeError) as error:
             if self._quota_bytes is not None and "is full" in str(error):
                 raise StoreFull(
                     f"{self.path}: the store is full: it may hold {self._quota_bytes:,} bytes; what was kept before is "
@@ -206,7 +208,7 @@ class Database:
                 ) from None
             reasons = (reason for word, reason in _REASONS.items() if word in str(error))
             reason = next(reasons, "SQLite refused")
-            raise BadInput(f"{self.path}: {reason} ({error})") from None
+            raise BadInput(f"{self.path}: {reason} ({one_line(error)})") from None
 
 
 def _create_private(path: Path) -> None:

@@ -20,7 +20,7 @@ class StoreStatus(Result):
         samples: number of labelled samples.
         oldest, newest: capture times of the first and the last sample, Unix seconds; None: no sample, or no key.
         active_version: head version in use; None is the bundle's initial head.
-        states: number of head versions by status.
+        heads: number of head versions by status.
         last_adaptation: the last attempt, accepted or not.
     """
 
@@ -32,5 +32,5 @@ class StoreStatus(Result):
     oldest: float | None
     newest: float | None
     active_version: int | None
-    states: dict[str, int]
+    heads: dict[str, int]
     last_adaptation: dict[str, Any] | None

@@ -281,7 +281,7 @@ class Store:
                 oldest=min(times, default=None),
                 newest=max(times, default=None),
                 active_version=self.heads.active().version,
-                states=dict(database.rows("SELECT status, count(*) FROM head_version GROUP BY status")),
+                heads=dict(database.rows("SELECT status, count(*) FROM head_version GROUP BY status")),
                 last_adaptation=None if self.locked else self.heads.latest(),
             )
 
@@ -303,7 +303,7 @@ class Store:
             BadInput: another process reads the store, so that its log cannot be emptied, or bytes are left.
         """
         counts = self._deletion.delete_all()
-        deleted = {"samples": counts["sample"], "states": counts["head_version"]}
+        deleted = {"samples": counts["sample"], "heads": counts["head_version"]}
         if not self.locked:
             self.note("erased", deleted)
         return deleted

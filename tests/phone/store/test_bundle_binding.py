@@ -79,6 +79,37 @@ class TestSameBackbone:
         Store(tmp_path / "me.sqlite", replace(BINDING, program="9" * 64)).close()
 
 
+class TestOtherTargets:
+    def test_samples_and_heads_go_and_this_is_said(self, store: Path) -> None:
+        three = replace(BINDING, targets=("valence", "arousal", "dominance"))
+        with Store(store, three) as opened:
+            assert "other targets: 3 samples of the old one are deleted" in str(opened.change)
+            assert (len(opened.samples().weight), in_use(opened), opened.targets) == (0, None, three.targets)
+            assert len(opened.heads.history()) == 2
+
+
+class TestOlderBundle:
+    MODEL = replace(BINDING, model="affect", serial=7)
+
+    @pytest.fixture
+    def used(self, store: Path) -> Path:
+        Store(store, self.MODEL).close()
+        return store
+
+    def test_a_bundle_with_a_lower_serial_is_refused_unless_one_says_so(self, used: Path) -> None:
+        older = replace(self.MODEL, serial=6)
+        with pytest.raises(BadInput, match=r"newer bundle of affect \(serial 7; this one has 6\)") as refused:
+            Store(used, older)
+        assert "\n" not in str(refused.value)
+        with Store(used, older, StoreOptions(allow_older_bundle=True)) as opened:
+            assert opened.bundle["serial"] == 6
+
+    @pytest.mark.parametrize("change", [{"serial": 7}, {"serial": 8}, {"model": "other", "serial": 1}, {"model": ""}])
+    def test_other_bundles_are_taken(self, used: Path, change: dict[str, object]) -> None:
+        with Store(used, replace(self.MODEL, **change)) as opened:  # type: ignore[arg-type]
+            assert len(opened.samples().weight) == 3
+
+
 class TestAnotherBackbone:
     @pytest.mark.parametrize("binding", [OTHER_BACKBONE, replace(BINDING, feature_size=16)])
     def test_it_is_refused_unchanged_and_the_way_out_is_named(self, store: Path, binding: BundleBinding) -> None:

@@ -71,6 +71,14 @@ def test_an_object_that_no_release_makes_is_refused_before_anything_runs(path: P
     refused(path, word)
 
 
+def test_a_schema_that_is_no_text_is_one_line(path: Path) -> None:
+    db = sqlite3.connect(path, isolation_level=None)
+    db.execute("PRAGMA writable_schema = ON")
+    db.execute("UPDATE sqlite_master SET sql = CAST(CAST(sql AS BLOB) || x'fffe0a' AS TEXT) WHERE name = 'event'")
+    db.close()
+    refused(path, "damaged")
+
+
 def test_androids_own_table_is_no_stranger(path: Path) -> None:
     db = sqlite3.connect(path)
     db.executescript("CREATE TABLE android_metadata (locale TEXT); INSERT INTO android_metadata VALUES ('en_US')")

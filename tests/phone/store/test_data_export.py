@@ -62,7 +62,7 @@ def content(store: Store) -> dict[str, Any]:
 @pytest.mark.parametrize("key", [None, KEY], ids=["plain", "encrypted"])
 def test_a_folder_with_everything_and_nothing_else(tmp_path: Path, key: bytes | None) -> None:
     with fill(tmp_path / "me.sqlite", key) as store:
-        assert export_data(store, tmp_path / "out") == {"samples": 3, "states": 3, "state_blobs": 2, "events": 1}
+        assert export_data(store, tmp_path / "out") == {"samples": 3, "heads": 3, "kept_heads": 2, "events": 1}
         assert store.events.entries()[-1]["kind"] == "exported"
     out = tmp_path / "out"
     names = {file.name for file in out.iterdir()}
@@ -103,7 +103,7 @@ def test_a_store_made_from_exported_data_has_the_same_content(tmp_path: Path, ke
         export_data(store, tmp_path / name)
         before = content(store)
     options = StoreOptions(key=bytes(32), clock=lambda: NOW + 60)
-    assert import_data(tmp_path / name, tmp_path / "new.sqlite", options) == {"samples": 3, "states": 3, "events": 1}
+    assert import_data(tmp_path / name, tmp_path / "new.sqlite", options) == {"samples": 3, "heads": 3, "events": 1}
     with Store(tmp_path / "new.sqlite", THREE, options) as again:
         assert again.change is None
         assert content(again) == before

@@ -39,7 +39,7 @@ def test_no_byte_is_left_while_the_store_is_still_open(tmp_path: Path, key: byte
         return sum(needle in raw for needle in needles)
 
     assert found() == len(needles)  # the search finds what is there
-    assert store.delete_all() == {"samples": 50, "states": 2}
+    assert store.delete_all() == {"samples": 50, "heads": 2}
     assert found() == 0
     assert [event["kind"] for event in store.events.entries()] == ["erased"]
     store.add(z[:2], labels[:2])  # the store lives on
@@ -88,5 +88,5 @@ def test_another_reader_is_named_and_the_next_opening_finishes(tmp_path: Path) -
 def test_a_store_in_memory_can_be_emptied() -> None:
     with Store(Path(":memory:"), BINDING) as store:
         store.add(*samples(3))
-        assert store.delete_all() == {"samples": 3, "states": 0}
+        assert store.delete_all() == {"samples": 3, "heads": 0}
         assert np.size(store.samples().weight) == 0

@@ -106,7 +106,7 @@ def test_without_its_key_a_store_tells_counts_and_can_be_deleted(path: Path) -> 
         for ask in needs_key:
             with pytest.raises(KeyRequired, match="encrypted; give its key"):
                 ask()
-        assert locked.delete_all() == {"samples": 4, "states": 3}
+        assert locked.delete_all() == {"samples": 4, "heads": 3}
     with Store(path, BINDING, SEALED) as store:
         assert (len(store.samples().weight), store.heads.history(), store.events.entries()) == (0, [], [])
         store.add(*samples(2))

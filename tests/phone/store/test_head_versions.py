@@ -60,7 +60,7 @@ def test_status(tmp_path: Path) -> None:
     store.reject({"reason": "worse"}, started_from=store.heads.active())
     status = store.status()
     assert (status.samples, status.oldest, status.newest, status.active_version) == (3, 1000.0, 1000.0, 1)
-    assert (status.states, status.encrypted) == ({"active": 1, "rejected": 1}, False)
+    assert (status.heads, status.encrypted) == ({"active": 1, "rejected": 1}, False)
     assert status.bytes == sum(file.stat().st_size for file in tmp_path.iterdir())
     assert status.last_adaptation is not None
     assert status.last_adaptation["reason"] == "worse"

@@ -68,5 +68,5 @@ def test_a_full_store_can_be_emptied(tmp_path: Path) -> None:
     """Deleting one's data needs no room, and makes room."""
     with Store(tmp_path / "me.sqlite", BINDING, StoreOptions(quota_bytes=QUOTA)) as opened:
         taken = fill(opened)
-        assert opened.delete_all() == {"samples": taken, "states": 0}
+        assert opened.delete_all() == {"samples": taken, "heads": 0}
         assert fill(opened) >= taken - 1
