@@ -66,8 +66,8 @@ def test_the_first_lines_of_python(folder: Path) -> None:
     """The README's first block of Python, with pictures, labels and times of somebody."""
     block = README.split("```python\n")[1].split("```")[0]
     given = (
-        "import numpy as np, pen_mobile\nfrom skimage import data, io\nio.imsave('photo.png', data.astronaut())\n"
-        "images, labels, times = ['photo.png'] * 3, np.zeros((3, 2)), 1.7e9 + np.arange(3) * 600\n"
+        "import time, numpy as np, pen_mobile\nfrom skimage import data, io\nio.imsave('photo.png', data.astronaut())\n"
+        "images, labels, times = ['photo.png'] * 3, np.zeros((3, 2)), time.time() - np.arange(3) * 600\n"
     )
     (folder / "block.py").write_text(
         given + block + "print(affect.valence, affect.arousal, affect.gate, result.accepted)\n"
