@@ -118,7 +118,7 @@ def test_interrupting_ends_with_130_and_leaves_a_run_to_resume(tmp_path: Path) -
 
     # Many epochs of a small network: seconds of work that reach the disk epoch by epoch.
     config = tmp_path / "c.toml"
-    config.write_text("head_epochs = 400\njoint_epochs = 3\n")
+    config.write_text("head_epochs = 120\njoint_epochs = 3\n")
     rng = np.random.default_rng(0)
     table = tmp_path / "f.npz"
     y = rng.uniform(-1, 1, (600, 2)).astype(np.float32)
