@@ -111,6 +111,7 @@ def test_usage_errors_exit_2() -> None:
     assert "Missing argument 'BUNDLE'" in done.stderr
 
 
+@pytest.mark.slow
 def test_interrupting_ends_with_130_and_leaves_a_run_to_resume(tmp_path: Path) -> None:
     """Ctrl-C (SIGINT) while learning; the same command then finishes."""
     import signal

@@ -30,6 +30,7 @@ def _refused(*arguments: object) -> str:
     return str(refusal.value)
 
 
+@pytest.mark.slow
 def test_a_signed_archive_from_export_to_verify(small_run: Path, tmp_path: Path) -> None:
     """Two exports of one run with one key are the same bytes."""
     private, public = write_keys(tmp_path, "maker")

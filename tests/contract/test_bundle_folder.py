@@ -26,6 +26,7 @@ def _names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
+@pytest.mark.slow
 def test_one_flipped_bit_anywhere_is_noticed_and_its_file_named(copy: Path) -> None:
     """Three places in each file: the first byte, the last, and one between."""
     rng = random.Random(0)

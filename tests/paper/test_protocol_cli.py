@@ -26,6 +26,7 @@ def test_people_see_table_1(make_features, tmp_path):
     assert "1 seed, 550 rows of 4 source and 3 target people" in done.output
 
 
+@pytest.mark.slow
 def test_standard_output_is_one_json_document(make_features, tmp_path):
     command = [sys.executable, "-m", "pen_mobile", "protocol", str(make_features()), "--out", str(tmp_path / "out")]
     done = subprocess.run([*command, *QUICK, "--json"], capture_output=True, timeout=300, check=True, text=True)
@@ -38,6 +39,7 @@ def test_standard_output_is_one_json_document(make_features, tmp_path):
     assert len(document["summary"]["checks"]) == 2 * 4 + 1
 
 
+@pytest.mark.slow
 def test_seeds_follow_the_first_one(make_features, tmp_path):
     done = invoke(
         make_features(),

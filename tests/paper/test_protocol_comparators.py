@@ -62,6 +62,7 @@ def test_both_designs_learn_something(make_features) -> None:
     assert all(outcome.strategy == UNADAPTED and outcome.labels == 0 for outcome in cell.evaluations)
 
 
+@pytest.mark.slow
 def test_table_2_and_the_lambdas_on_the_command_line(make_features, tmp_path: Path) -> None:
     quick = ["--epochs", "2", "--optimizer", "adam", "--samplings", "random", "--scopes", "pooled", "--jobs", "1"]
     command = ["protocol", str(make_features()), "--out", str(tmp_path / "out"), *quick, "--no-strategies"]

@@ -69,6 +69,7 @@ def frame_run(run_folder, tmp_path):
     return folder
 
 
+@pytest.mark.slow
 def test_a_run_on_frames_makes_features_with_its_backbone(frame_run, people, tmp_path):
     given = read_people(str(frame_run))
     store = given.store(tmp_path / "cache", CPU)

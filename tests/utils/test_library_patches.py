@@ -58,6 +58,7 @@ def run(script: str, *arguments: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_coremltools_comes_alone_and_hides_nothing_afterwards() -> None:
     run(COREMLTOOLS)
 
@@ -66,6 +67,7 @@ def test_the_compiler_can_be_imported_after_the_runtime() -> None:
     run(RUNTIME)
 
 
+@pytest.mark.slow
 def test_a_small_export_is_the_same_with_the_switch_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Lowered, run, and coremltools imported, with no library patched."""
     run(SMALL_EXPORT, str(tmp_path / "patched.pte"))
@@ -109,6 +111,7 @@ class _Everything(nn.Module):
 
 
 @pytest.mark.parametrize("module", [_Squeezed(), _Everything()])
+@pytest.mark.slow
 def test_patches_change_no_byte(module: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same program with every pass run as ExecuTorch would, and its own partitioner."""
     example = (torch.rand(1, 3, 8, 8),)

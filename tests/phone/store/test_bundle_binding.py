@@ -165,6 +165,7 @@ def changed(bundle: BundleFolder, to: Path, **backbone: object) -> Path:
 
 
 class TestWithBundles:
+    @pytest.mark.slow
     def test_a_store_knows_a_backbone_by_its_identity(self, bundle_folder: Path) -> None:
         bundle = open_bundle(bundle_folder)
         assert bundle.manifest.backbone is not None
