@@ -46,6 +46,12 @@ class ReportRow(IntEnum):
     """Standard errors (:attr:`UNCERTAINTY`) by which an adapted head may be worse on time left out."""
     MARGIN = 16
     """RMSE by which it may be worse beside that; a phone judges gradient steps by the same two numbers."""
+    ROUGHNESS = 17
+    """How much labels jump from moment to moment, over all targets; 1 is what labels of source people do on average."""
+    ROUGHNESS_LIMIT = 18
+    """Labels are declined where :attr:`ROUGHNESS` is above this; it is larger for few labels."""
+    SPREAD = 19
+    """Standard deviation of the labels, all targets together."""
 
 
 class Verdict(IntEnum):
@@ -58,3 +64,11 @@ class Verdict(IntEnum):
     """The labels fit the head less than honest labels do: inverted, shuffled, or somebody else's."""
     WORSE_LEFT_OUT = 3
     """On time left out, the adapted head is worse than the shipped one by more than the margin and chance."""
+    TOO_ROUGH = 4
+    """The labels jump more from moment to moment than people's labels do: shuffled, or given to wrong moments."""
+    ALL_ALIKE = 5
+    """All labels are the same: they say nothing about what changes a face."""
+
+
+ALIKE_VARIANCE = 1e-6
+"""Labels whose variances over all targets add up to less than this are all alike."""

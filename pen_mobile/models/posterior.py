@@ -29,8 +29,8 @@ from typing import cast
 
 import numpy as np
 
-from pen_mobile.contract.adaptation_report import ReportRow, Verdict
-from pen_mobile.models.prior import FOLDS, NOT_ADAPTED, OWN_MEAN, Prior
+from pen_mobile.contract.adaptation_report import ALIKE_VARIANCE, ReportRow, Verdict
+from pen_mobile.models.prior import FOLDS, NOT_ADAPTED, OWN_MEAN, ROUGHNESS_STRENGTH, Prior
 from pen_mobile.types import Doubles
 
 SAME_INSTANT_S = 1e-3
@@ -146,6 +146,7 @@ class _Fit:
         errors: left out, ``[N]`` each: not adapted, own mean, adapted.
         moved: change of the output on the labels' moments, ``[N]``.
         check: agreement of labels and head in standard deviations of honest labels.
+        roughness: squared Mahalanobis length of the labels under *own mean* in relation to their variance.
         probability: posterior probabilities of the candidates, ``[C]``.
     """
 
@@ -156,6 +157,7 @@ class _Fit:
     errors: tuple[Doubles, Doubles, Doubles]
     moved: Doubles
     check: float
+    roughness: float
     probability: Doubles
 
 
@@ -185,8 +187,8 @@ class _Target:
         f = labels.f[:, k]
         estimate = level + gain * f + labels.x @ weights
         moved = (estimate - f - self.prior.output_mean[k]) * present
-        check = self._check(found[OWN_MEAN].inverse)
-        return _Fit(level, gain, weights, votes, errors, moved, check, probability)
+        check, roughness = self._check(found[OWN_MEAN].inverse)
+        return _Fit(level, gain, weights, votes, errors, moved, check, roughness, probability)
 
     def _candidate(self, c: int, alike: Doubles, stretch: Doubles, votes: Doubles) -> _Candidate:
         prior, labels, k = self.prior, self.labels, self.k
@@ -219,14 +221,24 @@ class _Target:
         squares = votes @ left_out**2 + strength * self.prior.error_variance[self.k]
         return float(-0.5 * (votes.sum() + strength) * np.log(squares))
 
-    def _check(self, inverse: Doubles) -> float:
-        """Estimate the gain alone, against the noise of the own mean, and compare it with honest people's gains."""
+    def _check(self, inverse: Doubles) -> tuple[float, float]:
+        """Compare the labels with honest ones, given S of the own mean: return check and roughness.
+
+        The check estimates the gain alone and compares it with honest people's gains.
+        """
         prior, labels, k = self.prior, self.labels, self.k
         f = labels.root * labels.f[:, k]
         residual = labels.root * (labels.y[:, k] - prior.level_mean[OWN_MEAN, k])
         precision = max(float(f @ inverse @ f), _TINY)
         apart = float(f @ inverse @ residual) / precision - prior.check_gain[k]
-        return float(apart / np.sqrt(prior.check_variance[k] + prior.check_inflation[k] / precision))
+        check = apart / np.sqrt(prior.check_variance[k] + prior.check_inflation[k] / precision)
+        count = int((labels.root > 0).sum())
+        expected = prior.noise_variance[OWN_MEAN, k] + prior.shared_noise_variance[OWN_MEAN, k]
+        variance = count * _variances(labels)[k] + ROUGHNESS_STRENGTH * expected
+        rough = (
+            float(residual @ inverse @ residual) / max(count, 1) * expected * (count + ROUGHNESS_STRENGTH) / variance
+        )
+        return float(check), rough
 
 
 @dataclass(frozen=True, eq=False)
@@ -272,6 +284,10 @@ def _report(prior: Prior, labels: _Labels, fits: list[_Fit]) -> Doubles:
         report[ReportRow.ERROR_LIMIT, k] = prior.error_limit[k]
     report[ReportRow.JOINT_CHECK] = report[ReportRow.CHECK].mean()
     report[ReportRow.JOINT_CHECK_LIMIT] = prior.joint_check_limit[0]
+    report[ReportRow.SPREAD] = np.sqrt(_variances(labels).sum())
+    report[ReportRow.ROUGHNESS] = np.mean([fit.roughness for fit in fits])
+    highest, extra = prior.roughness_limit
+    report[ReportRow.ROUGHNESS_LIMIT] = highest + extra / max(int((labels.root > 0).sum()), 1)
     report[ReportRow.MARGIN] = prior.margin[0]
     report[ReportRow.VERDICT] = [_verdict(prior, labels, column, k) for k, column in enumerate(report.T)]
     return report
@@ -292,12 +308,22 @@ def _uncertainty(prior: Prior, fit: _Fit, k: int) -> float:
     return float(np.sqrt(variance / max(total - 1, 0.01)) / max(sizes, 1e-6))
 
 
+def _variances(labels: _Labels) -> Doubles:
+    """Return the variance of the labels of each target, ``[K]``."""
+    share = labels.root**2 / max(float((labels.root**2).sum()), _TINY)
+    return share @ np.square(labels.y - share @ labels.y)
+
+
 def _verdict(prior: Prior, labels: _Labels, column: Doubles, k: int) -> Verdict:
     if not (labels.root > 0).any():
         return Verdict.NO_LABELS
+    if _variances(labels).sum() < ALIKE_VARIANCE and (labels.root > 0).sum() >= prior.alike_from[0]:
+        return Verdict.ALL_ALIKE
     low = column[ReportRow.CHECK] < column[ReportRow.CHECK_LIMIT]
     if low or column[ReportRow.JOINT_CHECK] < column[ReportRow.JOINT_CHECK_LIMIT]:
         return Verdict.CONTRADICTS_HEAD
+    if column[ReportRow.ROUGHNESS] > column[ReportRow.ROUGHNESS_LIMIT]:
+        return Verdict.TOO_ROUGH
     worse = column[ReportRow.ERROR_ADAPTED] - column[ReportRow.ERROR_NOT_ADAPTED]
     if worse > prior.margin[0] + prior.error_limit[k] * column[ReportRow.UNCERTAINTY]:
         return Verdict.WORSE_LEFT_OUT

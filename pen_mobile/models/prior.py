@@ -24,6 +24,9 @@ from pen_mobile.types import Doubles
 NOT_ADAPTED, OWN_MEAN = 0, 1
 """Numbers of the two reference candidates."""
 
+ROUGHNESS_STRENGTH = 5.0
+"""How many labels the expected variance of labels is worth, where a roughness is put in relation to their variance."""
+
 FOLDS = 5
 """Stretches of time that are left out in turn."""
 
@@ -62,6 +65,10 @@ class Prior:
             over people, and by how much the estimate's own variance is multiplied, ``[K]`` each.
         check_limit: honest labels of one target are rarely below it, ``[K]``, in standard deviations.
         joint_check_limit: the same for the mean over targets, ``[1]``.
+        roughness_limit: what the mean over targets of the labels' roughness may be, ``[2]``: with N labels the first
+            number plus the second over N.
+        alike_from: number of labels from which on labels that are all alike are declined, ``[1]``; fewer honest labels
+            are alike by chance.
         error_limit: standard errors by which an adapted head may be worse on time left out, ``[K]``.
         margin: RMSE by which an adapted head may be worse beside that, ``[1]``.
     """
@@ -87,6 +94,8 @@ class Prior:
     check_inflation: Doubles
     check_limit: Doubles
     joint_check_limit: Doubles
+    roughness_limit: Doubles
+    alike_from: Doubles
     error_limit: Doubles
     margin: Doubles
 
@@ -130,8 +139,9 @@ class Prior:
             "feature_mean": (size,),
             "feature_scale": (size,),
             "directions": (len(self.directions), size),
+            "roughness_limit": (2,),
             **dict.fromkeys((*of_targets, "check_limit", "error_limit"), (targets,)),
-            **dict.fromkeys(("feature_limit", "evidence_strength", "joint_check_limit", "margin"), (1,)),
+            **dict.fromkeys(("feature_limit", "evidence_strength", "joint_check_limit", "alike_from", "margin"), (1,)),
             **dict.fromkeys(_CANDIDATE_FIELDS, (self.candidates, targets)),
         }
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-from pen_mobile.contract.adaptation_report import ReportRow, Verdict
+from pen_mobile.contract.adaptation_report import ALIKE_VARIANCE, ReportRow, Verdict
 from pen_mobile.models.posterior import SAME_INSTANT_S
-from pen_mobile.models.prior import FOLDS, NOT_ADAPTED, OWN_MEAN, Prior
+from pen_mobile.models.prior import FOLDS, NOT_ADAPTED, OWN_MEAN, ROUGHNESS_STRENGTH, Prior
 
 _TINY = 1e-12
 
@@ -61,8 +61,64 @@ class Posterior:
     report: Tensor
 
 
+@dataclass(frozen=True, eq=False)
+class CandidatePosteriors:
+    """Posterior means of B people under each candidate.
+
+    Attributes:
+        level, gain: ``[B, C, K]``.
+        alpha: weights of x are ``X^T alpha``, ``[B, C, K, N]``.
+        left_out: errors of each label when its stretch of time is left out, ``[B, C, K, N]``.
+        log_density: of these errors, ``[B, C, K]``.
+        votes: of each label, ``[B, K, N]``.
+        gain_alone, gain_alone_variance: see :class:`Posterior`.
+        roughness: squared Mahalanobis length of the labels under *own mean* in relation to their variance, ``[B, K]``.
+    """
+
+    level: Tensor
+    gain: Tensor
+    alpha: Tensor
+    left_out: Tensor
+    log_density: Tensor
+    votes: Tensor
+    gain_alone: Tensor
+    gain_alone_variance: Tensor
+    roughness: Tensor
+
+
 def posterior(prior: Prior, labels: LabelBatch) -> Posterior:
     """Return the posterior of each person.
+
+    Args:
+        prior: learned from source people.
+        labels: of B people.
+    """
+    numbers, found = _Numbers.of(prior), candidate_posteriors(prior, labels)
+    probability = torch.softmax(numbers.log_weight + found.log_density, dim=1)
+    level, gain = (torch.einsum("bck,bck->bk", probability, value) for value in (found.level, found.gain))
+    alpha = torch.einsum("bck,bckn->bnk", probability, found.alpha)
+    moved = level[:, None] + gain[:, None] * labels.f + labels.gram @ alpha - labels.f - numbers.output_mean
+    adapted = torch.einsum("bck,bckn->bkn", probability, found.left_out)
+    errors = found.left_out[:, NOT_ADAPTED], found.left_out[:, OWN_MEAN], adapted
+    apart = found.gain_alone - numbers.check_gain
+    check = apart / (numbers.check_variance + numbers.check_inflation * found.gain_alone_variance).sqrt()
+    report = _report(numbers, found.votes, errors, moved.transpose(1, 2), check)
+    rows = {ReportRow.LEVEL: level, ReportRow.GAIN: gain}
+    present = (labels.weight > 0).sum(dim=1, keepdim=True).clamp(min=1)
+    rows[ReportRow.ROUGHNESS] = found.roughness.mean(dim=1, keepdim=True).expand_as(level)
+    rows[ReportRow.ROUGHNESS_LIMIT] = (numbers.roughness_limit[0] + numbers.roughness_limit[1] / present).expand_as(
+        level
+    )
+    rows |= {ReportRow.WEIGHT_NOT_ADAPTED: probability[:, 0], ReportRow.WEIGHT_OWN_MEAN: probability[:, 1]}
+    for row, value in rows.items():
+        report[:, row] = value
+    report[:, ReportRow.SPREAD] = _variances(labels).sum(dim=1, keepdim=True).sqrt()
+    report[:, ReportRow.VERDICT] = _verdicts(numbers, report, labels)
+    return Posterior(level, gain, alpha, found.gain_alone, found.gain_alone_variance, report)
+
+
+def candidate_posteriors(prior: Prior, labels: LabelBatch) -> CandidatePosteriors:
+    """Return the posterior of each person under each candidate.
 
     Args:
         prior: learned from source people.
@@ -74,29 +130,7 @@ def posterior(prior: Prior, labels: LabelBatch) -> Posterior:
     later = (apart / (2 * SAME_INSTANT_S) + 0.5).clamp(0, 1)
     alike = torch.exp(-apart.abs()[:, None] / numbers.noise_length[:, None, None])  # [B, K, N, N]
     votes = present[:, None] / ((alike @ present[:, None, :, None]).squeeze(3) + (1 - present)[:, None])  # [B, K, N]
-    stretch = _stretches(later, votes)
-    found = _candidates(numbers, labels, alike, stretch)
-    squares = (votes[:, None] * found.left_out.square()).sum(dim=3)  # [B, C, K]
-    count = votes.sum(dim=2)  # [B, K]
-    density = (
-        -0.5
-        * (count[:, None] + numbers.evidence_strength)
-        * torch.log(squares + numbers.evidence_strength * numbers.error_variance)
-    )
-    probability = torch.softmax(numbers.log_weight + density, dim=1)
-    level, gain = (torch.einsum("bck,bck->bk", probability, value) for value in (found.level, found.gain))
-    alpha = torch.einsum("bck,bckn->bnk", probability * numbers.weight_variance, found.alpha)
-    moved = level[:, None] + gain[:, None] * labels.f + labels.gram @ alpha - labels.f - numbers.output_mean
-    errors = found.left_out[:, NOT_ADAPTED], found.left_out[:, OWN_MEAN], _average(probability, found.left_out)
-    apart = found.gain_alone - numbers.check_gain
-    check = apart / (numbers.check_variance + numbers.check_inflation * found.gain_alone_variance).sqrt()
-    report = _report(numbers, votes, errors, moved.transpose(1, 2), check)
-    rows = {ReportRow.LEVEL: level, ReportRow.GAIN: gain}
-    rows |= {ReportRow.WEIGHT_NOT_ADAPTED: probability[:, 0], ReportRow.WEIGHT_OWN_MEAN: probability[:, 1]}
-    for row, value in rows.items():
-        report[:, row] = value
-    report[:, ReportRow.VERDICT] = _verdicts(numbers, report, present.sum(dim=1) > 0)
-    return Posterior(level, gain, alpha, found.gain_alone, found.gain_alone_variance, report)
+    return _candidates(numbers, labels, alike, votes, _stretches(later, votes))
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,24 +154,14 @@ class _Numbers:
     check_inflation: Tensor
     check_limit: Tensor
     joint_check_limit: Tensor
+    roughness_limit: Tensor
+    alike_from: Tensor
     error_limit: Tensor
     margin: Tensor
 
     @classmethod
     def of(cls, prior: Prior) -> _Numbers:
         return cls(*(torch.from_numpy(getattr(prior, field.name)) for field in fields(cls)))
-
-
-@dataclass(frozen=True, eq=False)
-class _Found:
-    """Posteriors under each candidate: level and gain ``[B, C, K]``; alpha and left-out errors ``[B, C, K, N]``."""
-
-    level: Tensor
-    gain: Tensor
-    alpha: Tensor
-    left_out: Tensor
-    gain_alone: Tensor
-    gain_alone_variance: Tensor
 
 
 def _stretches(later: Tensor, votes: Tensor) -> Tensor:
@@ -148,7 +172,9 @@ def _stretches(later: Tensor, votes: Tensor) -> Tensor:
     return (number[..., None] == torch.arange(FOLDS)).double() * (votes > 0).double()[..., None]
 
 
-def _candidates(numbers: _Numbers, labels: LabelBatch, alike: Tensor, stretch: Tensor) -> _Found:
+def _candidates(
+    numbers: _Numbers, labels: LabelBatch, alike: Tensor, votes: Tensor, stretch: Tensor
+) -> CandidatePosteriors:
     root = labels.weight.sqrt()[:, None, None]  # [B, 1, 1, N]
     roots = root[..., None] * root[..., None, :]
     f = labels.f.transpose(1, 2)[:, None]  # [B, 1, K, N]
@@ -172,14 +198,23 @@ def _candidates(numbers: _Numbers, labels: LabelBatch, alike: Tensor, stretch: T
     left_out = (residual - ((signal @ without) * stretch).sum(dim=-1)) * member / root.clamp(min=_TINY)
     alpha = root * u
     gain_alone, its_variance = _gain_alone((root * f)[:, 0], residual[:, OWN_MEAN], inverse[:, OWN_MEAN])
-    return _Found(
+    return CandidatePosteriors(
         level=numbers.level_mean + numbers.level_variance * alpha.sum(dim=-1),
         gain=numbers.gain_mean + numbers.gain_variance * (f * alpha).sum(dim=-1),
-        alpha=alpha,
+        alpha=each(numbers.weight_variance, 1) * alpha,
         left_out=left_out,
+        log_density=_log_density(numbers, votes, left_out),
+        votes=votes,
         gain_alone=gain_alone,
         gain_alone_variance=its_variance,
+        roughness=_roughness(numbers, labels, (residual * u)[:, OWN_MEAN].sum(dim=-1)),
     )
+
+
+def _log_density(numbers: _Numbers, votes: Tensor, left_out: Tensor) -> Tensor:
+    strength = numbers.evidence_strength
+    squares = (votes[:, None] * left_out.square()).sum(dim=3) + strength * numbers.error_variance
+    return -0.5 * (votes.sum(dim=2)[:, None] + strength) * torch.log(squares)
 
 
 def _gain_alone(f: Tensor, residual: Tensor, inverse: Tensor) -> tuple[Tensor, Tensor]:
@@ -187,10 +222,6 @@ def _gain_alone(f: Tensor, residual: Tensor, inverse: Tensor) -> tuple[Tensor, T
     solved = (inverse @ f[..., None]).squeeze(-1)
     precision = (f * solved).sum(dim=-1).clamp(min=_TINY)
     return (solved * residual).sum(dim=-1) / precision, 1 / precision
-
-
-def _average(probability: Tensor, values: Tensor) -> Tensor:
-    return torch.einsum("bck,bckn->bkn", probability, values)
 
 
 def _report(
@@ -227,11 +258,30 @@ def _report(
     return report
 
 
-def _verdicts(numbers: _Numbers, report: Tensor, any_label: Tensor) -> Tensor:
+def _roughness(numbers: _Numbers, labels: LabelBatch, length: Tensor) -> Tensor:
+    """Return the roughness of labels with some squared Mahalanobis lengths, ``[B, K]``."""
+    count = (labels.weight > 0).sum(dim=1)[:, None]
+    expected = (numbers.noise_variance + numbers.shared_noise_variance)[OWN_MEAN]
+    variance = count * _variances(labels) + ROUGHNESS_STRENGTH * expected
+    return length / count.clamp(min=1) * expected * (count + ROUGHNESS_STRENGTH) / variance
+
+
+def _variances(labels: LabelBatch) -> Tensor:
+    """Return the variance of each person's labels of each target, ``[B, K]``."""
+    share = (labels.weight / labels.weight.sum(dim=1, keepdim=True).clamp(min=_TINY))[:, None]  # [B, 1, N]
+    return (share @ (labels.y - share @ labels.y).square())[:, 0]
+
+
+def _verdicts(numbers: _Numbers, report: Tensor, labels: LabelBatch) -> Tensor:
+    count = (labels.weight > 0).sum(dim=1)
     worse = report[:, ReportRow.ERROR_ADAPTED] - report[:, ReportRow.ERROR_NOT_ADAPTED]
     allowed = numbers.margin + numbers.error_limit * report[:, ReportRow.UNCERTAINTY]
     verdict = torch.where(worse > allowed, float(Verdict.WORSE_LEFT_OUT), float(Verdict.ADAPTED))
+    rough = report[:, ReportRow.ROUGHNESS] > report[:, ReportRow.ROUGHNESS_LIMIT]
+    verdict = torch.where(rough, float(Verdict.TOO_ROUGH), verdict)
     low = report[:, ReportRow.CHECK] < report[:, ReportRow.CHECK_LIMIT]
     low |= report[:, ReportRow.JOINT_CHECK] < report[:, ReportRow.JOINT_CHECK_LIMIT]
     verdict = torch.where(low, float(Verdict.CONTRADICTS_HEAD), verdict)
-    return torch.where(any_label[:, None], verdict, float(Verdict.NO_LABELS))
+    alike = (_variances(labels).sum(dim=1) < ALIKE_VARIANCE) & (count >= numbers.alike_from)
+    verdict = torch.where(alike[:, None], float(Verdict.ALL_ALIKE), verdict)
+    return torch.where(count[:, None] > 0, verdict, float(Verdict.NO_LABELS))

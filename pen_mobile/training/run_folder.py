@@ -1,8 +1,8 @@
 """A run folder: what source learning leaves behind, and all that export needs.
 
-``run.json`` says what was done; ``1-backbone``, ``2-shared``, ``3-gate`` and ``4-experts``
-``.safetensors`` are the stages of Algorithm 1; ``features/`` is a cache that may be deleted, and ``frames/``
-is one that a complete run no longer has.
+``run.json`` says what was done; ``1-backbone``, ``2-shared``, ``3-gate`` and ``4-experts`` ``.safetensors`` are the
+stages of Algorithm 1; ``5-prior`` says how people differ from that model, in numbers and in words (``.json``);
+``features/`` is a cache that may be deleted, and ``frames/`` is one that a complete run no longer has.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from pen_mobile.errors import BadInput
 from pen_mobile.metrics import Agreement
 from pen_mobile.models.backbone import Backbone, backbone_digest
 from pen_mobile.models.heads import ExpertHead, SharedHead
+from pen_mobile.models.prior import Prior
 from pen_mobile.training.checkpoint import StageLog, Weights, load_checkpoint
 from pen_mobile.training.config import LearningConfig
 from pen_mobile.training.feature_scaling import FeatureScaling
@@ -295,6 +296,21 @@ class Run(Readable):
         head = ExpertHead(columns - 1, expert_count, rows // expert_count - 1)
         head.load_state_dict(weights)
         return head
+
+    @property
+    def prior_file(self) -> Path:
+        """The file of stage 5; its summary is the ``.json`` beside it."""
+        return self.folder / "5-prior.safetensors"
+
+    def prior(self) -> Prior:
+        """Return the prior over people.
+
+        Raises:
+            BadInput: the run has none; it was made by an older version.
+        """
+        if not self.prior_file.exists():
+            raise BadInput(f"{self.prior_file} is missing; train again with this version")
+        return Prior.load(self.prior_file)
 
     def save_feature_statistics(self, mean: Floats, std: Floats) -> None:
         """Keep mean and standard deviation of every feature over the training rows.

@@ -1,4 +1,4 @@
-"""Source learning: the three steps of Algorithm 1, as four stages that can each be resumed."""
+"""Source learning: the three steps of Algorithm 1 as four stages, and the prior as a fifth; each can be resumed."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from pen_mobile.training.feature_scaling import feature_statistics
 from pen_mobile.training.features import cached_features
 from pen_mobile.training.frame_cache import cached_frames
 from pen_mobile.training.head_training import HeadStage, train_heads
+from pen_mobile.training.prior.learn import prior_stage, source_rows
 from pen_mobile.training.run_folder import STAGES, Run, RunData, RunRecord
 from pen_mobile.training.source_heads import expert_stage, gate_stage, shared_stage, source_splits
 from pen_mobile.types import Floats, Rows
@@ -133,8 +134,17 @@ class _Learner:
         lambdas = [(config.lambda_0, config.lambda_1)]
         shared = self._train(shared_stage(splits, config, start))
         gate = self._train(gate_stage(splits, config, lambdas))
-        self._train(expert_stage(splits, config, lambdas, shared, gate))
+        experts = self._train(expert_stage(splits, config, lambdas, shared, gate))
+        self._learn_prior(features, experts[0, 0].cpu(), seen=network is not None)
         self._conclude(features, network.backbone.digest() if network else "")
+
+    def _learn_prior(self, features: Floats, head_parameters: Tensor, *, seen: bool) -> None:
+        """Run stage 5: how people differ from the model."""
+        source = self.source
+        own = [source.rows_of(name) for name in source.subjects()]
+        rows = source_rows(features, source.affect, own, source.time_s)
+        names = ("valence", "arousal")
+        prior_stage(self.run.prior_file, head_parameters, rows, names, self.config, seen=seen, progress=self.progress)
 
     def _train(self, stage: HeadStage) -> Tensor:
         """Run one stage, note how it went, and return its head parameters ``[1, 1, R, D_z + 1]``."""

@@ -45,6 +45,8 @@ def a_prior(size: int = SIZE, targets: int = 2, seed: int = 0, candidates: int =
         check_inflation=np.ones(targets),
         check_limit=np.full(targets, -1e3),
         joint_check_limit=np.array([-1e3]),
+        roughness_limit=np.array([1e3, 1e3]),
+        alike_from=np.array([5.0]),
         error_limit=np.full(targets, 1e3),
         margin=np.array([0.02]),
     )
@@ -213,6 +215,30 @@ def test_labels_that_contradict_the_head_are_declined_by_target() -> None:
     experts, shipped = (values[EXPERTS:].reshape(EXPERTS, 2, -1) for values in (adapted, head))
     np.testing.assert_array_equal(experts[:, 1], shipped[:, 1])
     assert not np.allclose(experts[:, 0], shipped[:, 0])
+
+
+def test_labels_that_jump_more_than_labels_do_are_declined() -> None:
+    prior, (head, z, y, weight, time) = replace(a_prior(), roughness_limit=np.array([0.1, 1.2])), somebody()
+    _, report = adapt(prior, head, z, y, weight, time)
+    assert report[ReportRow.ROUGHNESS_LIMIT].tolist() == [0.1 + 1.2 / LABELS] * 2
+    length = []
+    for k in range(2):
+        signal, noise, mean = by_hand(prior, (head, z, y, weight, time), OWN_MEAN, k)
+        expected = 0.05 + 0.03  # own and shared noise
+        relative = (LABELS * y[:, k].var() + 5 * expected) / (LABELS + 5) / expected
+        length.append((y[:, k] - mean) @ np.linalg.solve(signal + noise, y[:, k] - mean) / LABELS / relative)
+    np.testing.assert_allclose(report[ReportRow.ROUGHNESS], np.mean(length), atol=1e-10)
+    assert (report[ReportRow.VERDICT] == Verdict.TOO_ROUGH).all()
+
+
+def test_labels_that_are_all_alike_are_declined_when_they_are_many() -> None:
+    head, z, _, weight, time = somebody()
+    same = np.full((LABELS, 2), 0.5)
+    for count, verdict in ((5, Verdict.ALL_ALIKE), (4, Verdict.ADAPTED)):
+        rows = (values[:count] for values in (z, same, weight, time))
+        _, report = adapt(a_prior(), head, *rows)
+        assert (report[ReportRow.VERDICT] == verdict).all()
+        np.testing.assert_allclose(report[ReportRow.SPREAD], 0, atol=1e-7)
 
 
 def test_a_head_that_is_worse_left_out_is_declined() -> None:

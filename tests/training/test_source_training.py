@@ -115,7 +115,7 @@ def test_stages_run_in_the_order_of_algorithm_1(tmp_path: Path) -> None:
     """A table of features has no frames to learn a backbone from: stage 1 is left out."""
     listener = Listener()
     run = learn_source(feature_table(), SHORT, tmp_path / "run", progress=listener)
-    assert listener.tasks == ["2-shared", "3-gate", "4-experts"]
+    assert listener.tasks == ["2-shared", "3-gate", "4-experts", "5-prior"]
     assert list(run.record.stages) == ["2-shared", "3-gate", "4-experts"]
     assert not run.stage_file("1-backbone").exists()
     assert run.backbone() is None
@@ -203,7 +203,7 @@ def test_interrupted_and_resumed_is_bit_identical(tmp_path: Path, stage: str) ->
         Run.open(folder)
     listener = Listener()
     resumed = learn_source(feature_table(), SHORT, folder, progress=listener)
-    assert listener.tasks == [name for name in STAGES if name >= stage]
+    assert listener.tasks == [name for name in (*STAGES, "5-prior") if name >= stage]
     assert_same_run(resumed, whole)
     assert_same_run(Run.open(folder), whole)
 
@@ -291,7 +291,7 @@ def test_frames_run_through_every_stage(people: FrameTable, tmp_path: Path) -> N
     )
     listener = Listener()
     run = learn_source(people, config, tmp_path / "run", progress=listener)
-    assert listener.tasks == ["1-backbone", "features", "2-shared", "3-gate", "4-experts"]
+    assert listener.tasks == ["1-backbone", "features", "2-shared", "3-gate", "4-experts", "5-prior"]
     assert [log.steps for log in run.record.stages.values()] == [3, 3, 3, 3]
     backbone = run.backbone()
     assert backbone is not None
@@ -322,7 +322,7 @@ def learnt_from_files(files: FrameTable, tmp_path_factory: pytest.TempPathFactor
     """A complete run on ``files``, augmented; tests must not change it."""
     listener = Listener()
     run = learn_source(files, ON_FRAMES, tmp_path_factory.mktemp("files-run") / "run", progress=listener)
-    assert listener.tasks == ["frames", "1-backbone", "features", "2-shared", "3-gate", "4-experts"]
+    assert listener.tasks == ["frames", "1-backbone", "features", "2-shared", "3-gate", "4-experts", "5-prior"]
     assert listener.said == []
     return run
 

@@ -19,8 +19,8 @@ FREEDOM = ((1.0, 1.0), (0.1, 1.0), (0.01, 1.0), (1.0, 0.05), (0.3, 0.05))
 The backbone has seen the source people: learned spreads are lower bounds, and noise relative to them is an upper one.
 """
 
-REFERENCE_LOG_WEIGHT = -1.0
-"""Log prior weight of the references, where that of other candidates is 0."""
+START_LOG_WEIGHT = (-1.0, -1.0, 0.0, -1.0, -2.0, 0.0, -0.5)
+"""Log prior weights of the candidates before people say more: not adapted, own mean, then those of :data:`FREEDOM`."""
 
 EVIDENCE_STRENGTH = 1.0
 MARGIN = 0.02
@@ -90,9 +90,8 @@ def assemble(
         "weight_variance": learned("weight_spread") ** 2 * weights,
         "noise_variance": learned("noise") ** 2 * noise,
         "shared_noise_variance": learned("shared_noise") ** 2 * noise,
-        "log_weight": zero.copy(),
+        "log_weight": zero + np.array(START_LOG_WEIGHT)[:, None],
     }
-    numbers["log_weight"][[NOT_ADAPTED, OWN_MEAN]] = REFERENCE_LOG_WEIGHT
     for name in ("level_variance", "gain_variance", "weight_variance"):
         numbers[name][[NOT_ADAPTED, OWN_MEAN]] = 0
     numbers["level_mean"][NOT_ADAPTED], numbers["gain_mean"][NOT_ADAPTED] = output_mean, 1
@@ -115,6 +114,8 @@ def assemble(
         check_inflation=np.ones(targets),
         check_limit=never,
         joint_check_limit=never[:1],
+        roughness_limit=np.array([1e6, 0.0]),
+        alike_from=np.array([1e6]),
         error_limit=-never,
         margin=np.array([MARGIN]),
         **numbers,

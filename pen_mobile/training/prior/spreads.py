@@ -18,8 +18,10 @@ from torch import Tensor
 from pen_mobile.training.prior.episodes import EpisodeBatch, SourcePerson
 
 _ITERATIONS = 40
+_WIDEST = 6.0  # logarithm of the ratio of a spread and the noise: beyond, nothing changes but rounding
 _PULL = 1e-3  # toward the start, per squared unit of a logarithm
-_LEAST_ERROR = 1e-4
+LEAST_ERROR = 1e-4
+"""RMSE below which an adaptation counts as perfect."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,8 @@ def _as_values(spreads: Spreads) -> Tensor:
 
 
 def _as_spreads(values: Tensor, noise: float, error: float) -> Spreads:
-    level, gain, weight, shared, length, mean_level, mean_gain = [*values[:5].exp().tolist(), *values[5:].tolist()]
+    level, gain, weight, shared = values[:4].clamp(-_WIDEST, _WIDEST).exp().tolist()
+    length, (mean_level, mean_gain) = float(values[4].exp()), values[5:].tolist()
     # The noise is scaled such that noise and what is shared are the error that adaptation leaves.
     noise = error / math.sqrt(1 + shared**2)
     return Spreads(
@@ -129,7 +132,7 @@ def _as_spreads(values: Tensor, noise: float, error: float) -> Spreads:
 
 
 def _log_errors(batch: EpisodeBatch, target: int, values: Tensor) -> Tensor:
-    level, gain, weight, shared = (2 * values[:4]).exp()
+    level, gain, weight, shared = (2 * values[:4].clamp(-_WIDEST, _WIDEST)).exp()
     f, y, labels = batch.labels.f[:, :, target], batch.labels.y[:, :, target], batch.labels
     tested = batch.test_f[:, :, target]
     apart = (labels.time[:, :, None] - labels.time[:, None]).abs()
@@ -140,4 +143,4 @@ def _log_errors(batch: EpisodeBatch, target: int, values: Tensor) -> Tensor:
     cross = level + gain * tested[:, :, None] * f[:, None] + weight * batch.test_gram
     estimate = values[5] + values[6] * tested + (cross @ alpha).squeeze(2)
     squares: Tensor = (estimate - batch.test_y[:, :, target]).square().mean(dim=1)
-    return squares.sqrt().clamp(min=_LEAST_ERROR).log()
+    return squares.sqrt().clamp(min=LEAST_ERROR).log()

@@ -1,0 +1,97 @@
+"""Limits of the guard, calibrated on source people instead of guessed.
+
+Every simulated adaptation of a source person is an honest label set, judged by a head that has not seen the person. A
+limit lies beyond the most extreme of them by a factor that is larger for fewer people, so that of new people's sets few
+are declined, with any number of labels and from any stretch of time. Where heads do not transfer, honest labels agree
+with the head no better than others do, and the check is switched off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from pen_mobile.contract.adaptation_report import ALIKE_VARIANCE, ReportRow
+from pen_mobile.models.prior import Prior
+from pen_mobile.training.batched_posterior import posterior
+from pen_mobile.training.prior.episodes import EpisodeBatch
+from pen_mobile.types import Doubles
+
+SEEN = 1.5
+"""Factor of limits where the backbone has seen the source people: for others, heads hold less well."""
+
+_NEVER = -1e6
+_TELLING = 2.0  # a gain of so many standard deviations over people says whether labels fit a head
+_ONE_OF_MANY = 1.25  # factor of limits that each target has, beside the joint one
+_ROUGH = 1.2  # factor of limits for roughness
+_FEW = 5  # labels below which honest ones may be alike by chance
+_MANY = 20  # labels from which on roughness hardly depends on their number
+_GRID = np.geomspace(0.02, 1.0, 30), np.geomspace(0.1, 10.0, 30)
+
+
+def calibrate(prior: Prior, batches: Sequence[EpisodeBatch], *, seen: bool) -> Prior:
+    """Return the prior with the numbers of its checks.
+
+    Args:
+        prior: whose checks let everything through.
+        batches: simulated adaptations of source people.
+        seen: True when the backbone was trained on them.
+    """
+    people = max(int(batch.person.max()) for batch in batches) + 1
+    beyond = (1 + 1 / people) * (SEEN if seen else 1)
+    prior = _with_gains(prior, batches)
+    reports = [posterior(prior, batch.labels).report.numpy() for batch in batches]
+    report = np.concatenate(reports)
+    worse = report[:, ReportRow.ERROR_ADAPTED] - report[:, ReportRow.ERROR_NOT_ADAPTED] - prior.margin
+    errors = (worse / np.maximum(report[:, ReportRow.UNCERTAINTY], 1e-9)).max(axis=0)
+    telling = prior.check_gain > _TELLING * np.sqrt(prior.check_variance)
+    check = -beyond * _ONE_OF_MANY * np.maximum(-report[:, ReportRow.CHECK].min(axis=0), 1)
+    joint = -beyond * np.maximum(-report[:, ReportRow.JOINT_CHECK].min(axis=0)[:1], 0.5)
+    return replace(
+        prior,
+        check_limit=np.where(telling, check, _NEVER),
+        joint_check_limit=np.where(telling.any(), joint, _NEVER),
+        roughness_limit=_roughness_limit(
+            np.array([batch.labels.y.shape[1] for batch in batches]),
+            (1 + 1 / people) * np.array([report[:, ReportRow.ROUGHNESS].max() for report in reports]),
+        ),
+        alike_from=_alike_from(batches),
+        error_limit=beyond * np.maximum(errors, 1),
+    )
+
+
+def _alike_from(batches: Sequence[EpisodeBatch]) -> Doubles:
+    """Return the number of labels from which on no honest set had all labels alike, at least :data:`_FEW`, ``[1]``."""
+    variances = {batch.labels.y.shape[1]: batch.labels.y.var(dim=1, correction=0).sum(dim=1).min() for batch in batches}
+    alike = [count for count, variance in variances.items() if count >= _FEW and variance < ALIKE_VARIANCE]
+    return np.array([float(max(alike) + 1 if alike else _FEW)])
+
+
+def _with_gains(prior: Prior, batches: Sequence[EpisodeBatch]) -> Prior:
+    """Learn how gains of honest people are distributed: ``N(check_gain, check_variance + check_inflation v)``."""
+    found = [posterior(prior, batch.labels) for batch in batches]
+    gain = np.concatenate([one.gain_alone.numpy() for one in found])
+    variance = np.concatenate([one.gain_alone_variance.numpy() for one in found])
+    fits = np.array([_likeliest(gain[:, k], variance[:, k]) for k in range(prior.targets)])
+    return replace(prior, check_gain=fits[:, 0], check_variance=fits[:, 1], check_inflation=fits[:, 2])
+
+
+def _likeliest(gain: Doubles, variance: Doubles) -> tuple[float, float, float]:
+    """Return mean, variance over people and inflation with the largest likelihood, by search on a grid."""
+    best = (np.inf, 0.0, 1.0, 1.0)
+    for spread in _GRID[0]:
+        for inflation in _GRID[1]:
+            total = spread**2 + inflation * variance
+            mean = float(np.average(gain, weights=1 / total))
+            loss = float(np.sum(np.log(total) + (gain - mean) ** 2 / total))
+            best = min(best, (loss, mean, spread**2, inflation))
+    return best[1:]
+
+
+def _roughness_limit(counts: Doubles, highest: Doubles) -> Doubles:
+    """Return (a, b) such that no honest set exceeds ``a + b / N``, with some room."""
+    many = highest[counts >= _MANY]
+    limit = _ROUGH * float(many.max() if len(many) else highest.min())
+    return np.array([limit, max(float(((_ROUGH * highest - limit) * counts).max()), 1.0)])
