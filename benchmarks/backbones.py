@@ -19,7 +19,8 @@ from bundles import keep_statistics
 
 from pen_mobile.bundle.programs.lowering import lower
 from pen_mobile.bundle.programs.simplify import simplify
-from pen_mobile.bundle.quantization.quantizer import Quantizer, features_of
+from pen_mobile.bundle.quantization.graph_runs import features_of
+from pen_mobile.bundle.quantization.quantizer import Quantizer
 from pen_mobile.bundle.quantization.sensitivity import cosine
 from pen_mobile.data.synthetic import SyntheticConfig, synthetic_table
 from pen_mobile.models.backbone import Backbone, make_backbone

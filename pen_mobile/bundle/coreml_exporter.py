@@ -8,7 +8,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from pen_mobile.bundle.coreml.mil_evaluation import different_weights, stored_weights, weights_digest
+from pen_mobile.bundle.coreml.mil_weights import different_weights, stored_weights, weights_digest
 from pen_mobile.bundle.coreml.mlpackage import unpacked, write_archive
 from pen_mobile.bundle.coreml.programs import About, CoreMLModel, Weights, convert_backbone, convert_head
 from pen_mobile.bundle.exporter import Exporter

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from pen_mobile.bundle.coreml.mil_evaluation import MilProgram, weights_digest
+from pen_mobile.bundle.coreml.mil_evaluation import MilProgram
+from pen_mobile.bundle.coreml.mil_weights import weights_digest
 from pen_mobile.bundle.coreml.mlpackage import unpacked
 from pen_mobile.contract.bundle_folder import BundleFolder
 from pen_mobile.contract.head import AdaptPart, PredictPart, RidgePart, TrainPart

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pen_mobile.bundle.coreml.mil_evaluation import Arrays, constants
+from pen_mobile.bundle.coreml.mil_weights import Arrays, constants
 from pen_mobile.bundle.coreml.mlpackage import Package
 from pen_mobile.bundle.programs.adapt import AdaptProgram
 from pen_mobile.bundle.programs.head import HeadProgram, PredictProgram

@@ -10,13 +10,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from pen_mobile.bundle.coreml.mil_evaluation import (
-    MilProgram,
-    different_weights,
-    evaluate,
-    stored_weights,
-    weights_digest,
-)
+from pen_mobile.bundle.coreml.mil_evaluation import MilProgram
+from pen_mobile.bundle.coreml.mil_weights import different_weights, stored_weights, weights_digest
 from pen_mobile.errors import BadInput, PenMobileError
 
 
@@ -77,7 +72,7 @@ def test_the_layers_cover_what_is_written_out(package: Path) -> None:
 @pytest.mark.parametrize("seed", [0, 1])
 def test_layers_equal_torch(layers: _Layers, package: Path, seed: int) -> None:
     x = torch.randn(1, 4, 17, 12, generator=torch.Generator().manual_seed(seed)) * 3
-    found = evaluate(package, {"x": x.numpy()})
+    found = MilProgram(package)({"x": x.numpy()})
     assert list(found) == ["out"]
     np.testing.assert_allclose(found["out"], layers(x).detach().numpy(), rtol=0, atol=1e-5)
 
@@ -85,29 +80,29 @@ def test_layers_equal_torch(layers: _Layers, package: Path, seed: int) -> None:
 def test_inputs_are_checked_by_name_and_shape(package: Path) -> None:
     x = np.zeros((1, 4, 17, 12), np.float32)
     with pytest.raises(BadInput, match=r"layers\.mlpackage: input x is missing"):
-        evaluate(package, {})
+        MilProgram(package)({})
     with pytest.raises(BadInput, match="input y is unknown"):
-        evaluate(package, {"x": x, "y": x})
+        MilProgram(package)({"x": x, "y": x})
     with pytest.raises(BadInput, match=r"input x is \[1, 4, 17, 13\], not \[1, 4, 17, 12\]"):
-        evaluate(package, {"x": np.zeros((1, 4, 17, 13), np.float32)})
+        MilProgram(package)({"x": np.zeros((1, 4, 17, 13), np.float32)})
 
 
 def test_an_operation_that_cannot_be_evaluated_is_named(tmp_path: Path) -> None:
     path = _save(nn.ConvTranspose2d(2, 3, 2), (1, 2, 4, 4), tmp_path / "up.mlpackage")
     with pytest.raises(PenMobileError, match=r"up\.mlpackage: operation conv_transpose .* cannot be") as caught:
-        evaluate(path, {"x": np.zeros((1, 2, 4, 4), np.float32)})
+        MilProgram(path)({"x": np.zeros((1, 2, 4, 4), np.float32)})
     assert "check_coreml.py" in str(caught.value)
 
 
 def test_what_is_no_package_is_one_line(package: Path, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="is not a Core ML package"):
-        evaluate(tmp_path, {})
+        MilProgram(tmp_path)({})
     broken = tmp_path / "broken.mlpackage"
     _copy(package, broken)
     specification = broken / "Data" / "com.apple.CoreML" / "model.mlmodel"
     specification.write_bytes(specification.read_bytes()[:100])
     with pytest.raises(BadInput, match="coremltools cannot read this package") as caught:
-        evaluate(broken, {})
+        MilProgram(broken)({})
     assert "\n" not in str(caught.value)
 
 

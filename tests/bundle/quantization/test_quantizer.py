@@ -14,7 +14,8 @@ from torch import nn
 
 from pen_mobile.bundle.programs.simplify import simplify
 from pen_mobile.bundle.quantization.calibration import covering_rows, source_frames
-from pen_mobile.bundle.quantization.quantizer import Quantizer, features_of, relative_error
+from pen_mobile.bundle.quantization.graph_runs import features_of, relative_error
+from pen_mobile.bundle.quantization.quantizer import Quantizer
 from pen_mobile.bundle.quantization.sensitivity import Loss, SensitivitySearch, cosine
 from pen_mobile.data.synthetic import SyntheticConfig, synthetic_table
 from pen_mobile.data.table import FrameTable
@@ -84,7 +85,7 @@ def test_ranges_are_of_values_before_they_are_overwritten(enough: int, monkeypat
 
     Were ranges taken after the activation, -0.375 would be the least that int8 could say, and become -0.164.
     """
-    monkeypatch.setattr("pen_mobile.bundle.quantization.quantizer._ENOUGH", enough)
+    monkeypatch.setattr("pen_mobile.bundle.quantization.graph_runs._ENOUGH", enough)
     frames = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 3), np.uint8)
     frames[:, 0, 0], frames[:, 0, 1] = 255, 0
     exact = features_of(Darkness(), frames)
