@@ -23,7 +23,7 @@ from pen_mobile.bundle.export import export_bundle  # noqa: E402
 from pen_mobile.bundle.recipe import load_recipe  # noqa: E402
 from pen_mobile.data.load import load_table  # noqa: E402
 from pen_mobile.data.table import FeatureTable, SubjectTable  # noqa: E402
-from pen_mobile.paper.protocol_summary import bootstrap_interval  # noqa: E402
+from pen_mobile.paper.differences import bootstrap_interval  # noqa: E402
 from pen_mobile.phone.active_learning.query_strategy import QueryStrategy  # noqa: E402
 from pen_mobile.phone.active_learning.scores import SCORES  # noqa: E402
 from pen_mobile.phone.phone import Phone  # noqa: E402

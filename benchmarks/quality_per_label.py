@@ -19,10 +19,10 @@ from scipy import stats
 from pen_mobile.data.frames import Frames
 from pen_mobile.data.synthetic import SyntheticConfig, synthetic_table
 from pen_mobile.data.table import FeatureTable
+from pen_mobile.paper.aggregates import person_mean
 from pen_mobile.paper.model_study import CellKey
 from pen_mobile.paper.protocol_plan import ProtocolPlan
 from pen_mobile.paper.protocol_result import OWN_MEAN, UNADAPTED, Evaluation, Sampling
-from pen_mobile.paper.protocol_summary import person_mean
 from pen_mobile.paper.strategy_study import run_strategy_study
 from pen_mobile.training.config import LearningConfig
 from pen_mobile.training.features import extract_features

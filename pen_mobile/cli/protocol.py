@@ -24,7 +24,14 @@ from pen_mobile.utils.text import counted
     "--samplings",
     default="random,blocks",
     show_default=True,
-    help="How rows that adapt are chosen: at random as in the paper, or in blocks of time.",
+    help="How rows that adapt are chosen, some of: random (the paper), blocks (of time), first, recent.",
+)
+@click.option("--block-seconds", type=float, default=10.0, show_default=True, help="Length of a block of time.")
+@click.option(
+    "--gap-seconds", type=float, default=2.0, show_default=True, help="Rows so near to a tested one do not adapt."
+)
+@click.option(
+    "--counts", default="5,10,20,40,60,120", show_default=True, help="Numbers of labels to compare strategies at."
 )
 @click.option(
     "--scopes",
@@ -58,6 +65,7 @@ def protocol(
     seed: int,
     samplings: str,
     scopes: str,
+    counts: str,
     strategies: bool,
     jobs: int | None,
     device: str,
@@ -72,6 +80,7 @@ def protocol(
     part is never done twice.
     """
     import pen_mobile
+    from pen_mobile.paper.comparison import comparison_rows
     from pen_mobile.paper.terminal_tables import as_parts
     from pen_mobile.utils.plain import to_plain
     from pen_mobile.utils.validation import validated_options
@@ -80,6 +89,7 @@ def protocol(
         "seeds": tuple(range(seed, seed + seed_count)),
         "samplings": _listed(samplings),
         "scopes": _listed(scopes),
+        "counts": _numbers(counts),
         "strategies": _strategies() if strategies else (),
     }
     plan = validated_options(pen_mobile.ProtocolPlan, options | settings)
@@ -89,7 +99,7 @@ def protocol(
     output.finish(
         to_plain(result) | {"out": str(out), "summary": to_plain(summary)},
         [
-            *as_parts(result, summary),
+            *as_parts(result, summary, comparison_rows(result)),
             f"{out / 'report.html'} shows every other setting, with figures",
             f"{out / 'results.json'}: {counted(len(result.plan.seeds), 'seed')}, "
             f"{counted(result.data.rows, 'row')} of {len(result.data.source)} source and "
@@ -102,6 +112,11 @@ def _strategies() -> tuple[str, ...]:
     from pen_mobile.training.strategies import STRATEGIES
 
     return tuple(STRATEGIES)
+
+
+def _numbers(text: str) -> Any:
+    """Return whole numbers as such, and others as text, which the plan refuses."""
+    return tuple(int(part) if part.isdecimal() else part for part in _listed(text))
 
 
 def _listed(text: str) -> Any:

@@ -53,15 +53,24 @@ def adaptation_split(
     scheme: str = "random",
     seed: int = 0,
     features: NDArray[np.float32] | None = None,
+    *,
+    block_s: float = BLOCK_S,
+    gap_s: float = GAP_S,
 ) -> AdaptationSplit:
     """Split one person's rows; other people in the table change nothing.
 
     Args:
-        scheme: ``random`` (the paper: both halves at random), ``first`` (the beginning of the recording, in
-            order, tests the second half), ``halves`` (the same at random order), ``blocks`` (whole pieces
-            of time), ``stratified`` (random half, taken evenly over the affect plane) or ``k-centre``
-            (random half, taken so that each row is far from those before it in feature space).
+        table: people.
+        subject: the person.
+        scheme: ``random`` (the paper: both halves at random), ``first`` (the first half of the recording adapts, from
+            its beginning on; the second tests), ``recent`` (the same, from the latest row before the cut back),
+            ``halves`` (the same at random order), ``blocks`` (whole pieces of time), ``stratified`` (random half,
+            taken evenly over the affect plane) or ``k-centre`` (random half, taken so that each row is far from those
+            before it in feature space).
+        seed: decides every draw.
         features: z of every row of the table, ``[N, D_z]``; ``k-centre`` needs them.
+        block_s: length of a piece of time, seconds.
+        gap_s: rows closer to the other side of a cut in time are used for neither, seconds.
 
     Raises:
         BadInput: an unknown scheme, or a recording too short for it.
@@ -71,7 +80,7 @@ def adaptation_split(
     rows = table.rows_of(subject)
     if features is None and isinstance(table, FeatureTable):
         features = table.features
-    person = _Person(table, rows, generator_for(seed, subject), features)
+    person = _Person(table, rows, generator_for(seed, subject), features, block_s, gap_s)
     pool, test = SCHEMES[scheme](person)
     if not len(pool) or not len(test):
         raise BadInput(f"{table.origin}: the {len(rows)} rows of {subject!r} are too few for the split {scheme!r}")
@@ -80,12 +89,14 @@ def adaptation_split(
 
 @dataclass(frozen=True)
 class _Person:
-    """One person's rows in order of time, and the dice."""
+    """One person's rows in order of time, the dice, and the lengths of pieces and gaps."""
 
     table: SubjectTable
     rows: Rows
     rng: np.random.Generator
     features: NDArray[np.float32] | None
+    block_s: float
+    gap_s: float
 
     @property
     def times(self) -> NDArray[np.float64]:
@@ -104,7 +115,12 @@ def _random(person: _Person) -> tuple[Rows, Rows]:
 def _first(person: _Person) -> tuple[Rows, Rows]:
     times = person.times
     cut = times[len(times) // 2]
-    return person.rows[times < cut - GAP_S], person.rows[times >= cut]
+    return person.rows[times < cut - person.gap_s], person.rows[times >= cut]
+
+
+def _recent(person: _Person) -> tuple[Rows, Rows]:
+    pool, test = _first(person)
+    return pool[::-1], test
 
 
 def _halves(person: _Person) -> tuple[Rows, Rows]:
@@ -115,10 +131,10 @@ def _halves(person: _Person) -> tuple[Rows, Rows]:
 def _blocks(person: _Person) -> tuple[Rows, Rows]:
     """Half of the blocks test; rows of the others that are near in time to a tested row are left out."""
     times = person.times
-    block = np.floor((times - times[0]) / BLOCK_S).astype(int)
+    block = np.floor((times - times[0]) / person.block_s).astype(int)
     order = person.rng.permutation(np.unique(block))
     tested = np.isin(block, order[: len(order) // 2])
-    near = _near(times, times[tested])
+    near = _near(times, times[tested], person.gap_s)
     pool = [person.rows[(block == number) & ~near] for number in order[len(order) // 2 :]]
     return np.concatenate(pool), person.rows[tested]
 
@@ -145,6 +161,7 @@ def _k_centre(person: _Person) -> tuple[Rows, Rows]:
 SCHEMES: dict[str, Callable[[_Person], tuple[Rows, Rows]]] = {
     "random": _random,
     "first": _first,
+    "recent": _recent,
     "halves": _halves,
     "blocks": _blocks,
     "stratified": _stratified,
@@ -152,14 +169,14 @@ SCHEMES: dict[str, Callable[[_Person], tuple[Rows, Rows]]] = {
 }
 
 
-def _near(times: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _near(times: NDArray[np.float64], others: NDArray[np.float64], gap_s: float) -> NDArray[np.bool_]:
     """Tell which times lie closer than the gap to any of the others (sorted, at least one)."""
     if not len(others):
         return np.zeros(len(times), dtype=bool)
     place = np.searchsorted(others, times)
     after = np.abs(others[np.minimum(place, len(others) - 1)] - times)
     before = np.abs(others[np.maximum(place - 1, 0)] - times)
-    return np.minimum(after, before) < GAP_S
+    return np.minimum(after, before) < gap_s
 
 
 def _farthest_first(points: NDArray[np.float32]) -> Iterator[int]:

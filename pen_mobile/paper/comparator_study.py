@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import astuple
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
 
 from pen_mobile.data.table import FeatureTable
-from pen_mobile.metrics import Agreement
 from pen_mobile.paper.comparators.gru import GruSettings, fit_gru
 from pen_mobile.paper.comparators.svr import fit_svr
 from pen_mobile.paper.comparators.trajectory import Comparator, Trajectory, split_in_time, trajectories_of
-from pen_mobile.paper.comparison import ComparisonRow
-from pen_mobile.paper.protocol_plan import CellKey
-from pen_mobile.paper.protocol_result import UNADAPTED, Cell, Model, ProtocolResult
+from pen_mobile.paper.protocol_plan import CellKey, ProtocolPlan
+from pen_mobile.paper.protocol_result import UNADAPTED, Cell, Model
 from pen_mobile.paper.target_evaluation import Answer, Target
 from pen_mobile.types import Floats
 
@@ -28,18 +25,19 @@ _GRU_ROWS = 500_000
 
 
 def run_comparator_study(
-    source: FeatureTable, table: FeatureTable, key: CellKey, device: torch.device | str = "cpu"
+    source: FeatureTable, table: FeatureTable, plan: ProtocolPlan, key: CellKey, device: torch.device | str = "cpu"
 ) -> Cell:
     """Learn both designs and test them on the target people's test rows.
 
     Args:
         source: source people with features; the last fifth of each recording validates.
         table: target people with features; estimates are of whole recordings, of which test rows are taken.
+        plan: lengths of blocks and gaps.
         key: which cell; its study is ``comparators``.
         device: where networks learn.
     """
     started = time.perf_counter()
-    target = Target.split(table, key.sampling, key.seed)
+    target = Target.split(table, plan, key.sampling, key.seed)
     training, validation = split_in_time(trajectories_of(source, "source"))
     fabric = Fabric(accelerator=torch.device(device).type, devices=1)
     evaluations = []
@@ -51,23 +49,6 @@ def run_comparator_study(
         tested = target.compare(answer, model, share=0.0, seconds=seconds, strategy=UNADAPTED)
         evaluations.append(tested.evaluation)
     return Cell(*key, evaluations, left_out=target.left_out, seconds=time.perf_counter() - started)
-
-
-def comparison_rows(result: ProtocolResult) -> list[ComparisonRow]:
-    """Return the designs as rows beside s-PEN, each the mean over the seeds."""
-    cells = [cell for cell in result.cells if cell.study == "comparators"]
-    rows = []
-    for same in zip(*(cell.evaluations for cell in cells), strict=True):
-        mean = _mean([one.pooled for one in same])
-        seconds = float(np.mean([one.seconds for one in same]))
-        rows.append(ComparisonRow(*_NAMES[same[0].model], mean, seconds, _NOTE))
-    return rows
-
-
-def _mean(agreements: Sequence[Agreement]) -> Agreement:
-    """Average every number; one that is undefined for a seed is undefined."""
-    columns = zip(*(astuple(one) for one in agreements), strict=True)
-    return Agreement(*(None if None in column else float(np.mean(column)) for column in columns))  # type: ignore[arg-type]
 
 
 def _estimates(comparator: Comparator, table: FeatureTable, target: Target) -> Floats:
@@ -91,9 +72,4 @@ def _fit_svr(training: Sequence[Trajectory], validation: Sequence[Trajectory], s
     return fit_svr(training, validation)
 
 
-_NAMES: dict[Model, tuple[str, str]] = {
-    "GRU": ("End2You's design", "two GRU layers over features of consecutive frames, loss 1 - CCC"),
-    "SVR": ("AVEC 2016 baseline's design", "linear SVR on single frames, then median filter, centring, scaling"),
-}
-_NOTE = "learned from source people, tuned on the last fifth of their recordings; not adapted"
 _DESIGNS: dict[Model, Fit] = {"GRU": _fit_gru, "SVR": _fit_svr}

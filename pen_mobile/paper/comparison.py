@@ -1,10 +1,20 @@
-"""Other methods, measured on the same data: what the report needs to know of each."""
+"""Other methods, measured on the same data, as rows beside s-PEN."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
+
+import numpy as np
 
 from pen_mobile.metrics import Agreement
+from pen_mobile.paper.protocol_result import Model, ProtocolResult
+
+_NAMES: dict[Model, tuple[str, str]] = {
+    "GRU": ("End2You's design", "two GRU layers over features of consecutive frames, loss 1 - CCC"),
+    "SVR": ("AVEC 2016 baseline's design", "linear SVR on single frames, then median filter, centring, scaling"),
+}
+_NOTE = "learned from source people, tuned on the last fifth of their recordings; not adapted"
 
 
 @dataclass(frozen=True)
@@ -24,3 +34,20 @@ class ComparisonRow:
     agreement: Agreement
     seconds: float | None = None
     note: str = ""
+
+
+def comparison_rows(result: ProtocolResult) -> list[ComparisonRow]:
+    """Return the designs as rows beside s-PEN, each the mean over the seeds."""
+    cells = [cell for cell in result.cells if cell.study == "comparators"]
+    rows = []
+    for same in zip(*(cell.evaluations for cell in cells), strict=True):
+        mean = _mean([one.pooled for one in same])
+        seconds = float(np.mean([one.seconds for one in same]))
+        rows.append(ComparisonRow(*_NAMES[same[0].model], mean, seconds, _NOTE))
+    return rows
+
+
+def _mean(agreements: Sequence[Agreement]) -> Agreement:
+    """Average every number; one that is undefined for a seed is undefined."""
+    columns = zip(*(astuple(one) for one in agreements), strict=True)
+    return Agreement(*(None if None in column else float(np.mean(column)) for column in columns))  # type: ignore[arg-type]

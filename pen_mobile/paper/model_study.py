@@ -14,7 +14,7 @@ from pen_mobile.models.heads import ExpertHead
 from pen_mobile.paper.predictions import Predictions
 from pen_mobile.paper.protocol_plan import CellKey, ProtocolPlan
 from pen_mobile.paper.protocol_result import Cell, Model
-from pen_mobile.paper.target_evaluation import Heads, Target, Tested
+from pen_mobile.paper.target_evaluation import Heads, Target, Tested, label_counts
 from pen_mobile.training.batched_adaptation import AdaptationSettings, adapt_batched
 from pen_mobile.training.run_folder import Run
 from pen_mobile.types import Rows
@@ -55,7 +55,7 @@ def run_model_study(
         The cell, and the estimates of all models for its test rows.
     """
     started = time.perf_counter()
-    target = Target.split(table, key.sampling, key.seed, device)
+    target = Target.split(table, plan, key.sampling, key.seed, device)
     source = {name: head.to(device) for name, head in source_heads(run).items()}
     study = _ModelStudy(target, plan, plan.adaptation_settings(key.seed, run.feature_scaling()), key, source)
     tested = list(study.tested())
@@ -65,6 +65,7 @@ def run_model_study(
         gate_before=target.test(target.everybody(study.source["s-PEN"])).gate,
         gate_after=next(one.answer.gate for one in reversed(tested) if one.evaluation.model == "s-PEN"),
         left_out=target.left_out,
+        notes=target.notes,
         seconds=time.perf_counter() - started,
     )
     return cell, target.predictions(tested)
@@ -112,7 +113,7 @@ class _ModelStudy:
         facts = {
             "share": share,
             "seconds": time.perf_counter() - started,
-            "labels": sum(map(len, groups)),
+            **label_counts(self.target.share(share)),
             "steps": max(step_count(settings, len(group)) for group in groups),
         }
         for model, heads in zip((source, fresh), adapted.chunk(2), strict=True):

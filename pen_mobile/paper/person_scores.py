@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from pen_mobile.paper.aggregates import MeanStd
 from pen_mobile.paper.protocol_result import Cell, Model
-from pen_mobile.paper.protocol_summary import MeanStd
 
 COMPARED: tuple[Model, Model] = ("s-SN", "s-PEN")
 
@@ -40,6 +40,15 @@ def person_scores(cells: Sequence[Cell]) -> list[PersonScore]:
     scores = [PersonScore(name, {model: _ccc(cells, model, name) for model in COMPARED}) for name in names]
     known = [score for score in scores if score.difference is not None]
     return sorted(known, key=lambda score: -(score.difference or 0))
+
+
+def by_size(scores: Sequence[PersonScore]) -> list[PersonScore]:
+    """Return people in the order of the paper's Fig. 3: by the absolute difference of the models, the largest first.
+
+    Args:
+        scores: of all people.
+    """
+    return sorted(scores, key=lambda score: -abs(score.difference or 0.0))
 
 
 def _ccc(cells: Sequence[Cell], model: Model, name: str) -> tuple[float | None, float | None]:

@@ -30,6 +30,7 @@ from pen_mobile.utils.progress import SILENT, Progress
 from pen_mobile.utils.validation import read_json_as, validated
 
 RESULTS = "results.json"
+REPORT = "report.html"
 _ABOUT = "protocol.json"
 _CACHE = "cache"
 _FORMAT = 2
@@ -76,14 +77,15 @@ def run_protocol(
     engine.map(context.work, [task_of(key, context) for key in keys], title="protocol", progress=progress)
     result = _collect(context, keys)
     summary = summarize(result)
-    result.save(folder / RESULTS, summary=to_plain(summary), lambda_search=to_plain(search))
-    _draw(result, summary, context)
+    changed = result.save(folder / RESULTS, summary=to_plain(summary), lambda_search=to_plain(search))
+    if changed or not (folder / REPORT).is_file():
+        _draw(result, summary, context)
     return result, summary
 
 
 def _draw(result: ProtocolResult, summary: Summary, context: TaskContext) -> None:
     """Write the page and its figures; matplotlib is loaded here and not in the workers."""
-    from pen_mobile.paper.comparator_study import comparison_rows
+    from pen_mobile.paper.comparison import comparison_rows
     from pen_mobile.paper.protocol_report import write_report
 
     affect = {role: context.features.sides[role].affect for role in ROLES}
@@ -95,7 +97,7 @@ def _check_splits(context: TaskContext) -> None:
     table = context.features.table("target")
     for seed in context.plan.seeds:
         for sampling in context.plan.samplings:
-            Target.split(table, sampling, seed)
+            Target.split(table, context.plan, sampling, seed)
 
 
 def _read_about(folder: Path, plan: ProtocolPlan, fabric: Fabric) -> dict[str, Any]:

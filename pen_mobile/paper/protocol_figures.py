@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from pen_mobile.data.statistics import covered_spans
 from pen_mobile.data.statistics_record import DIMENSIONS
 from pen_mobile.paper import protocol_result as results
+from pen_mobile.paper.aggregates import MeanStd
 from pen_mobile.paper.person_scores import COMPARED, PersonScore
 from pen_mobile.paper.predictions import Predictions
 from pen_mobile.paper.protocol_plan import AdaptationScope, Sampling
 from pen_mobile.paper.protocol_result import MODELS, GateMeans, Model
-from pen_mobile.paper.protocol_summary import MeanStd, Summary
+from pen_mobile.paper.protocol_summary import Summary
 from pen_mobile.reports.gate_figure import draw_weights
 from pen_mobile.reports.mpl import Axes, Figure, Line2D, MaxNLocator
 from pen_mobile.reports.plot_style import (

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from pen_mobile.contract.strategy import Strategy
+from pen_mobile.data.adaptation_splits import BLOCK_S, GAP_S
 from pen_mobile.models.losses import LossConvention
 from pen_mobile.models.optimizers import OptimizerName
 from pen_mobile.training.batched_adaptation import AdaptationSettings
@@ -15,7 +16,7 @@ from pen_mobile.training.config import LearningConfig
 from pen_mobile.training.feature_scaling import FeatureScaling
 from pen_mobile.utils.validation import Count, NotNegative, Positive, Seed, unique
 
-Sampling = Literal["random", "blocks"]
+Sampling = Literal["random", "blocks", "first", "recent"]
 AdaptationScope = Literal["pooled", "person"]
 Study = Literal["models", "strategies", "comparators"]
 
@@ -49,7 +50,8 @@ class ProtocolPlan:
         seeds: each decides source learning, splits, random weights and batches.
         shares: parts of each target person's rows that adapt (n / 100), rising; 0 is no adaptation. The other half
             of the rows tests.
-        samplings: how the rows that adapt are chosen: ``random`` (the paper) or whole ``blocks`` of time.
+        samplings: how the rows that adapt are chosen: ``random`` (the paper), whole ``blocks`` of time, the ``first``
+            rows of a recording, or the most ``recent`` ones before the rows that test.
         scopes: adapt one head to all target people, ``pooled`` (the paper), or to one ``person`` at a time (the phone).
         epochs: passes over the samples, of source learning and of adaptation.
         steps: fixed number of optimizer steps of every adaptation instead of ``epochs``, so that models with few
@@ -65,6 +67,8 @@ class ProtocolPlan:
         cross_validate: choose lambda_0 and lambda_1 from the paper's grid, with the first seed, on held-out rows of
             source people; replaces the two values above.
         counts: numbers of labels at which the strategies are compared, beside the shares.
+        block_seconds: length of a block of time.
+        gap_seconds: rows closer than this in time to a tested row do not adapt, but at random.
     """
 
     seeds: Annotated[tuple[Seed, ...], Some, AfterValidator(unique)] = (0,)
@@ -85,6 +89,8 @@ class ProtocolPlan:
     comparators: bool = False
     cross_validate: bool = False
     counts: Annotated[tuple[Count, ...], AfterValidator(unique)] = (5, 10, 20, 40, 60, 120)
+    block_seconds: Positive = BLOCK_S
+    gap_seconds: NotNegative = GAP_S
 
     def source_config(self, seed: int) -> LearningConfig:
         """Return the settings of source learning with one seed."""

@@ -11,7 +11,7 @@ from pen_mobile.contract.strategy import Strategy
 from pen_mobile.errors import BadInput
 from pen_mobile.metrics import Agreement
 from pen_mobile.paper.protocol_plan import AdaptationScope, ProtocolPlan, Sampling, Study
-from pen_mobile.utils.files import read_json, write_json
+from pen_mobile.utils.files import read_json, replacing, to_json
 from pen_mobile.utils.plain import to_plain
 from pen_mobile.utils.validation import validated
 
@@ -43,6 +43,7 @@ class Evaluation:
         count: labels that each person was asked for, where a number was fixed; None with a share. A person
             with fewer gives all.
         labels: labels used, summed over people.
+        fewest: labels of the person who has the fewest.
         steps: optimizer steps of one adaptation; the largest of any person where people adapt one at a time.
         seconds: time that adaptation took; all heads of a model study train side by side and share it, the
             strategies are timed one at a time and this is the median over people.
@@ -55,6 +56,7 @@ class Evaluation:
     share: float | None
     count: int | None
     labels: int
+    fewest: int
     steps: int
     seconds: float
     pooled: Agreement
@@ -77,6 +79,7 @@ class Cell:
         gate_before, gate_after: mean weights of s-PEN's gate over each target person's test rows, unadapted and
             after adaptation with the largest share; empty in a study of strategies.
         left_out: people whom this sampling cannot split, and why.
+        notes: what a reader should know about the rows.
         seconds: how long the cell took.
         predictions: file with the estimates of all models (:class:`pen_mobile.paper.predictions.Predictions`),
             relative to the protocol's folder; kept for the first seed only.
@@ -90,6 +93,7 @@ class Cell:
     gate_before: GateMeans = field(default_factory=dict)
     gate_after: GateMeans = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
     seconds: float = 0.0
     predictions: str | None = None
 
@@ -190,11 +194,16 @@ class ProtocolResult:
             raise BadInput(f"{path} is not a protocol's results of format {FORMAT}; run the protocol again")
         return validated(cls, values, str(path))
 
-    def save(self, path: Path, **more: Any) -> None:
-        """Write ``results.json``.
+    def save(self, path: Path, **more: Any) -> bool:
+        """Write ``results.json`` and return whether its content is new.
 
         Args:
             path: the file.
             more: further keys and their plain values.
         """
-        write_json(path, {"format": FORMAT, **to_plain(self), **more})
+        text = to_json({"format": FORMAT, **to_plain(self), **more})
+        if path.is_file() and path.read_text(encoding="utf-8") == text:
+            return False
+        with replacing(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+        return True

@@ -98,7 +98,7 @@ class TaskContext:
         if key.study == "comparators":
             from pen_mobile.paper.comparator_study import run_comparator_study
 
-            return run_comparator_study(self.features.table("source"), table, key, self.device)
+            return run_comparator_study(self.features.table("source"), table, self.plan, key, self.device)
         run = Run.open(self._run_folder(key.seed))
         if key.study == "strategies":
             from pen_mobile.paper.strategy_study import run_strategy_study

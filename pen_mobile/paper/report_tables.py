@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from pen_mobile.data.statistics_record import DIMENSIONS
-from pen_mobile.paper.comparators.published import PublishedResult
-from pen_mobile.paper.comparison import ComparisonRow
+from pen_mobile.paper.aggregates import MeanStd
+from pen_mobile.paper.differences import PAIRS, Difference
 from pen_mobile.paper.protocol_figures import Over
 from pen_mobile.paper.protocol_plan import AdaptationScope, Sampling
 from pen_mobile.paper.protocol_result import MODELS, OWN_MEAN, Model
-from pen_mobile.paper.protocol_summary import PAIRS, AggregateRow, Check, Difference, MeanStd, Summary
+from pen_mobile.paper.protocol_summary import Summary
 from pen_mobile.utils.table import Cell, Row, Table
 from pen_mobile.utils.text import decimal, signed
 
@@ -35,7 +35,12 @@ class Setting(NamedTuple):
 
 def sampling_words(sampling: Sampling) -> str:
     """Return how the rows that adapt were chosen, in words."""
-    return {"random": "rows drawn at random", "blocks": "whole blocks of time"}[sampling]
+    return {
+        "random": "rows drawn at random",
+        "blocks": "whole blocks of time",
+        "first": "the first rows of each recording",
+        "recent": "the latest rows before the tested ones",
+    }[sampling]
 
 
 def table_1_grids(summary: Summary, setting: Setting, shares: Sequence[float]) -> list[Table]:
@@ -135,7 +140,7 @@ def difference_grids(summary: Summary, setting: Setting, shares: Sequence[float]
     found = {
         (one.measure, one.model, one.other, one.share): one
         for one in summary.differences
-        if (one.sampling, one.scope) == setting
+        if (one.sampling, one.scope, one.study) == (*setting, "models")
     }
     tables = []
     for measure, side in (("ccc", "above"), ("rmse", "below")):
@@ -146,7 +151,7 @@ def difference_grids(summary: Summary, setting: Setting, shares: Sequence[float]
             for row in (
                 Row([f"{model} \N{MINUS SIGN} {MODEL_NAMES[other]}"], "title"),
                 Row(["pooled rows", *(_signed_spread(one.pooled) if one else "-" for one in columns)]),
-                Row(["mean of people", *(_person_cell(one) for one in columns)]),
+                Row(["mean of people", *(difference_cell(one) for one in columns)]),
             )
         ]
         if rows:
@@ -155,8 +160,12 @@ def difference_grids(summary: Summary, setting: Setting, shares: Sequence[float]
     return tables
 
 
-def _person_cell(one: Difference | None) -> Cell:
-    """Return a mean with its interval; bold when the interval leaves out 0."""
+def difference_cell(one: Difference | None) -> Cell:
+    """Return a mean with its interval; bold when the interval leaves out 0.
+
+    Args:
+        one: difference, or None where there is none.
+    """
     if one is None or one.person is None:
         return Cell("-")
     if one.low is None or one.high is None:
@@ -169,146 +178,3 @@ def _signed_spread(value: MeanStd) -> str:
     if value.mean is None:
         return "-"
     return signed(value.mean, DIGITS) + ("" if value.std is None else f" ± {decimal(value.std, DIGITS)}")
-
-
-def check_table(checks: Sequence[Check]) -> Table:
-    """Return the paper's statements with what was found in each setting.
-
-    Args:
-        checks: of all settings.
-    """
-    statements: dict[str, list[Check]] = {}
-    for check in checks:
-        statements.setdefault(check.statement, []).append(check)
-    rows = [
-        row
-        for statement, alike in statements.items()
-        for row in (Row([statement], "title"), *(Row(_check_cells(check)) for check in alike))
-    ]
-    return Table(("where", "here", "numbers"), rows)
-
-
-def _check_cells(check: Check) -> list[Cell | str]:
-    holds = {True: Cell("holds", tone="better"), False: Cell("does not hold", tone="worse")}
-    where = ", ".join(word for word in (check.scope, check.sampling) if word) or "source learning"
-    numbers = "; ".join(f"{name}: {decimal(value)}" for name, value in check.numbers.items())
-    return [where, Cell("not looked at") if check.holds is None else holds[check.holds], numbers]
-
-
-def published_table(rows: Sequence[PublishedResult]) -> Table:
-    """Return results that others published.
-
-    Args:
-        rows: of the paper's Table 2.
-    """
-    head = ("model", "CCC valence", "arousal", "mean", "tested on", "note")
-    cells = [
-        (one.model, decimal(one.valence, 2), decimal(one.arousal, 2), decimal(one.average), one.measured_on, one.note)
-        for one in rows
-    ]
-    return Table(head, cells)
-
-
-Column = tuple[str, Callable[[AggregateRow], MeanStd], bool, int]
-
-_STRATEGY_COLUMNS: tuple[Column, ...] = (
-    ("CCC, people", lambda line: line.person["ccc"], True, DIGITS),
-    ("CCC, pooled", lambda line: line.pooled["ccc"], True, DIGITS),
-    ("RMSE", lambda line: line.pooled["rmse"], False, DIGITS),
-    ("ms", lambda line: line.milliseconds, False, 1),
-)
-"""Title, number, whether more is better, digits."""
-
-
-def strategy_grids(lines: Sequence[AggregateRow]) -> list[Table]:
-    """Return one table for each number of labels: strategies as rows, measures of each model as columns.
-
-    Args:
-        lines: of one sampling's study of strategies.
-    """
-    budgets = dict.fromkeys((line.share, line.count) for line in sorted(lines, key=lambda line: line.labels))
-    unadapted = [line for line in lines if not line.labels]
-    return [
-        _strategy_grid(_budget_words(share, count), lines_of(lines, share, count), unadapted)
-        for share, count in budgets
-        if lines_of(lines, share, count) != unadapted
-    ]
-
-
-def lines_of(lines: Iterable[AggregateRow], share: float | None, count: int | None) -> list[AggregateRow]:
-    """Return the lines with one amount of labels."""
-    return [line for line in lines if (line.share, line.count) == (share, count)]
-
-
-def _budget_words(share: float | None, count: int | None) -> str:
-    if share is not None:
-        return f"{percent(share)} of each person's labels"
-    return "1 label of each person" if count == 1 else f"{count} labels of each person"
-
-
-def _strategy_grid(caption: str, lines: Sequence[AggregateRow], unadapted: Sequence[AggregateRow]) -> Table:
-    """Return the table of one amount of labels, with not adapting and the own mean as references."""
-    models = [model for model in MODELS if any(line.model == model for line in lines)]
-    names = list(dict.fromkeys(line.strategy for line in lines if line.model != OWN_MEAN))
-    own_mean = next((line for line in lines if line.model == OWN_MEAN), None)
-    columns = [
-        cells
-        for model in models
-        for cells in _strategy_columns(
-            [
-                *(_first(lines, model, name) for name in names),
-                next((line for line in unadapted if line.model == model), None),
-                own_mean,
-            ]
-        )
-    ]
-    titles = [*names, "not adapted", MODEL_NAMES[OWN_MEAN]]
-    rows = [
-        Row([title, *cells], "reference" if place >= len(names) else "plain")
-        for place, (title, cells) in enumerate(zip(titles, zip(*columns, strict=True), strict=True))
-        if any(cell.text != "-" for cell in cells)
-    ]
-    head = ["", *(column[0] for _ in models for column in _STRATEGY_COLUMNS)]
-    return Table(head, rows, caption, [(model, len(_STRATEGY_COLUMNS)) for model in models])
-
-
-def _first(lines: Iterable[AggregateRow], model: Model, strategy: str) -> AggregateRow | None:
-    return next((line for line in lines if (line.model, line.strategy) == (model, strategy)), None)
-
-
-def _strategy_columns(lines: Sequence[AggregateRow | None]) -> Iterator[list[Cell]]:
-    """Yield the columns of one model; the last two lines are references, which take no time."""
-    contest = [place < len(lines) - 2 for place in range(len(lines))]
-    for title, measure, larger, digits in _STRATEGY_COLUMNS:
-        timed = [line if runs or title != "ms" else None for line, runs in zip(lines, contest, strict=True)]
-        values = [None if line is None else measure(line) for line in timed]
-        yield marked(values, contest, larger=larger, digits=digits)
-
-
-def comparison_grid(
-    summary: Summary, setting: Setting, shares: Sequence[float], rows: Sequence[ComparisonRow]
-) -> Table:
-    """Return s-PEN without labels and with the fewest beside other methods, all measured on this data.
-
-    Args:
-        summary: all lines.
-        setting: sampling and scope of s-PEN.
-        shares: of the labels.
-        rows: other methods.
-    """
-    head = ["", "trained on, tested on", "valence", "arousal", "mean", "RMSE", "seconds", "note"]
-    ours = [(share, summary.find(*setting, "s-PEN", share)) for share in shares[:2]]
-    lines = [Row([f"s-PEN, {percent(share)}", setting.words, *_line_texts(line)]) for share, line in ours if line]
-    lines += [Row([row.name, row.design, *_comparison_texts(row)]) for row in rows]
-    return Table(head, lines, "Measured here, on this data: CCC of valence and arousal over pooled rows")
-
-
-def _line_texts(line: AggregateRow) -> list[str]:
-    seconds = None if line.milliseconds.mean is None else line.milliseconds.mean / 1e3
-    values = [line.pooled[name] for name in ("ccc_valence", "ccc_arousal", "ccc", "rmse")]
-    return [*(spread_text(value) for value in values), decimal(seconds, 1), ""]
-
-
-def _comparison_texts(row: ComparisonRow) -> list[str]:
-    values = (getattr(row.agreement, name) for name in ("ccc_valence", "ccc_arousal", "ccc", "rmse"))
-    return [*(decimal(value, DIGITS) for value in values), decimal(row.seconds, 1), row.note]

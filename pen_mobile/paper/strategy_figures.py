@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from pen_mobile.paper.aggregates import AggregateRow, MeanStd
 from pen_mobile.paper.protocol_figures import COLOURS, LOOKS, Look, draw_spreads, look_handle, range_of
 from pen_mobile.paper.protocol_result import MODELS, OWN_MEAN
-from pen_mobile.paper.protocol_summary import AggregateRow, MeanStd
 from pen_mobile.reports.mpl import Axes, Figure, Line2D, NullLocator
 from pen_mobile.reports.plot_style import INK, MUTED, WIDE, add_axes, add_legend, add_title, figure_style, new_figure
 

@@ -15,7 +15,7 @@ from pen_mobile.data.table import FeatureTable
 from pen_mobile.paper.model_study import source_heads, step_count
 from pen_mobile.paper.protocol_plan import CellKey, ProtocolPlan
 from pen_mobile.paper.protocol_result import UNADAPTED, Cell, Model
-from pen_mobile.paper.target_evaluation import Heads, Target, Tested
+from pen_mobile.paper.target_evaluation import Heads, Target, Tested, label_counts
 from pen_mobile.training.batched_adaptation import AdaptationSettings
 from pen_mobile.training.run_folder import Run
 from pen_mobile.training.strategies import adapt_with
@@ -38,11 +38,11 @@ def run_strategy_study(
         device: where heads adapt and are tested.
     """
     started = time.perf_counter()
-    target = Target.split(table, key.sampling, key.seed, device)
+    target = Target.split(table, plan, key.sampling, key.seed, device)
     source = {name: head.to(device) for name, head in source_heads(run).items()}
     settings = plan.adaptation_settings(key.seed, run.feature_scaling())
     evaluations = [tested.evaluation for tested in _StrategyStudy(target, plan, settings, source).tested()]
-    return Cell(*key, evaluations, left_out=target.left_out, seconds=time.perf_counter() - started)
+    return Cell(*key, evaluations, left_out=target.left_out, notes=target.notes, seconds=time.perf_counter() - started)
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,6 @@ class _Budget:
     share: float | None
     count: int | None
     rows: dict[str, Rows]
-
-    @property
-    def labels(self) -> int:
-        return sum(map(len, self.rows.values()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +97,7 @@ class _StrategyStudy:
             model,
             share=budget.share,
             count=budget.count,
-            labels=budget.labels,
+            **label_counts(budget.rows),
             steps=max(step_count(settings, len(rows)) for rows in budget.rows.values()),
             seconds=float(np.median(seconds)),
             strategy=strategy.value,

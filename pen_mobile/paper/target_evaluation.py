@@ -18,7 +18,7 @@ from pen_mobile.errors import BadInput
 from pen_mobile.metrics import agreement
 from pen_mobile.models.heads import ExpertHead
 from pen_mobile.paper.predictions import Predictions, estimate_key
-from pen_mobile.paper.protocol_plan import Sampling
+from pen_mobile.paper.protocol_plan import ProtocolPlan, Sampling
 from pen_mobile.paper.protocol_result import OWN_MEAN, Evaluation, GateMeans, Model
 from pen_mobile.types import Floats, Rows
 
@@ -26,6 +26,7 @@ Heads = dict[str, Tensor]
 """Person -> head parameters for that person."""
 
 _BATCH = 4096  # rows tested at once
+_SINGLE = 0.5  # share of blocks with one row from which it is said
 
 
 class Answer(NamedTuple):
@@ -51,6 +52,7 @@ class Target:
         time_s: seconds ``[N]``.
         splits: rows of each person that may adapt and that test.
         left_out: people too short for the sampling, and why.
+        notes: what a reader should know about the rows.
     """
 
     features: Tensor
@@ -58,10 +60,20 @@ class Target:
     time_s: NDArray[np.float64]
     splits: dict[str, AdaptationSplit]
     left_out: dict[str, str]
+    notes: list[str]
 
     @classmethod
-    def split(cls, table: FeatureTable, sampling: Sampling, seed: int, device: torch.device | str = "cpu") -> Target:
+    def split(
+        cls, table: FeatureTable, plan: ProtocolPlan, sampling: Sampling, seed: int, device: torch.device | str = "cpu"
+    ) -> Target:
         """Split every person's rows once; every share of the cell tests on the same rows.
+
+        Args:
+            table: target people with features.
+            plan: lengths of blocks and gaps.
+            sampling: how the rows that adapt are chosen.
+            seed: decides every draw.
+            device: where heads adapt and are tested.
 
         Raises:
             BadInput: nobody's recording is long enough for the sampling.
@@ -69,13 +81,16 @@ class Target:
         splits, left_out = {}, {}
         for subject in table.subjects():
             try:
-                splits[subject] = adaptation_split(table, subject, sampling, seed)
+                splits[subject] = adaptation_split(
+                    table, subject, sampling, seed, block_s=plan.block_seconds, gap_s=plan.gap_seconds
+                )
             except BadInput as error:
                 left_out[subject] = str(error)
         if not splits:
             raise BadInput(f"{next(iter(left_out.values()))}, and so are all others; choose other --samplings")
         features, affect = (torch.from_numpy(values).to(device) for values in (table.features, table.affect))
-        return cls(features, affect, table.time_s, splits, left_out)
+        notes = _block_notes(table, plan) if sampling == "blocks" else []
+        return cls(features, affect, table.time_s, splits, left_out, notes)
 
     def share(self, share: float) -> dict[str, Rows]:
         """Return each person's adaptation rows: the share, but at least one row, so that everybody has some."""
@@ -143,7 +158,7 @@ class Target:
             name: agreement(answer.estimate[end - len(split.test) : end], self.labels[end - len(split.test) : end])
             for (name, split), end in zip(self.splits.items(), ends, strict=True)
         }
-        fields = {"share": None, "count": None, "labels": 0, "steps": 0, "seconds": 0.0} | facts
+        fields = {"share": None, "count": None, "labels": 0, "fewest": 0, "steps": 0, "seconds": 0.0} | facts
         return Tested(
             Evaluation(model, pooled=agreement(answer.estimate, self.labels), people=people, **fields), answer
         )
@@ -155,6 +170,31 @@ class Target:
             estimate_key(one.model, one.share): answer.estimate for one, answer in tested if one.share is not None
         }
         return Predictions(subject, self.time_s[self._test_rows], self.labels, estimates)
+
+
+def label_counts(rows: dict[str, Rows]) -> dict[str, int]:
+    """Return how many labels all people give, and how many the person with the fewest.
+
+    Args:
+        rows: adaptation rows of each person.
+    """
+    counts = [len(mine) for mine in rows.values()]
+    return {"labels": sum(counts), "fewest": min(counts)}
+
+
+def _block_notes(table: FeatureTable, plan: ProtocolPlan) -> list[str]:
+    """Return a note where blocks of time hold one row each."""
+    sizes = []
+    for subject in table.subjects():
+        times = table.time_s[table.rows_of(subject)]
+        sizes += np.unique((times - times[0]) // plan.block_seconds, return_counts=True)[1].tolist()
+    single = float(np.mean(np.array(sizes) == 1))
+    if single < _SINGLE:
+        return []
+    return [
+        f"{single:.0%} of the blocks of {plan.block_seconds:g} s hold a single row: they are then rows drawn at random "
+        f"that keep {plan.gap_seconds:g} s apart; --block-seconds sets longer ones"
+    ]
 
 
 @torch.no_grad()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from pen_mobile.reports.plot_style import (
     BEFORE,
     INK,
     MUTED,
+    WIDE,
     WIDTH,
     Cell,
     add_axes,
@@ -50,19 +52,22 @@ def joint_figure(statistics: TableStatistics) -> str:
 
 
 @figure_style()
-def draw_joint(counts: Mapping[Role, Sequence[Sequence[int]]], colours: Mapping[Role, str] = COLOURS) -> Figure:
-    """Return the figure of label counts, both roles on one scale.
+def draw_joint(
+    counts: Mapping[Any, Sequence[Sequence[int]]], colours: Mapping[Any, str] = COLOURS, of: str = "a role's rows"
+) -> Figure:
+    """Return the figure of counts on the plane, side by side on one scale.
 
     Args:
-        counts: ``counts[role][v][a]``, rows in valence bin v and arousal bin a of :data:`EDGES`.
-        colours: by role.
+        counts: ``counts[title][v][a]``, rows in valence bin v and arousal bin a of :data:`EDGES`.
+        colours: by title, one for each panel; those without counts say "nobody".
+        of: what the shares of the key are of.
     """
-    side, top = 176, 24
+    side, top, width = 176, 24, WIDTH if len(colours) < 3 else WIDE
     shares = {role: _shares(joint) for role, joint in counts.items()}
     most = max(float(share.max()) for share in shares.values())
-    figure = new_figure(top + side + 74)
-    for role, left in zip(ROLES, (46, WIDTH - side - 4), strict=True):
-        axes = add_axes(figure, left, top, side, side)
+    figure = new_figure(top + side + 74, width)
+    for role, left in zip(colours, np.linspace(46, width - side - 4, len(colours)), strict=True):
+        axes = add_axes(figure, float(left), top, side, side)
         affect_axis(axes, "x")
         affect_axis(axes, "y")
         axes.spines[["top", "right"]].set_visible(True)
@@ -73,10 +78,11 @@ def draw_joint(counts: Mapping[Role, Sequence[Sequence[int]]], colours: Mapping[
         else:
             axes.text(0, 0, "nobody", ha="center", va="center", color=MUTED, backgroundcolor="none")
     figure.axes[0].set_ylabel("arousal", labelpad=0)
-    figure.axes[1].tick_params(labelleft=False)
+    for axes in figure.axes[1:]:
+        axes.tick_params(labelleft=False)
     steps = 12
     strengths = [_strength(step + 0.5, steps) for step in range(steps)]
-    strength_key(add_axes(figure, 46, top + side + 50, side, 9), strengths, f"{100 * most:.1f} % of a role's rows")
+    strength_key(add_axes(figure, 46, top + side + 50, side, 9), strengths, f"{100 * most:.1f} % of {of}")
     return figure
 
 

@@ -41,18 +41,21 @@ _DPI = 200  # of PNG files
 _NAMELESS = dict.fromkeys(("Date", "Creator", "Format", "Type"))  # what would make every SVG different
 
 
-def inline_svg(figure: Figure, label: str) -> str:
+def inline_svg(figure: Figure, label: str, drawn: str | None = None) -> str:
     """Return a figure as one ``<svg>`` element for a page: colours are the page's variables, ids are its own.
 
     Args:
         figure: drawn inside :func:`figure_style`.
         label: text for screen readers.
+        drawn: the SVG file of the figure, where there is one already; its white background becomes the page's.
     """
-    stream = io.StringIO()
-    with figure_style(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")  # the browser has the font for it
-        figure.savefig(stream, format="svg", metadata=_NAMELESS)
-    body = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", stream.getvalue(), flags=re.DOTALL)
+    if drawn is None:
+        stream = io.StringIO()
+        with figure_style(), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing")  # the browser has the font for it
+            figure.savefig(stream, format="svg", metadata=_NAMELESS)
+        drawn = stream.getvalue()
+    body = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", drawn, flags=re.DOTALL)
     body = body[body.index(">", body.index("<svg")) + 1 :]
     prefix = "f" + hashlib.sha256((label + body).encode()).hexdigest()[:8]
     body = re.sub(r"<[^>]+>", lambda tag: _adapted_tag(tag[0], prefix), body)

@@ -15,7 +15,7 @@ quick = settings(max_examples=40, deadline=None)
 SEEDS = st.integers(0, 1000)
 SHARES = st.floats(0, 0.5)
 SCHEME = st.sampled_from(sorted(SCHEMES))
-IN_TIME = ["blocks", "first", "halves"]
+IN_TIME = ["blocks", "first", "halves", "recent"]
 
 
 def recording(counts: dict[str, int], step_s: float = 0.5) -> FeatureTable:
@@ -92,6 +92,27 @@ def test_first_takes_the_beginning_in_order() -> None:
     assert table.time_s[split.adaptation(0.1)].tolist() == list(range(10))
     assert table.time_s[split.pool].tolist() == list(range(48))
     assert table.time_s[split.test].tolist() == list(range(50, 100))
+
+
+def test_recent_goes_back_from_the_cut() -> None:
+    """100 rows, one a second: the test starts at 50 s; the latest rows 2 s before it come first."""
+    table = recording({"ann": 100}, step_s=1.0)
+    split = adaptation_split(table, "ann", "recent")
+    assert table.time_s[split.adaptation(0.1)].tolist() == list(range(47, 37, -1))
+    assert table.time_s[split.test].tolist() == list(range(50, 100))
+
+
+def test_lengths_of_blocks_and_gaps_can_be_set() -> None:
+    """240 rows, one an hour: blocks of a day hold 24 of them; a gap of 3 hours takes three on either side of a test."""
+    table = recording({"ann": 240}, step_s=3600.0)
+    split = adaptation_split(table, "ann", "blocks", seed=4, block_s=86400, gap_s=3 * 3600)
+    days = [set(table.time_s[rows] // 86400) for rows in (split.test, split.pool)]
+    assert len(days[0]) == 5
+    assert not days[0] & days[1]
+    distance = np.abs(table.time_s[split.pool][:, None] - table.time_s[split.test][None])
+    assert distance.min() == 3 * 3600
+    usual = adaptation_split(table, "ann", "blocks", seed=4)
+    assert len(usual.test) == len(usual.pool) == 120  # blocks of 10 s are single rows
 
 
 def test_stratified_takes_rare_affect_early() -> None:

@@ -13,7 +13,8 @@ from pen_mobile.cli.main import cli
 from pen_mobile.data.load import load_table
 from pen_mobile.data.table import FeatureTable
 from pen_mobile.paper import comparator_study
-from pen_mobile.paper.comparator_study import comparison_rows, run_comparator_study
+from pen_mobile.paper.comparator_study import run_comparator_study
+from pen_mobile.paper.comparison import comparison_rows
 from pen_mobile.paper.model_study import CellKey
 from pen_mobile.paper.protocol_result import UNADAPTED, ProtocolResult
 

@@ -29,7 +29,7 @@ def test_source_learning_takes_the_settings_of_its_seed():
         ({"lambda_1": -1.0}, "--lambda-1: Input should be greater than or equal to 0"),
         ({"lambda_0": float("nan")}, "--lambda-0: Input should be"),
         ({"optimizer": "adagrad"}, "--optimizer: Input should be 'adadelta', 'sgd' or 'adam'"),
-        ({"samplings": ("stripes",)}, "--samplings: Input should be 'random' or 'blocks'"),
+        ({"samplings": ("stripes",)}, "--samplings: Input should be 'random', 'blocks', 'first' or 'recent'"),
         ({"strategies": ("magic",)}, "--strategies: Input should be 'prior', 'gradient'"),
         ({"scopes": ()}, "--scopes: Tuple should have at least 1 item"),
         ({"shares": (0.1, 0.7)}, "--shares: Input should be less than or equal to 0.5"),

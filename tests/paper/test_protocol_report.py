@@ -15,7 +15,7 @@ import pytest
 
 from pen_mobile.metrics import Agreement
 from pen_mobile.paper.comparison import ComparisonRow
-from pen_mobile.paper.person_scores import person_scores, representative
+from pen_mobile.paper.person_scores import by_size, person_scores, representative
 from pen_mobile.paper.predictions import Predictions, estimate_key
 from pen_mobile.paper.protocol_figures import TracePanel, person_trace_figure
 from pen_mobile.paper.protocol_plan import ProtocolPlan
@@ -106,6 +106,7 @@ def outcome(model, share, ccc, rmse=0.1, people=("eve", "finn"), **more):
         share,
         more.pop("count", None),
         more.pop("labels", 20),
+        more.pop("fewest", 20),
         5,
         0.25,
         values,
@@ -272,27 +273,27 @@ def test_paired_differences_have_intervals(page):
 
 def test_checks_say_what_holds(page):
     titles = [row[0] for row in page.rows]
-    place = titles.index("s-PEN is at least as good as s-SN from 10 % of the labels on (CCC)")
-    assert page.rows[place + 1] == ["pooled, random", "does not hold", "ccc difference at 50%: -0.050"]
-    place = titles.index("s-SN is at least as good as t-SN with the fewest labels (CCC)")
+    place = titles.index("s-PEN is ahead of s-SN from 10 % of the labels on (CCC) [Table 1]")
+    assert page.rows[place + 1] == ["pooled, random", "does not hold", "difference at 50 %: -0.050"]
+    place = titles.index("s-SN is ahead of t-SN with every amount of labels (CCC) [Table 1]")
     assert page.rows[place + 1][1] == "holds"
     place = next(at for at, title in enumerate(titles) if title.startswith("source people: the gate"))
     assert page.rows[place + 1][:2] == ["source learning", "holds"]
 
 
 def test_strategies_have_a_row_each(page):
-    assert page.row("gradient")[0] == ["0.400", "0.600", "0.200", "250.0"]
-    assert page.row("ridge")[0] == ["0.500", "0.500", "0.170", "1.0"]
+    assert page.row("gradient", 2)[0] == ["0.400", "0.600", "0.200", "250.0"]
+    assert page.row("ridge (server only)", 2)[0] == ["0.500", "0.500", "0.170", "1.0"]
     assert page.row("not adapted")[0] == ["0.550", "0.550", "0.160", DASH]
     assert page.row("own mean", 6)[0] == ["0.000", "0.000", "0.180", DASH]
-    assert page.row("gradient", 1)[0][:2] == ["0.700", "0.800"]  # 20 labels come after 5
+    assert page.row("gradient", 3)[0][:2] == ["0.700", "0.800"]  # 20 labels come after 5
 
 
 def test_published_and_measured_stand_apart(page, text):
     # mean of 0.41 and 0.31 is 0.36
     assert page.row("GRU")[0] == ["source people", "0.410", "0.310", "0.360", "0.200", "12.5", "windows of 5 s"]
     assert page.row("s-PEN, 5 %")[0][1:5] == ["0.600", "0.600", "0.600", "0.180"]
-    assert page.row("End2You")[0][:3] == ["0.58", "0.41", "0.495"]
+    assert page.row("End2You")[0][:3] == ["0.58", "0.41", "0.50"]  # as the paper prints it
     measured, published = text.index("Measured here, on this data"), text.index("Published, RECOLA, real people")
     assert measured < published < text.index("End2You")
     assert "Not comparable with anything on this page" in text
@@ -312,7 +313,14 @@ def test_banner_if_and_only_if_synthetic(tmp_path, synthetic):
 def test_figures_decode_and_show_something(folder):
     files = sorted((folder / "figures").iterdir())
     names = {file.stem for file in files}
-    assert {"joint-labels", "people-random-pooled", "gate-random-pooled", "trace-1", "strategies-random"} <= names
+    assert {
+        "joint-labels",
+        "joint-estimates",
+        "people-random-pooled",
+        "gate-random-pooled",
+        "trace-1",
+        "strategies-random",
+    } <= names
     assert {f"learning-curves-{kind}-random" for kind in ("ccc-pooled", "ccc-person", "rmse-pooled")} <= names
     assert {file.suffix for file in files} == {".png", ".svg"}
     for file in files:
@@ -327,7 +335,9 @@ def test_figures_decode_and_show_something(folder):
 
 def test_figures_are_in_the_page(text):
     pictures = re.findall(r"<svg .*?</svg>", text, flags=re.DOTALL)
-    assert len(pictures) == 3 + 1 + 1 + 1 + 2 + 1  # curves, joint labels, people, gates, traces of two, strategies
+    assert (
+        len(pictures) == 3 + 1 + 1 + 1 + 1 + 2 + 1
+    )  # curves, labels, estimates, people, gates, traces of two, strategies
     for picture in pictures:
         drawn = ElementTree.fromstring(picture.replace("xlink:href", "href"))
         assert sum(1 for _ in drawn.iter("path")) > 5
@@ -388,6 +398,9 @@ def test_people_are_sorted_by_who_gains_most_from_experts():
     scores = person_scores([Cell(0, "random", "pooled", "models", evaluations)])
     assert [score.name for score in scores] == ["b", "c", "a"]  # +0.3, +0.1, -0.1; d has no difference
     assert [score.difference for score in scores] == pytest.approx([0.3, 0.1, -0.1])
+    assert [score.name for score in by_size(scores)] == ["b", "c", "a"]  # Fig. 3 sorts by the absolute difference
+    more = [*scored("a", 0.5, 0.3), *scored("b", 0.5, 0.6)]
+    assert [one.name for one in by_size(person_scores([Cell(0, "random", "pooled", "models", more)]))] == ["a", "b"]
     many = [replace(scores[0], name=str(place)) for place in range(9)]
     assert [score.name for score in representative(many)] == ["0", "4", "8"]
 

@@ -271,3 +271,43 @@ def test_strategies_are_compared_at_shares_and_at_numbers_of_labels(make_feature
     # Eq. 8 is the model study's adaptation, one head alone instead of side by side.
     alone, together = study.find("s-PEN", 0.5), person.find("s-PEN", 0.5)
     assert alone.pooled == pytest.approx(together.pooled, abs=1e-4)
+
+
+def test_samplings_of_a_phone_and_amounts_that_not_everybody_has(make_features, tmp_path):
+    """Eve has 100 rows, finn 80, gus 60: a count of 30 is the half of gus's, less the gap."""
+    plan = replace(
+        QUICK, samplings=("first", "recent"), scopes=("person",), strategies=(Strategy.OFFSET,), counts=(30,)
+    )
+    result = run(make_features(), tmp_path / "out", plan)
+    assert [(cell.sampling, cell.study) for cell in result.cells] == [
+        (sampling, study) for sampling in ("first", "recent") for study in ("strategies", "models")
+    ]
+    study = result.cells[0]
+    offset = study.find("s-PEN", None, strategy="offset", count=30)
+    assert offset.fewest < 30
+    assert offset.labels == 2 * 30 + offset.fewest
+    unadapted = study.find("s-PEN", 0.0, strategy="none")
+    assert (unadapted.labels, unadapted.fewest) == (0, 0)
+
+
+def test_blocks_that_hold_one_row_each_are_called_out(make_features, tmp_path):
+    plan = replace(QUICK, samplings=("blocks",), scopes=("pooled",), block_seconds=0.01, gap_seconds=0.0)
+    (cell,) = run(make_features(), tmp_path / "out", plan).cells
+    assert cell.notes == [
+        "100% of the blocks of 0.01 s hold a single row: they are then rows drawn at random that keep 0 s apart; "
+        "--block-seconds sets longer ones"
+    ]
+    (usual,) = run(make_features(), tmp_path / "usual", replace(plan, block_seconds=10.0)).cells
+    assert usual.notes == []
+
+
+def test_a_finished_protocol_draws_nothing_again(make_features, tmp_path, monkeypatch):
+    data, folder = make_features(), tmp_path / "out"
+    run(data, folder)
+    page = (folder / "report.html").stat().st_mtime_ns
+    monkeypatch.setattr("pen_mobile.paper.protocol_report.write_report", None)  # must not be called
+    run(data, folder)
+    assert (folder / "report.html").stat().st_mtime_ns == page
+    (folder / "report.html").unlink()
+    with pytest.raises(TypeError):
+        run(data, folder)

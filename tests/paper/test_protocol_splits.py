@@ -71,7 +71,7 @@ def test_no_row_that_adapts_is_tested(sampling: str, seed: int, rows: int, step:
         features=rng.normal(size=(2 * rows, 3)).astype(np.float32),
         origin="drawn",
     )
-    target = Target.split(table, sampling, seed)  # type: ignore[arg-type]
+    target = Target.split(table, PLAN, sampling, seed)  # type: ignore[arg-type]
     for name, split in target.splits.items():
         assert not np.intersect1d(split.pool, split.test).size
         assert set(split.pool) | set(split.test) <= set(np.flatnonzero(table.subject == name))

@@ -46,6 +46,12 @@ class PublishedResult:
     kind: Literal["published"] = "published"
 
     @property
+    def printed_average(self) -> str:
+        """Mean CCC as the paper prints it: two digits, halves rounded up."""
+        halves = round(100 * self.valence) + round(100 * self.arousal)
+        return f"{(halves + halves % 2) / 200:.2f}"
+
+    @property
     def average(self) -> float:
         """Mean CCC of the two dimensions."""
         return (self.valence + self.arousal) / 2
@@ -54,6 +60,30 @@ class PublishedResult:
         """Return the row for a JSON document."""
         return asdict(self)
 
+
+_SHARES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5)
+
+
+def _row(*values: float) -> tuple[tuple[float, float], ...]:
+    """Return (share, CCC); what was not adapted to nothing begins with 5 %."""
+    return tuple(zip(_SHARES[-len(values) :], values, strict=True))
+
+
+TABLE_1: dict[str, dict[str, tuple[tuple[float, float], ...]]] = {
+    "valence": {
+        "s-SN": _row(0.72, 0.80, 0.80, 0.82, 0.82, 0.82),
+        "s-PEN": _row(0.71, 0.80, 0.82, 0.84, 0.85, 0.86),
+        "t-SN": _row(0.71, 0.77, 0.8, 0.81, 0.82),
+        "t-PEN": _row(0.75, 0.79, 0.81, 0.82, 0.83),
+    },
+    "arousal": {
+        "s-SN": _row(0.66, 0.79, 0.80, 0.81, 0.82, 0.82),
+        "s-PEN": _row(0.65, 0.79, 0.81, 0.83, 0.84, 0.85),
+        "t-SN": _row(0.73, 0.77, 0.79, 0.81, 0.81),
+        "t-PEN": _row(0.76, 0.79, 0.8, 0.81, 0.82),
+    },
+}
+"""The paper's Table 1: dimension -> model -> (share of the labels, CCC); real people of RECOLA."""
 
 _TABLE_2 = "Table 2 of the paper"
 

@@ -17,6 +17,7 @@ AVERAGES = {
 
 @pytest.mark.parametrize("row", TABLE_2, ids=lambda row: row.model)
 def test_the_printed_averages_follow(row: PublishedResult) -> None:
+    assert row.printed_average == f"{AVERAGES[row.model]:.2f}"
     assert abs(row.average - AVERAGES[row.model]) <= 0.005 + 1e-9
 
 
