@@ -16,6 +16,7 @@ from tests.owners import a_prior, an_owner, assert_equal_to_reference
 FEATURES, EXPERTS, LABELS = 24, 3, 32
 
 
+@pytest.mark.slow
 def test_200_owners(tmp_path: Path) -> None:
     prior = a_prior(FEATURES)
     model = convert_head(AdaptProgram(HeadSize(FEATURES, EXPERTS), prior, LABELS).eval(), About("us", "ours", "1"))

@@ -219,6 +219,7 @@ def exported(run_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tupl
     return folder, done.stdout, done.stderr
 
 
+@pytest.mark.slow
 def test_export_on_the_command_line(exported: tuple[Path, str, str]) -> None:
     folder, output, errors = exported
     document = json.loads(output)

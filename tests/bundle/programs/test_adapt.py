@@ -61,6 +61,7 @@ def in_runtime(prior: Prior, tmp_path_factory: pytest.TempPathFactory) -> Method
     return call
 
 
+@pytest.mark.slow
 def test_200_owners_in_the_runtime(prior: Prior, in_runtime: Method) -> None:
     for seed in range(200):
         owner = an_owner(prior, EXPERTS, LABELS, COUNTS[seed % 9], seed)
@@ -128,6 +129,7 @@ def test_limits_decide(prior: Prior) -> None:
     assert found == [[verdict, verdict] for verdict in expected]
 
 
+@pytest.mark.slow
 def test_the_program_is_small_beside_the_prior(tmp_path: Path) -> None:
     """At the paper's size and 128 labels: 60 KB beside the numbers that depend on D_z."""
     prior = a_prior(2048, directions=4)
