@@ -129,4 +129,4 @@ def test_progress_is_shown_on_request_and_nothing_else(bundle: Path, tmp_path: P
     code = f"import pen_mobile as pen\npen.evaluate({str(bundle)!r}, {SPEC!r}, labels=10, progress=True)\n"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout == ""
-    assert [line.split(":")[0] for line in done.stderr.splitlines()] == ["Drawing people", "adapting on the phone"]
+    assert [line.split(":")[0] for line in done.stderr.splitlines()] == ["rendering faces", "adapting on the phone"]

@@ -43,7 +43,14 @@ class AdaptationSplit:
     count: int
 
     def adaptation(self, share: float) -> Rows:
-        """Return the first ``share`` (0 to 0.5) of the person's rows from the pool; fewer when the pool is smaller."""
+        """Return the rows that adapt when a share of the person's rows is labelled.
+
+        Args:
+            share: of all rows of the person, 0 to 0.5.
+
+        Returns:
+            The first rows of the pool; fewer when the pool is smaller.
+        """
         return self.pool[: round(share * self.count)]
 
 
@@ -71,6 +78,9 @@ def adaptation_split(
         features: z of every row of the table, ``[N, D_z]``; ``k-centre`` needs them.
         block_s: length of a piece of time, seconds.
         gap_s: rows closer to the other side of a cut in time are used for neither, seconds.
+
+    Returns:
+        Rows that may adapt and rows that test.
 
     Raises:
         BadInput: an unknown scheme, or a recording too short for it.

@@ -49,14 +49,16 @@ class FaceDetector(Protocol):
     def name(self) -> str:
         """What a crop recipe calls it."""
 
-    def find(self, pixels: Image, previous: Face | None = None) -> Face | None:
-        """Return the face in uint8 RGB pixels ``[H, W, 3]``, or None.
+    def find(self, image: Image, previous: Face | None = None) -> Face | None:
+        """Return the face in an image, or None.
 
-        Among several it is the one where ``previous`` was (in the picture before), else the largest.
+        Args:
+            image: uint8 RGB ``[H, W, 3]``.
+            previous: face in the image before; among several faces the one at its place is returned, else the largest.
         """
 
     def close(self) -> None:
-        """Let go of what the detector holds; it finds nothing afterwards."""
+        """Release what the detector holds; nothing is found afterwards."""
 
 
 def make_crop(detector: str = "lbp-frontal", margin: float = 3.0, eye_height: float = 0.4, size: int = 224) -> Crop:
@@ -75,32 +77,50 @@ def make_crop(detector: str = "lbp-frontal", margin: float = 3.0, eye_height: fl
     return validated(Crop, values, "crop")
 
 
-def eyes_to_recipe(face: Face, recipe: Crop) -> NDArray[np.float64]:
-    """Return the similarity transform ``[2, 3]`` that takes places in the image to places in the frame."""
-    scale = recipe.size / (recipe.margin * face.eye_distance)
+def eyes_to_crop(face: Face, crop: Crop) -> NDArray[np.float64]:
+    """Return the similarity transform ``[2, 3]`` that takes places in the image to places in the frame.
+
+    Args:
+        face: where the eyes are in the image, pixels.
+        crop: where they come to lie in the frame.
+    """
+    scale = crop.size / (crop.margin * face.eye_distance)
     turn = math.atan2(face.left_eye.y - face.right_eye.y, face.left_eye.x - face.right_eye.x)
     cosine, sine = scale * math.cos(turn), scale * math.sin(turn)
     rotation = np.array([[cosine, sine], [-sine, cosine]])
-    middle = np.array([recipe.size / 2, recipe.size * recipe.eye_height]) - 0.5
+    middle = np.array([crop.size / 2, crop.size * crop.eye_height]) - 0.5
     return np.column_stack([rotation, middle - rotation @ face.middle])
 
 
-def crop_face(pixels: Image, face: Face, recipe: Crop) -> Image:
-    """Return the frame ``[size, size, 3]`` of a face: bilinear, edge pixels repeated outside the image.
+def crop_face(image: Image, face: Face, crop: Crop) -> Image:
+    """Return the frame of a face: bilinear, edge pixels repeated outside the image.
 
     An image more than twice as fine as the frame is first brought down to the frame's scale by area
     averaging, for a bilinear look-up would pass over pixels.
+
+    Args:
+        image: uint8 RGB ``[H, W, 3]``.
+        face: where the eyes are in it, pixels.
+        crop: where they come to lie in the frame.
+
+    Returns:
+        uint8 RGB ``[size, size, 3]``.
     """
-    scale = recipe.size / (recipe.margin * face.eye_distance)
+    scale = crop.size / (crop.margin * face.eye_distance)
     if scale < _BILINEAR_SEES_ALL:
-        pixels, face = _shrunk(pixels, face, scale)
-    side = (recipe.size, recipe.size)
-    warped = cv2.warpAffine(pixels, eyes_to_recipe(face, recipe), side, borderMode=cv2.BORDER_REPLICATE)
+        image, face = _shrunk(image, face, scale)
+    side = (crop.size, crop.size)
+    warped = cv2.warpAffine(image, eyes_to_crop(face, crop), side, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(warped, dtype=np.uint8)
 
 
 def moved(face: Face, transform: NDArray[np.float64]) -> Face:
-    """Return the face where an affine transform ``[2, 3]`` puts it."""
+    """Return the face where an affine transform puts it.
+
+    Args:
+        face: eyes, pixels.
+        transform: ``[2, 3]``.
+    """
     places = np.array(face) @ transform[:, :2].T + transform[:, 2]
     return Face(*(Point(float(x), float(y)) for x, y in places))
 
@@ -108,7 +128,11 @@ def moved(face: Face, transform: NDArray[np.float64]) -> Face:
 def follow(previous: Face | None, faces: Sequence[Face]) -> Face | None:
     """Return the face nearest to the previous one, or the largest when none is within reach; None when there is none.
 
-    Reach is two eye distances of the previous face: further no face gets from one frame to the next.
+    Reach is two eye distances of the previous face: further no face gets from one image to the next.
+
+    Args:
+        previous: face in the image before, if any.
+        faces: faces in this image.
     """
     if previous is not None:
         nearest = min(faces, key=lambda face: math.dist(face.middle, previous.middle), default=None)
@@ -117,9 +141,9 @@ def follow(previous: Face | None, faces: Sequence[Face]) -> Face | None:
     return max(faces, key=lambda face: face.eye_distance, default=None)
 
 
-def _shrunk(pixels: Image, face: Face, scale: float) -> tuple[Image, Face]:
-    height, width = (max(1, round(side * scale)) for side in pixels.shape[:2])
-    small = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
-    across, down = width / pixels.shape[1], height / pixels.shape[0]
+def _shrunk(image: Image, face: Face, scale: float) -> tuple[Image, Face]:
+    height, width = (max(1, round(side * scale)) for side in image.shape[:2])
+    small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    across, down = width / image.shape[1], height / image.shape[0]
     # Pixel centres lie half a pixel inside: x becomes (x + 1/2) scale - 1/2.
     return small, moved(face, np.array([[across, 0, (across - 1) / 2], [0, down, (down - 1) / 2]]))

@@ -37,7 +37,11 @@ class Frames(Protocol):
         """
 
     def take(self, rows: Any) -> Frames:
-        """Return these frames only."""
+        """Return these frames only.
+
+        Args:
+            rows: row numbers, a mask or a slice.
+        """
 
 
 class ArrayFrames:
@@ -64,12 +68,24 @@ class ArrayFrames:
 
     @cached_property
     def digest(self) -> str:
+        """SHA-256 over every frame."""
         return hashlib.sha256(np.ascontiguousarray(self.pixels).data).hexdigest()
 
     def read(self, rows: Any, size: int | None = None) -> Image:
+        """Return some frames, uint8 RGB ``[B, S, S, 3]``.
+
+        Args:
+            rows: row numbers, a mask or a slice.
+            size: side in pixels; None leaves them as they are.
+        """
         return resize(self.pixels[rows], size)
 
     def take(self, rows: Any) -> ArrayFrames:
+        """Return these frames only.
+
+        Args:
+            rows: row numbers, a mask or a slice.
+        """
         return ArrayFrames(self.pixels[rows])
 
 
@@ -91,16 +107,28 @@ class FileFrames:
 
     @cached_property
     def digest(self) -> str:
+        """SHA-256 over the size and every file."""
         sha = hashlib.sha256(str(self.size).encode())
         for source in self.sources:
             sha.update(hashlib.sha256(encoded_image(source)).hexdigest().encode())
         return sha.hexdigest()
 
     def read(self, rows: Any, size: int | None = None) -> Image:
+        """Return some frames, uint8 RGB ``[B, S, S, 3]``.
+
+        Args:
+            rows: row numbers, a mask or a slice.
+            size: side in pixels; None leaves the size of these frames.
+        """
         wanted = size or self.size
         return np.concatenate([resize(_read_frame(source)[None], wanted) for source in self._source_array[rows]])
 
     def take(self, rows: Any) -> FileFrames:
+        """Return these frames only.
+
+        Args:
+            rows: row numbers, a mask or a slice.
+        """
         return FileFrames(self._source_array[rows].tolist(), self.size)
 
     @cached_property

@@ -64,6 +64,9 @@ class ImageFolder(NamedTuple):
 def list_images(folder: Path) -> ImageFolder:
     """List the images of a folder by their suffixes, in whatever case.
 
+    Args:
+        folder: folders inside it are not entered.
+
     Raises:
         BadInput: the folder cannot be read.
     """
@@ -98,6 +101,9 @@ def read_image(source: ImageSource) -> Image:
 
 def encoded_image(source: ImageSource) -> bytes:
     """Return the bytes of an image file.
+
+    Args:
+        source: a file, a pipe, or a file held in memory.
 
     Raises:
         BadInput: it cannot be read, or is larger than any image.

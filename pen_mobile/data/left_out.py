@@ -27,6 +27,10 @@ class LeftOut:
     def add(self, name: str, reason: str) -> None:
         """Leave something out.
 
+        Args:
+            name: of the recording, image or row.
+            reason: one line that names it, too.
+
         Raises:
             BadInput: nothing may be left out.
         """
@@ -36,7 +40,14 @@ class LeftOut:
 
     @contextmanager
     def unless_good(self, name: str) -> Iterator[None]:
-        """Leave ``name`` out when the block raises :class:`BadInput`; the code after the block goes on."""
+        """Leave something out when the block raises :class:`BadInput`; the code after the block goes on.
+
+        Args:
+            name: of the recording, image or row that the block reads.
+
+        Raises:
+            BadInput: nothing may be left out.
+        """
         try:
             yield
         except BadInput as error:

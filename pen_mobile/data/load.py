@@ -56,6 +56,10 @@ def load_table(data: str, frame_size: int | None = None, progress: Progress = SI
 def to_subject_table(file: TableFile, frame_size: int) -> SubjectTable:
     """Return the table of a file, all of whose rows must be complete.
 
+    Args:
+        file: columns in one form.
+        frame_size: side to which frames are brought, pixels.
+
     Raises:
         BadInput: a row lacks something or holds a value that cannot be.
     """

@@ -17,44 +17,27 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from pen_mobile.contract.crop import Crop
 from pen_mobile.data.detectors.blazeface import BLAZEFACE
 from pen_mobile.data.detectors.choice import open_detector
 from pen_mobile.data.detectors.model_file import resolve_model
-from pen_mobile.data.faces import Face, FaceDetector, crop_face, make_crop
-from pen_mobile.data.images import read_image
+from pen_mobile.data.faces import make_crop
 from pen_mobile.data.left_out import LeftOut
 from pen_mobile.data.prepared_folder import PREPARED, TABLE, PreparedFolder, PreparedRecording
 from pen_mobile.data.readers.recording import Recording
+from pen_mobile.data.recording_frames import Part, RecordingFrames
 from pen_mobile.engine.local_processes import LocalProcesses
 from pen_mobile.engine.task import Task
 from pen_mobile.errors import BadInput
-from pen_mobile.types import Image
 from pen_mobile.utils import provenance
 from pen_mobile.utils.files import read_json, replacing, sha256_of_file, write_json
 from pen_mobile.utils.progress import SILENT, Progress
 from pen_mobile.utils.validation import read_json_as
 
-NO_FACE = "no face found"
-NO_IMAGE = "no readable image at this time"
 _FORMAT = 2
-_JPEG_QUALITY = 95
 _MOST_CHARACTERS = 80
-
-
-class Part(PreparedRecording):
-    """What became of one recording, as kept until the folder is complete.
-
-    Attributes:
-        rows: rows of the recording that became frames.
-        left_out: why the recording or some of its images cannot be used, one line for each by its name.
-    """
-
-    rows: list[int]
-    left_out: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -177,67 +160,9 @@ def _prepare_one(item: tuple[str, Recording], out: Path, faces: _Faces) -> None:
     folder = out / "crops" / name
     folder.mkdir(exist_ok=True)
     with closing(open_detector(faces.crop.detector, faces.model)) as detector:
-        found = _FoundFrames(recording, LeftOut(faces.strict))
+        found = RecordingFrames(recording, LeftOut(faces.strict))
         found.write(folder, detector, faces.crop)
     write_json(_part_file(out, name), found.part(name).model_dump())
-
-
-class _FoundFrames:
-    """Frames of one recording, as they are found."""
-
-    def __init__(self, recording: Recording, left_out: LeftOut) -> None:
-        self._recording, self._left_out = recording, left_out
-        self._seen = 0
-        self._rows: list[int] = []
-        self._face: Face | None = None
-
-    def write(self, folder: Path, detector: FaceDetector, crop: Crop) -> None:
-        """Write a frame for each moment with a face; note what cannot be read."""
-        images = self._recording.images
-        if isinstance(images, Path):
-            from pen_mobile.data.readers.video import images_at
-
-            with self._left_out.unless_good(str(images)):
-                for row, image in images_at(images, self._recording.time_s):
-                    self._write_frame(row, image, folder, detector, crop)
-        else:
-            for row, source in enumerate(images):
-                with self._left_out.unless_good(str(source)):
-                    self._write_frame(row, read_image(source), folder, detector, crop)
-        if not self._rows and not self._left_out.reasons:
-            origin = images if isinstance(images, Path) else self._recording.origin
-            reason = f"{origin}: no face found in any of {self._seen} images"
-            self._left_out.add(self._recording.subject, f"{self._recording.subject}: {reason}")
-
-    def part(self, name: str) -> Part:
-        """Return what became of the recording."""
-        one, rated = self._recording, len(self._recording)
-        dropped = {NO_IMAGE: rated - self._seen, NO_FACE: self._seen - len(self._rows)} | dict(one.dropped)
-        return Part(
-            name=name,
-            subject=one.subject,
-            role=one.role,
-            rated=rated,
-            kept=len(self._rows),
-            dropped=dropped,
-            rows=self._rows,
-            left_out=self._left_out.reasons,
-        )
-
-    def _write_frame(self, row: int, image: Image, folder: Path, detector: FaceDetector, crop: Crop) -> None:
-        self._seen += 1
-        face = detector.find(image, self._face)
-        if face is not None:
-            self._face = face
-            _write_jpeg(folder / f"{row:06d}.jpg", crop_face(image, face, crop))
-            self._rows.append(row)
-
-
-def _write_jpeg(path: Path, frame: Image) -> None:
-    quality = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
-    done, encoded = cv2.imencode(".jpg", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), quality)
-    assert done
-    path.write_bytes(encoded.tobytes())
 
 
 def _part_file(out: Path, name: str) -> Path:

@@ -85,12 +85,22 @@ def render_faces(look: Appearance, action: NDArray[np.float64], pose: NDArray[np
 
 
 def mix(first: Colour, second: Colour, share: float) -> Colour:
-    """Return ``first`` with ``share`` (0 to 1) of ``second`` stirred in."""
+    """Return one colour with a share of another.
+
+    Args:
+        first: RGB, 0 to 255.
+        second: the other colour.
+        share: of the second, 0 to 1.
+    """
     return cast(Colour, tuple(round(a + (b - a) * share) for a, b in zip(first, second, strict=True)))
 
 
 def brow_colour(hair: Colour) -> Colour:
-    """Return the colour of the brows that go with ``hair``."""
+    """Return the colour of the brows that go with a colour of hair.
+
+    Args:
+        hair: RGB, 0 to 255.
+    """
     return mix(hair, INK, 0.35)
 
 

@@ -12,14 +12,19 @@ from pen_mobile.types import Rows
 
 
 def validation_split(table: SubjectTable, fraction: float, seed: int) -> tuple[Rows, Rows]:
-    """Draw ``fraction`` of every person's rows at random for validation (Section 4: 20 % of each).
+    """Draw a share of every person's rows at random for validation (Section 4: 20 % of each).
+
+    Args:
+        table: all people.
+        fraction: share of each person's rows, 0 to 1.
+        seed: decides every draw, together with the names.
 
     Returns:
         Row numbers for training and for validation, each sorted. Every person keeps at least one
         training row, and adding people changes nobody else's split.
 
     Raises:
-        BadInput: nobody has rows enough to hold one out.
+        BadInput: no person has enough rows to hold one out.
     """
     validation: list[Rows] = []
     for subject in table.subjects():
@@ -33,5 +38,10 @@ def validation_split(table: SubjectTable, fraction: float, seed: int) -> tuple[R
 
 
 def generator_for(seed: int, subject: str) -> np.random.Generator:
-    """Return dice that depend on seed and person only, whoever else is in the table."""
+    """Return random numbers that depend on seed and person only, not on other people in the table.
+
+    Args:
+        seed: of the experiment.
+        subject: name of the person.
+    """
     return np.random.default_rng([seed, zlib.crc32(subject.encode())])

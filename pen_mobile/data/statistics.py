@@ -33,7 +33,12 @@ _BATCH = 256  # frames read at once
 
 
 def table_statistics(table: SubjectTable, progress: Progress = SILENT) -> TableStatistics:
-    """Look at every row of ``table``; frames are read a few at a time."""
+    """Look at every row of a table; frames are read a few at a time.
+
+    Args:
+        table: people with frames or features.
+        progress: shows how many rows are done.
+    """
     content = np.concatenate(list(_content_digests(table, progress)))
     people = tuple(
         _person(subject, role, table, table.rows_of(subject), content)
@@ -56,12 +61,25 @@ def table_statistics(table: SubjectTable, progress: Progress = SILENT) -> TableS
 
 
 def covered_spans(time_s: Doubles) -> list[tuple[float, float]]:
-    """Return where one person's sorted times run on without a gap of more than ten median steps."""
+    """Return where one person's times run on without a gap of more than ten median steps.
+
+    Args:
+        time_s: seconds, float64 ``[N]``, sorted, N >= 1.
+
+    Returns:
+        Start and end of each span, seconds.
+    """
     if len(time_s) == 1:
         return [(float(time_s[0]), float(time_s[0]))]
     steps = np.diff(time_s)
-    after_gaps = np.flatnonzero(steps > GAP_STEPS * np.median(steps)) + 1
+    after_gaps = np.flatnonzero(steps > GAP_STEPS * _usual_step(steps)) + 1
     return [(float(span[0]), float(span[-1])) for span in np.split(time_s, after_gaps)]
+
+
+def _usual_step(steps: Doubles) -> float:
+    """Return the median of steps in time; rows at one instant do not count, unless there are no others."""
+    positive = steps[steps > 0]
+    return float(np.median(positive)) if len(positive) else 0.0
 
 
 def _content_digests(table: SubjectTable, progress: Progress) -> Iterator[NDArray[np.object_]]:
@@ -89,7 +107,7 @@ def _person(
         first_s=float(time_s[0]),
         last_s=float(time_s[-1]),
         seconds=float(time_s[-1] - time_s[0]),
-        median_step_s=None if widest is None else float(np.median(steps)),
+        median_step_s=None if widest is None else _usual_step(steps),
         largest_gap_s=None if widest is None else float(steps[widest]),
         gap_start_s=None if widest is None else float(time_s[widest]),
         valence=valence,

@@ -132,7 +132,11 @@ class TableStatistics(Tabular, Readable):
     warnings: list[str]
 
     def people_with_role(self, role: Role) -> list[SubjectStatistics]:
-        """Return everyone in ``role``."""
+        """Return the people of one role.
+
+        Args:
+            role: source or target.
+        """
         return [person for person in self.people if person.role == role]
 
     def as_parts(self) -> list[Part]:

@@ -69,12 +69,19 @@ class BaseTable(ABC):
         return pandas().DataFrame(columns | labels)
 
     def subjects(self, role: Role | None = None) -> list[str]:
-        """Return the subjects of ``role`` (of both when None), sorted by name."""
+        """Return names of subjects, sorted.
+
+        Args:
+            role: only subjects of this role; None is both.
+        """
         names = self.subject if role is None else self.subject[self.role == role]
         return [str(name) for name in np.unique(names)]
 
     def rows_of(self, subject: str) -> Rows:
         """Return the row numbers of one subject, in order of time.
+
+        Args:
+            subject: name.
 
         Raises:
             BadInput: the table has no subject of that name.
@@ -90,11 +97,19 @@ class BaseTable(ABC):
         return f"<{type(self).__name__}: {counted(len(self), 'row')} of {people}, {self.origin}>"
 
     def rows_with_role(self, role: Role) -> Rows:
-        """Return the row numbers of every subject in ``role``."""
+        """Return the row numbers of every subject in a role.
+
+        Args:
+            role: source or target.
+        """
         return np.flatnonzero(self.role == role)
 
     def take(self: Self, rows: Rows) -> Self:
-        """Return the table of these rows only."""
+        """Return the table of some rows only.
+
+        Args:
+            rows: row numbers.
+        """
         return replace(
             self,
             subject=self.subject[rows],
@@ -117,7 +132,11 @@ class BaseTable(ABC):
 
     @abstractmethod
     def content(self, rows: Rows) -> NDArray[Any]:
-        """Return frames or features of ``rows``, one array for each row."""
+        """Return frames or features of some rows, one array for each row.
+
+        Args:
+            rows: row numbers.
+        """
 
     @abstractmethod
     def _content_of(self, rows: Rows) -> dict[str, Any]:
@@ -175,6 +194,11 @@ class FrameTable(BaseTable):
     crop: Crop | None = None
 
     def content(self, rows: Rows) -> NDArray[Any]:
+        """Return frames, uint8 RGB ``[B, S, S, 3]``.
+
+        Args:
+            rows: row numbers.
+        """
         return self.frames.read(rows)
 
     def _content_of(self, rows: Rows) -> dict[str, Any]:
@@ -198,6 +222,11 @@ class FeatureTable(BaseTable):
     features: Floats
 
     def content(self, rows: Rows) -> NDArray[Any]:
+        """Return feature vectors, float32 ``[B, D_z]``.
+
+        Args:
+            rows: row numbers.
+        """
         return self.features[rows]
 
     def _content_of(self, rows: Rows) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pen_mobile.data.faces import Face, Point, crop_face, eyes_to_recipe, follow, make_crop, moved
+from pen_mobile.data.faces import Face, Point, crop_face, eyes_to_crop, follow, make_crop, moved
 from pen_mobile.errors import BadInput
 from pen_mobile.types import Image
 
@@ -61,7 +61,7 @@ def test_the_eyes_come_to_where_the_recipe_says(
     away = (distance / 2 * math.cos(turn), distance / 2 * math.sin(turn))
     face = Face(Point(x - away[0], y - away[1]), Point(x + away[0], y + away[1]))
     recipe = make_crop(margin=margin, eye_height=height, size=size)
-    right, left = moved(face, eyes_to_recipe(face, recipe))
+    right, left = moved(face, eyes_to_crop(face, recipe))
     half = size / margin / 2
     assert right == pytest.approx((size / 2 - half - 0.5, size * height - 0.5), abs=1e-6 * size)
     assert left == pytest.approx((size / 2 + half - 0.5, size * height - 0.5), abs=1e-6 * size)

@@ -17,8 +17,9 @@ from skimage import data
 from pen_mobile.data import preparation as room
 from pen_mobile.data.faces import make_crop
 from pen_mobile.data.load import load_table
-from pen_mobile.data.preparation import NO_FACE, NO_IMAGE, prepare
+from pen_mobile.data.preparation import prepare
 from pen_mobile.data.readers.recording import Recording
+from pen_mobile.data.recording_frames import NO_FACE, NO_IMAGE
 from pen_mobile.errors import BadInput
 
 SMALL = make_crop(size=48)

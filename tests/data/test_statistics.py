@@ -157,6 +157,24 @@ def test_json_holds_everything(people: FrameTable) -> None:
     assert set(document["people"][0]["valence"]["constant_run"]) == {"value", "rows", "share", "start_s", "seconds"}
 
 
+@pytest.mark.parametrize(
+    ("times", "usual", "spans"),
+    [
+        ([0, 0, 0, 1, 1, 2, 2, 2], 1, 1),  # several rows at one instant
+        ([5, 5, 5], 0, 1),  # all rows at one instant
+        ([0, 0, 1, 1, 30, 30], 15, 1),
+        ([0, 0, 1, 1, 2, 2, 3, 3, 60, 60], 1, 2),
+        ([0, 2], 2, 1),
+    ],
+)
+def test_rows_at_one_instant_are_no_steps(times: list[float], usual: float, spans: int) -> None:
+    """Somebody who answers several questions at once is not somebody with gaps; steps of 1 and 29 have median 15."""
+    seconds = np.array(times, np.float64)
+    found = named(table_statistics(table(a=person("source", varied(len(times)), seconds))), "a")
+    assert found.median_step_s == usual
+    assert len(covered_spans(seconds)) == spans
+
+
 def test_spans_end_at_gaps_of_more_than_ten_median_steps() -> None:
     """Steps 1 1 10 1 11 1: the median is 1, so only the step of 11 s breaks."""
     times = np.cumsum([0.0, 1, 1, 10, 1, 11, 1])

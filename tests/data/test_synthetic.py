@@ -15,13 +15,12 @@ from pen_mobile.data.load import load_table
 from pen_mobile.data.rendering import render_faces
 from pen_mobile.data.synthetic import (
     NOISE_SPREAD,
-    WORST_CONDITION,
-    Person,
     SyntheticConfig,
     affect_trajectory,
     synthetic_people,
     synthetic_table,
 )
+from pen_mobile.data.synthetic_people import WORST_CONDITION, Person
 from pen_mobile.data.table import FrameTable
 from pen_mobile.types import Image
 

@@ -26,6 +26,12 @@ _MARKS = (
 def read_csv(path: Path) -> dict[str, Any]:
     """Return the columns of a CSV file by plain name; only known ones have values.
 
+    Args:
+        path: text with a header line; encoding, delimiter and decimal mark are found out.
+
+    Returns:
+        Lists of text, arrays of numbers ``[N]``, or None for a column that nothing reads.
+
     Raises:
         BadInput: it cannot be read, is not text, has two columns of one name, or a number is none.
     """

@@ -26,12 +26,20 @@ _MEANT = {
 
 
 def plain_name(name: str) -> str:
-    """Return a name without spaces around it, in lower case."""
+    """Return a name without spaces around it, in lower case.
+
+    Args:
+        name: as written in the file.
+    """
     return name.strip().lower()
 
 
 def check_no_duplicates(names: Sequence[str], where: str) -> None:
     """Refuse two columns of one name, capitals and spaces aside.
+
+    Args:
+        names: plain names of all columns.
+        where: the file, for the message.
 
     Raises:
         BadInput: with the name.
@@ -42,7 +50,12 @@ def check_no_duplicates(names: Sequence[str], where: str) -> None:
 
 
 def unused_names(found: Collection[str], known: Collection[str]) -> list[str]:
-    """Return the names that nothing reads; unnamed columns, as of row numbers, do not count."""
+    """Return the names that nothing reads; unnamed columns, as of row numbers, do not count.
+
+    Args:
+        found: plain names of all columns.
+        known: names that are read.
+    """
     return sorted(name for name in found if name not in known and name and not name.startswith(("unnamed:", "__")))
 
 
@@ -66,7 +79,12 @@ def check_near_misses(found: Collection[str], missing: Collection[str], where: s
 
 
 def is_near(name: str, wanted: str) -> bool:
-    """Tell whether somebody who wrote ``name`` probably meant ``wanted``."""
+    """Tell whether ``name`` was probably meant as ``wanted``.
+
+    Args:
+        name: plain name as found.
+        wanted: known name that is missing.
+    """
     if name in _MEANT.get(wanted, "").split():
         return True
     return len(name) > 2 and difflib.SequenceMatcher(None, name, wanted).ratio() >= _NEAR

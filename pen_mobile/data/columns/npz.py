@@ -17,6 +17,12 @@ _REQUIRED = ("z", "y", "subject", "role")
 def read_npz(path: Path) -> dict[str, Any]:
     """Return the columns of an npz file with arrays z ``[N, D_z]``, y ``[N, 2]``, subject, role and perhaps time_s.
 
+    Args:
+        path: an archive of NumPy arrays.
+
+    Returns:
+        Arrays by the name of the column: z is ``feature``, y becomes ``valence`` and ``arousal``.
+
     Raises:
         BadInput: it cannot be read, holds Python objects, or an array is missing, misspelt or of another shape.
     """

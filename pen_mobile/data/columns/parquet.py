@@ -14,6 +14,12 @@ from pen_mobile.errors import BadInput
 def read_parquet(path: Path) -> dict[str, Any]:
     """Return the columns of a Parquet file by plain name; only known ones have values.
 
+    Args:
+        path: the file.
+
+    Returns:
+        Lists, arrays ``[N]``, feature vectors ``[N, D_z]``, or None for a column that nothing reads.
+
     Raises:
         BadInput: it cannot be read, has two columns of one name, or a column is of a type that cannot be.
     """

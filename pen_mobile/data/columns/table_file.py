@@ -54,7 +54,11 @@ class TableFile:
 
 
 def is_table_file(path: Path) -> bool:
-    """Tell whether a file is taken for a table, by its suffix in whatever case."""
+    """Tell whether a file is taken for a table, by its suffix in whatever case.
+
+    Args:
+        path: the file; it need not exist.
+    """
     return path.suffix.lower() in _READERS
 
 

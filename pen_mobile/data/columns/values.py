@@ -17,6 +17,11 @@ _MOST_CHARACTERS = 200
 def flat(values: Any, name: str, where: str) -> NDArray[Any]:
     """Return a column as an array ``[N]``: a column vector ``[N, 1]`` or a row vector ``[1, N]`` is one, too.
 
+    Args:
+        values: an array or a list.
+        name: of the column, for the message.
+        where: the file, for the message.
+
     Raises:
         BadInput: it has more than one column.
     """
@@ -31,6 +36,11 @@ def flat(values: Any, name: str, where: str) -> NDArray[Any]:
 def names_of(values: Any, name: str, where: str) -> list[str]:
     """Return a column of names as text, empty where there is none; bytes are UTF-8, whole numbers are taken as text.
 
+    Args:
+        values: an array or a list ``[N]``.
+        name: of the column, for the message.
+        where: the file, for the message.
+
     Raises:
         BadInput: a value is no name.
     """
@@ -40,6 +50,11 @@ def names_of(values: Any, name: str, where: str) -> list[str]:
 
 def numbers_of(values: Any, name: str, where: str) -> Doubles:
     """Return a column of numbers, float64 ``[N]``, NaN where there is none.
+
+    Args:
+        values: an array or a list ``[N]``.
+        name: of the column, for the message.
+        where: the file, for the message.
 
     Raises:
         BadInput: the column holds something else.
@@ -72,6 +87,11 @@ def seconds_of(values: Any, subject: Sequence[str], where: str) -> Doubles:
 
 def features_of(values: Any, name: str, where: str) -> Floats:
     """Return feature vectors, float32 ``[N, D_z]``.
+
+    Args:
+        values: an array ``[N, D_z]``, or a list of lists.
+        name: of the column, for the message.
+        where: the file, for the message.
 
     Raises:
         BadInput: they are not numbers, or not equally many in each row.

@@ -15,7 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pen_mobile.data.faces import Face, Point, crop_face, eyes_to_recipe, follow, make_crop, moved
+from pen_mobile.data.faces import Face, Point, crop_face, eyes_to_crop, follow, make_crop, moved
 from pen_mobile.errors import BadInput
 from pen_mobile.types import Image
 
@@ -53,38 +53,48 @@ class BlazeFace:
         except (OSError, RuntimeError, ValueError) as error:
             raise BadInput(f"{model}: not a face detector for MediaPipe: {str(error).splitlines()[0]}") from None
 
-    def find(self, pixels: Image, previous: Face | None = None) -> Face | None:
-        if previous is not None and (face := self._settled(pixels, previous)) is not None:
-            return face
-        found = follow(previous, self.faces(pixels))
-        return None if found is None else self._settled(pixels, found) or found
+    def find(self, image: Image, previous: Face | None = None) -> Face | None:
+        """Return the face in an image, or None; see :meth:`pen_mobile.data.faces.FaceDetector.find`.
 
-    def faces(self, pixels: Image) -> list[Face]:
-        """Return all faces in a uint8 RGB image ``[H, W, 3]``: of the whole, or of squares when it shows none.
-
-        A long image becomes so small in the network's eye that it may overlook a face; squares of the
-        shorter side show it larger. Faces below about a tenth of the shorter side are not found.
+        Args:
+            image: uint8 RGB ``[H, W, 3]``.
+            previous: face in the image before, which is followed.
         """
-        faces = self._look(pixels)
-        if faces or pixels.shape[0] == pixels.shape[1]:
+        if previous is not None and (face := self._settled(image, previous)) is not None:
+            return face
+        found = follow(previous, self.faces(image))
+        return None if found is None else self._settled(image, found) or found
+
+    def faces(self, image: Image) -> list[Face]:
+        """Return all faces in an image: of the whole, or of squares when the whole shows none.
+
+        A long image becomes so small at the network's resolution that it may overlook a face; squares of the
+        shorter side show it larger. Faces below about a tenth of the shorter side are not found.
+
+        Args:
+            image: uint8 RGB ``[H, W, 3]``.
+        """
+        faces = self._look(image)
+        if faces or image.shape[0] == image.shape[1]:
             return faces
-        return [face for square in _squares(pixels) for face in self._look(*square)]
+        return [face for square in _squares(image) for face in self._look(*square)]
 
     def close(self) -> None:
+        """Release the network; nothing is found afterwards."""
         self._network.close()
 
-    def _look(self, pixels: Image, top: int = 0, left: int = 0) -> list[Face]:
+    def _look(self, image: Image, top: int = 0, left: int = 0) -> list[Face]:
         """Return the faces in one look at pixels whose corner is at (left, top) of the image."""
-        image = self._mediapipe.Image(image_format=self._mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(pixels))
-        height, width = pixels.shape[:2]
-        faces = [_face(one.keypoints, width, height) for one in self._network.detect(image).detections]
+        given = self._mediapipe.Image(image_format=self._mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(image))
+        height, width = image.shape[:2]
+        faces = [_face(one.keypoints, width, height) for one in self._network.detect(given).detections]
         shift = np.array([[1.0, 0, left], [0, 1, top]])
         return [moved(face, shift) for face in faces if face.eye_distance > 0]
 
-    def _settled(self, pixels: Image, face: Face) -> Face | None:
+    def _settled(self, image: Image, face: Face) -> Face | None:
         """Look around a face until its eyes stay; None when it is not there."""
         for _ in range(_LOOKS):
-            seen = self._look_around(pixels, face)
+            seen = self._look_around(image, face)
             if seen is None:
                 return None
             shift = np.abs(np.subtract(seen, face)).max() / face.eye_distance
@@ -93,11 +103,11 @@ class BlazeFace:
                 break
         return face
 
-    def _look_around(self, pixels: Image, face: Face) -> Face | None:
-        here = follow(_IN_WINDOW, self._look(crop_face(pixels, face, _WINDOW)))
+    def _look_around(self, image: Image, face: Face) -> Face | None:
+        here = follow(_IN_WINDOW, self._look(crop_face(image, face, _WINDOW)))
         if here is None:
             return None
-        return moved(here, cv2.invertAffineTransform(eyes_to_recipe(face, _WINDOW)))
+        return moved(here, cv2.invertAffineTransform(eyes_to_crop(face, _WINDOW)))
 
 
 def _face(keypoints: list[Any], width: int, height: int) -> Face:
@@ -105,13 +115,13 @@ def _face(keypoints: list[Any], width: int, height: int) -> Face:
     return Face(*(Point(point.x * width - 0.5, point.y * height - 0.5) for point in keypoints[:2]))
 
 
-def _squares(pixels: Image) -> Iterator[tuple[Image, int, int]]:
+def _squares(image: Image) -> Iterator[tuple[Image, int, int]]:
     """Yield squares of the shorter side, each overlapping the next by about half, with their top and left."""
-    height, width = pixels.shape[:2]
+    height, width = image.shape[:2]
     side, last = min(height, width), abs(height - width)
     for start in [*range(0, last, max(1, side // 2, last // _MOST_SQUARES)), last]:
         top, left = (start, 0) if height > width else (0, start)
-        yield pixels[top : top + side, left : left + side], top, left
+        yield image[top : top + side, left : left + side], top, left
 
 
 def _in_window() -> Face:

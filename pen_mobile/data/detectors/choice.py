@@ -21,6 +21,7 @@ def open_detector(name: str, model: Path | None = None, progress: Progress = SIL
     Args:
         name: one of :data:`DETECTORS`.
         model: BlazeFace's weights; None looks for them (see :mod:`.model_file`).
+        progress: told when weights are fetched.
 
     Raises:
         BadInput: there is no such detector, or its weights cannot be had.
@@ -33,7 +34,15 @@ def open_detector(name: str, model: Path | None = None, progress: Progress = SIL
 
 
 def best_detector(model: Path | None = None, progress: Progress = SILENT) -> tuple[str, Path | None]:
-    """Return BlazeFace and its weights when they can be had, else the cascade, which needs none; says so."""
+    """Return BlazeFace and its weights when they can be had, else the cascade, which needs none.
+
+    Args:
+        model: BlazeFace's weights; None looks for them.
+        progress: told when the cascade is taken, and why.
+
+    Raises:
+        BadInput: the named file is missing.
+    """
     try:
         return BLAZEFACE, resolve_model(model, progress)
     except BadInput as error:

@@ -29,18 +29,27 @@ class LbpFrontal:
 
         self._cascade: Any = Cascade(lbp_frontal_face_cascade_filename())
 
-    def find(self, pixels: Image, previous: Face | None = None) -> Face | None:
-        return follow(previous, self.faces(pixels))
+    def find(self, image: Image, previous: Face | None = None) -> Face | None:
+        """Return the face in an image, or None; see :meth:`pen_mobile.data.faces.FaceDetector.find`.
 
-    def faces(self, pixels: Image) -> list[Face]:
-        """Return all faces in a uint8 RGB image ``[H, W, 3]``.
+        Args:
+            image: uint8 RGB ``[H, W, 3]``.
+            previous: face in the image before, which is followed.
+        """
+        return follow(previous, self.faces(image))
+
+    def faces(self, image: Image) -> list[Face]:
+        """Return all faces in an image.
 
         The image is first brought down to a working size, so that large photographs cost no more;
         faces below about an eighth of the shorter side are not looked for.
+
+        Args:
+            image: uint8 RGB ``[H, W, 3]``.
         """
-        height, width = pixels.shape[:2]
+        height, width = image.shape[:2]
         scale = min(1.0, _WORKING_SIDE / min(height, width))
-        small = cv2.resize(pixels, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_AREA)
+        small = cv2.resize(image, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_AREA)
         shorter = min(small.shape[:2])
         smallest = max(24, round(shorter * _SMALLEST_FACE))
         found: list[dict[str, Any]] = self._cascade.detect_multi_scale(
@@ -53,6 +62,7 @@ class LbpFrontal:
         return [_face(box, scale) for box in found]
 
     def close(self) -> None:
+        """Release nothing: the cascade holds no resources."""
         return None
 
 

@@ -42,6 +42,10 @@ _WHEEL_TIMEOUT_S = 300
 def resolve_model(explicit: Path | None = None, progress: Progress = SILENT) -> Path:
     """Return a file with BlazeFace's weights, fetching it once when needed.
 
+    Args:
+        explicit: file named by the user; it is taken as it is.
+        progress: told when the weights are fetched.
+
     Raises:
         BadInput: the named file is missing, or none can be had; says what was tried.
     """

@@ -75,7 +75,14 @@ def read_aff_wild2(
 
 
 def read_ratings(path: Path) -> NDArray[np.float64]:
-    """Return valence and arousal of every frame ``[F, 2]``; frames marked -5 in either are NaN in both."""
+    """Return valence and arousal of every frame ``[F, 2]``; frames marked -5 in either are NaN in both.
+
+    Args:
+        path: ``VIDEO.txt``.
+
+    Raises:
+        BadInput: the header or a line is not as documented.
+    """
     lines = numbered_lines(path)
     if not lines or [name.strip().lower() for name in lines[0][1].split(",")] != _HEADER:
         raise BadInput(f"{path}: line 1: the header must be valence,arousal")

@@ -38,6 +38,9 @@ class GoldStandard:
 def read_gold_standard(path: Path) -> GoldStandard:
     """Read one ``train_k.arff`` or ``dev_k.arff``.
 
+    Args:
+        path: the file.
+
     Raises:
         BadInput: the file lacks an attribute or rows, or a line holds something else than one recording's name,
             a time and a rating in [-1, 1].

@@ -11,6 +11,9 @@ from pen_mobile.errors import BadInput
 def entries(folder: Path) -> list[Path]:
     """Return what lies in a folder, sorted by name; hidden files, such as those that macOS leaves, are passed over.
 
+    Args:
+        folder: the folder.
+
     Raises:
         BadInput: the folder is missing, is a file, or may not be read.
     """
@@ -24,12 +27,18 @@ def printable(name: str) -> str:
     """Return a name as text that every encoding of Unicode takes, without spaces around it.
 
     File names need not be UTF-8; Python then keeps their bytes as surrogates, which no file can be written with.
+
+    Args:
+        name: a file name, or text of a data set.
     """
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").strip()
 
 
 def numbered_lines(path: Path) -> list[tuple[int, str]]:
-    """Return the lines of a UTF-8 text file that are not blank, stripped, with numbers from 1; CRLF or LF.
+    """Return the lines of a UTF-8 text file that are not blank, stripped, with numbers from 1.
+
+    Args:
+        path: text with CRLF or LF, with or without a byte order mark.
 
     Raises:
         BadInput: the file is missing, unreadable or not text.
@@ -45,6 +54,12 @@ def numbered_lines(path: Path) -> list[tuple[int, str]]:
 
 def finite_number(text: str, name: str, path: Path, line: int) -> float:
     """Return the number that one field of a text file holds.
+
+    Args:
+        text: the field.
+        name: of the field, for the message.
+        path: the file, for the message.
+        line: its number, for the message.
 
     Raises:
         BadInput: it is missing (empty or ``?``), NaN, infinite, or not a number at all.
@@ -62,6 +77,12 @@ def finite_number(text: str, name: str, path: Path, line: int) -> float:
 
 def label(text: str, name: str, path: Path, line: int) -> float:
     """Return the rating in [-1, 1] that one field of a text file holds.
+
+    Args:
+        text: the field.
+        name: of the field, for the message.
+        path: the file, for the message.
+        line: its number, for the message.
 
     Raises:
         BadInput: it is no such number.

@@ -23,7 +23,14 @@ class Orientation(NamedTuple):
     rows_reversed: bool = False
 
     def apply(self, image: Image) -> Image:
-        """Return the image ``[H, W, 3]`` as it is shown, ``[H, W, 3]`` or ``[W, H, 3]``."""
+        """Return the image as it is shown.
+
+        Args:
+            image: stored pixels ``[H, W, 3]``.
+
+        Returns:
+            ``[H, W, 3]``, or ``[W, H, 3]`` where rows and columns change places.
+        """
         if self.transposed:
             image = image.swapaxes(0, 1)
         if self.columns_reversed:
@@ -45,9 +52,13 @@ def shown(frame: VideoFrame, pixel_aspect: Fraction | None) -> Image:
 
 
 def with_square_pixels(image: Image, pixel_aspect: Fraction | None) -> Image:
-    """Stretch an image ``[H, W, 3]`` until its pixels are square; the side whose pixels are longer grows.
+    """Stretch an image until its pixels are square; the side whose pixels are longer grows.
 
     An aspect beyond 16 to 1 is taken for damage and changes nothing.
+
+    Args:
+        image: stored pixels ``[H, W, 3]``.
+        pixel_aspect: width of a stored pixel divided by its height; None is 1.
     """
     aspect = float(pixel_aspect or 1)
     if aspect == 1 or not 1 / _MOST_ASPECT <= aspect <= _MOST_ASPECT:
@@ -62,6 +73,9 @@ def orientation(frame: VideoFrame) -> Orientation:
 
     The matrix has 16.16 fixed-point numbers ``a b u c d v x y w`` (ISO/IEC 14496-12, 6.2.2) and takes a stored place
     ``(p, q)`` to ``(a p + c q, b p + d q)``.
+
+    Args:
+        frame: decoded frame with its side data.
     """
     side_data: Any = frame.side_data  # its annotations say that it is keyed by text
     matrix = side_data.get(Type.DISPLAYMATRIX)

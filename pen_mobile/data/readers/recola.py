@@ -61,7 +61,10 @@ def read_recola(
 
 
 def read_individual_ratings(path: Path) -> tuple[list[str], NDArray[np.float64], NDArray[np.float64]]:
-    """Read what each rater gave, from ``ratings_individual/{arousal,valence}/*.csv``.
+    """Read the ratings of each rater, from ``ratings_individual/{arousal,valence}/*.csv``.
+
+    Args:
+        path: text with semicolons: a header with ``time`` and the raters' names, then one line for each time.
 
     Returns:
         The raters' names, the times in seconds ``[T]``, and the ratings ``[T, R]``.

@@ -18,18 +18,13 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from pen_mobile.data.pixel_limit import check_pixels, max_pixels
-from pen_mobile.data.readers.nal_units import UnitFormat
+from pen_mobile.data.readers.damage import INCOMPLETE, Broken, Damage
 from pen_mobile.errors import BadInput
 from pen_mobile.types import Doubles
 
 _MISSING_END_S = 0.5
 _NO_PRESENTATION_TIMES = {"avi"}  # containers that store times of decoding only
-_INCOMPLETE = "a frame is incomplete"
 _REMUX = "frames without usable times (remux it, for instance 'ffmpeg -i IN -c copy OUT.mkv')"
-
-
-class Broken(Exception):
-    """The stream ends before the file says it should, or cannot be decoded further."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +47,12 @@ class Timeline:
 def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     """Open a video and its first stream of moving pictures; cover art does not count.
 
+    Args:
+        path: the file; a pipe is refused.
+
+    Yields:
+        The container and the stream.
+
     Raises:
         BadInput: the file is not a video, or its frames have too many pixels.
     """
@@ -70,6 +71,10 @@ def timeline(container: InputContainer, stream: VideoStream) -> Timeline:
     """Read when each frame is shown; the container is then at its end.
 
     Times of showing come from the file; where it stores none, as AVI, they are the times of decoding in order.
+
+    Args:
+        container: just opened.
+        stream: its stream of moving pictures.
     """
     pts, dts, broken = [], [], ""
     try:
@@ -90,8 +95,13 @@ def timeline(container: InputContainer, stream: VideoStream) -> Timeline:
 def timed_frames(container: InputContainer, stream: VideoStream, times: Timeline) -> Iterator[tuple[float, VideoFrame]]:
     """Yield decoded frames with their times in seconds since the stream's start, strictly increasing.
 
-    Frames that damage has touched, as far as the decoder notices it, are left out: from the damage to the next frame
-    that can be decoded by itself.
+    Frames that damage has touched, as far as it can be noticed, are left out: from the damage to the next frame that
+    can be decoded by itself.
+
+    Args:
+        container: just opened.
+        stream: its stream of moving pictures.
+        times: timeline of the same file.
 
     Raises:
         Broken: the rest cannot be decoded; what could be has been yielded before.
@@ -136,56 +146,13 @@ def _set_up(path: Path, stream: VideoStream) -> None:
 
 def _frames(container: InputContainer, stream: VideoStream, in_order: bool) -> Iterator[VideoFrame]:
     """Yield frames in order of showing, without those that damage has touched."""
-    damage = _Damage(stream, in_order)
+    damage = Damage(stream, in_order)
     try:
         for packet in _packets(container, stream):
             yield from (frame for frame in damage.decode(packet) if not damage.touches(frame))
     except Broken:
         yield from (frame for frame in _delayed(stream) if not damage.touches(frame))
         raise
-
-
-class _Damage:
-    """The last damaged stretch: everything that is shown before the next frame that can be decoded by itself."""
-
-    def __init__(self, stream: VideoStream, in_order: bool) -> None:
-        context = stream.codec_context
-        self._units = UnitFormat.of(context.codec.name, context.extradata)
-        self._in_order = in_order
-        self._incomplete = False  # the packet before was; at the end of a file that harms no other frame
-        self._going_on = False
-        self._until: int | None = None  # time of showing of the first good frame, in the stream's unit
-
-    def decode(self, packet: Packet[VideoStream]) -> list[VideoFrame]:
-        """Return the frames that come out when a packet goes in; none when it is damaged.
-
-        Raises:
-            Broken: it is, and a frame less would move every later one to another time.
-        """
-        if packet.is_corrupt:
-            self._incomplete = True
-            return []
-        if self._incomplete:
-            self._begin(_INCOMPLETE)
-        if not self._units.is_legal(bytes(packet)):
-            self._begin("damaged")
-            return []
-        if self._going_on and packet.is_keyframe:
-            self._going_on, self._until = False, packet.pts
-        try:
-            return packet.decode()
-        except av.FFmpegError as error:
-            self._begin(error.strerror or "damaged")
-            return []
-
-    def touches(self, frame: VideoFrame) -> bool:
-        """Tell whether a frame is shown in the damaged stretch."""
-        return self._going_on or (self._until is not None and (frame.pts is None or frame.pts < self._until))
-
-    def _begin(self, reason: str) -> None:
-        if self._in_order:
-            raise Broken(reason)
-        self._incomplete, self._going_on = False, True
 
 
 def _delayed(stream: VideoStream) -> list[VideoFrame]:
@@ -208,7 +175,7 @@ def _packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet[
                 end_s = max(end_s, float(shown_until * stream.time_base))
             if packet.dts is None and not packet.size:
                 if incomplete:
-                    raise Broken(_INCOMPLETE)
+                    raise Broken(INCOMPLETE)
                 _check_end(container, stream, end_s)
             yield packet
     except av.FFmpegError as error:

@@ -10,8 +10,9 @@ import numpy as np
 from av.video.frame import VideoFrame
 
 from pen_mobile.data.images import IMAGE_SUFFIXES
+from pen_mobile.data.readers.damage import Broken
 from pen_mobile.data.readers.display import shown
-from pen_mobile.data.readers.stream import Broken, Timeline, opened, timed_frames, timeline
+from pen_mobile.data.readers.stream import Timeline, opened, timed_frames, timeline
 from pen_mobile.errors import BadInput
 from pen_mobile.types import Doubles, Image
 
@@ -27,7 +28,11 @@ _SLACK_S = 1e-9
 
 
 def is_video(path: Path) -> bool:
-    """Tell whether a file is taken for a video: by its suffix in whatever case, else by its content."""
+    """Tell whether a file is taken for a video: by its suffix in whatever case, else by its content.
+
+    Args:
+        path: the file; it need not exist.
+    """
     suffix = path.suffix.lower()
     if suffix in VIDEO_SUFFIXES or suffix in IMAGE_SUFFIXES or not path.is_file():
         return suffix in VIDEO_SUFFIXES and not path.is_dir()
@@ -75,6 +80,12 @@ def images_at(path: Path, times_s: Doubles, tolerance_s: float = 0.02) -> Iterat
 
 def presentation_times(path: Path) -> Doubles:
     """Return when each frame is shown, in seconds since the start of the stream, without decoding any.
+
+    Args:
+        path: the video.
+
+    Returns:
+        float64 ``[F]``, never decreasing.
 
     Raises:
         BadInput: the file is not a video, it is cut short, or its frames have no times.

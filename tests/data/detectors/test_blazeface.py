@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from pen_mobile.data.detectors.blazeface import BlazeFace
-from pen_mobile.data.faces import Face, Point, crop_face, eyes_to_recipe, make_crop, moved
+from pen_mobile.data.faces import Face, Point, crop_face, eyes_to_crop, make_crop, moved
 from pen_mobile.errors import BadInput
 from pen_mobile.types import Image
 from tests.data.detectors.photographs import EYES, darkened, mirrored, photograph, scaled, turned
@@ -45,7 +45,7 @@ def test_the_eyes_come_to_where_the_recipe_says(detector: BlazeFace, position: s
     face = detector.find(image)
     assert face is not None
     recipe = make_crop("blazeface", margin=3, eye_height=0.4, size=100)
-    right, left = moved(eyes, eyes_to_recipe(face, recipe))
+    right, left = moved(eyes, eyes_to_crop(face, recipe))
     assert abs(math.degrees(math.atan2(left.y - right.y, left.x - right.x))) < 2
     places = np.array([right, left]) + 0.5
     np.testing.assert_allclose(places, [[33.33, 40], [66.67, 40]], atol=3)
