@@ -41,7 +41,7 @@ def test_links_of_a_document_outside_docs() -> None:
 @pytest.mark.parametrize("path", DECISIONS, ids=lambda path: path.stem)
 def test_every_decision_has_a_date_and_a_status(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    assert re.search(r"^Date: 20\d\d-[01]\d-[0-3]\d$", text, re.MULTILINE)
+    assert re.search(r"^Date: 20\d\d-[01]\d-[0-3]\d( \(.*\))?$", text, re.MULTILINE)
     assert re.search(r"^Status: \w", text, re.MULTILINE)
     assert f"(adr/{path.name})" in decisions()
 
