@@ -130,7 +130,7 @@ def _first(person: _Person) -> tuple[Rows, Rows]:
 
 def _recent(person: _Person) -> tuple[Rows, Rows]:
     pool, test = _first(person)
-    return pool[::-1], test
+    return pool[::-1].copy(), test  # torch takes no negative strides
 
 
 def _halves(person: _Person) -> tuple[Rows, Rows]:

@@ -15,7 +15,7 @@ from pen_mobile.data.table import FeatureTable
 from pen_mobile.paper import comparator_study
 from pen_mobile.paper.comparator_study import run_comparator_study
 from pen_mobile.paper.comparison import comparison_rows
-from pen_mobile.paper.model_study import CellKey
+from pen_mobile.paper.protocol_plan import CellKey, ProtocolPlan
 from pen_mobile.paper.protocol_result import UNADAPTED, ProtocolResult
 
 KEY = CellKey(0, "random", "pooled", "comparators")
@@ -45,7 +45,7 @@ def roles(table: FeatureTable) -> tuple[FeatureTable, FeatureTable]:
 def test_estimates_meet_the_labels_of_their_own_rows(make_features, monkeypatch: pytest.MonkeyPatch) -> None:
     """With labels as estimates the error is 0 only if every estimate is compared with its own row's label."""
     monkeypatch.setattr(comparator_study, "_DESIGNS", {"SVR": lambda *_: Echo()})
-    cell = run_comparator_study(*roles(echoing(load_table(str(make_features())))), KEY)
+    cell = run_comparator_study(*roles(echoing(load_table(str(make_features())))), ProtocolPlan(), KEY)
     (outcome,) = cell.evaluations
     assert outcome.pooled.rmse == 0
     assert outcome.pooled.ccc == pytest.approx(1)
@@ -54,7 +54,7 @@ def test_estimates_meet_the_labels_of_their_own_rows(make_features, monkeypatch:
 
 def test_both_designs_learn_something(make_features) -> None:
     """Labels follow the features of these people: a linear SVR of frames must beat a constant, whose CCC is 0."""
-    cell = run_comparator_study(*roles(load_table(str(make_features()))), KEY)
+    cell = run_comparator_study(*roles(load_table(str(make_features()))), ProtocolPlan(), KEY)
     by_name = {outcome.model: outcome for outcome in cell.evaluations}
     assert list(by_name) == ["GRU", "SVR"]
     ccc = by_name["SVR"].pooled.ccc
@@ -70,7 +70,7 @@ def test_table_2_and_the_lambdas_on_the_command_line(make_features, tmp_path: Pa
     done = CliRunner().invoke(cli, [*command, "--cross-validate"])
     assert done.exit_code == 0, done.output
     assert "End2You" in done.output
-    assert "published, RECOLA" in done.output
+    assert "published, of RECOLA, real people" in done.output
     result = ProtocolResult.load(tmp_path / "out" / "results.json")
     assert [row.name for row in comparison_rows(result)] == ["End2You's design", "AVEC 2016 baseline's design"]
     search = json.loads((tmp_path / "out" / "lambdas.json").read_text())
