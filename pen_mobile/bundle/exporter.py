@@ -35,7 +35,6 @@ from pen_mobile.contract.manifest import SCHEMA_VERSION, BackbonePart, Manifest
 from pen_mobile.contract.part import Precision
 from pen_mobile.data.faces import make_crop
 from pen_mobile.errors import Refused
-from pen_mobile.models.prior import Prior
 from pen_mobile.training.run_folder import Run, TrainedBackbone
 from pen_mobile.utils.plain import to_plain
 from pen_mobile.utils.progress import Task
@@ -66,7 +65,7 @@ class Exporter:
     def __init__(self, run: Run, recipe: Recipe, task: Task) -> None:
         self.run, self.given_recipe, self.task = run, recipe, task
         self.recipe = recipe.for_run(run.written_lambda_1())
-        self.prior = _prior(run)
+        self.prior = run.prior()
         self.backbone = run.trained_backbone()
         self.seconds: dict[str, float] = {}
         self.outside_delegate: dict[str, list[str]] = {}
@@ -134,7 +133,7 @@ class Exporter:
         backbone = None if self.backbone is None else self.backbone.network()
         answers = None if self.int8 is None else self.int8.golden
         golden = make_golden(self.run, backbone, self.recipe.head, self.head, answers)
-        if self.prior is not None and self.recipe.head.adapt_labels:
+        if self.recipe.head.adapt_labels:
             parameters = self.head.head_parameters.detach().numpy()
             golden = with_label_sets(golden, self.prior, parameters, self.recipe.head.adapt_labels)
         self.cache.put_arrays(key, golden.arrays(), {})
@@ -267,8 +266,3 @@ class Exporter:
         yield
         self.seconds[name] = round(time.perf_counter() - started, 3)
         self.task.advance(1)
-
-
-def _prior(run: Run) -> Prior | None:
-    path = run.folder / "prior.safetensors"
-    return Prior.load(path) if path.exists() else None

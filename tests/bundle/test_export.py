@@ -51,9 +51,10 @@ def test_verify_reports_every_check_with_its_tolerance(bundle_folder: Path) -> N
     verification = verify_bundle(open_bundle(bundle_folder))
     names = [check.name for check in verification.checks]
     trained = [f"{name}: {what}" for name in ("adadelta", "sgd", "adam") for what in ("loss", "head parameters")]
-    assert names == ["features", "targets", "gate", *trained, "ridge: targets"]
+    adapt = [f"adapt: {what}" for what in ("targets", "report", "verdicts")]
+    assert names == ["features", "targets", "gate", *trained, "ridge: targets", *adapt]
     assert verification.passed
-    assert [check.tolerance for check in verification.checks] == [1e-4] * 3 + [1e-5] * 6 + [1e-4]
+    assert [check.tolerance for check in verification.checks] == [1e-4] * 3 + [1e-5] * 6 + [1e-4, 1e-4, 1e-3, 0]
     assert verification.agreement.ccc is not None
     assert verification.agreement.ccc > 0.9999
 
@@ -118,7 +119,7 @@ def test_a_prior_becomes_the_method_adapt(feature_run: Run, tmp_path: Path) -> N
     """Verified on label sets of every kind, whose verdicts are not all the same."""
     shutil.copytree(feature_run.folder, tmp_path / "run")
     prior = a_prior(feature_run.record.feature_size)
-    prior.save(tmp_path / "run" / "prior.safetensors")
+    prior.save(Run.open(tmp_path / "run").prior_file)
     result = export_bundle(Run.open(tmp_path / "run"), load_recipe("android-fp32"), tmp_path / "bundle")
     checks = {check.name: check for check in result.verification.checks}
     assert checks["adapt: targets"].largest_error < 1e-5

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pen_mobile.bundle.programs.label_times import TINY, constant
-from pen_mobile.contract.adaptation_report import ReportRow, Verdict
-from pen_mobile.models.prior import NOT_ADAPTED, OWN_MEAN, Prior
+from pen_mobile.contract.adaptation_report import ALIKE_VARIANCE, ReportRow, Verdict
+from pen_mobile.models.prior import NOT_ADAPTED, OWN_MEAN, ROUGHNESS_STRENGTH, Prior
 
 _STEEP = 1e30
 _LEAST_FREEDOM, _LEAST_ERROR = 0.01, 1e-6
@@ -27,6 +27,9 @@ class Evidence(NamedTuple):
         f: the shipped head's output minus its mean, times the root of the weight, ``[K, 1, N]``.
         own_inverse: S of the candidate *own mean* times its noise variance, ``[K, N, N]``.
         own_u: u of that candidate times its noise variance, ``[K, 1, N]``.
+        own_residual: labels minus that candidate's level, times the root of the weight, ``[K, 1, N]``.
+        y: labels, ``[K, 1, N]``.
+        root: of the weight, ``[1, 1, N]``.
         level, gain: posterior means, ``[K, 1, 1]``.
         probability: of the candidates, ``[K, 1, C]``.
     """
@@ -39,6 +42,9 @@ class Evidence(NamedTuple):
     f: Tensor
     own_inverse: Tensor
     own_u: Tensor
+    own_residual: Tensor
+    y: Tensor
+    root: Tensor
     level: Tensor
     gain: Tensor
     probability: Tensor
@@ -57,6 +63,7 @@ class AdaptReport(nn.Module):
         super().__init__()
         k = prior.targets
         own_noise = prior.noise_variance[OWN_MEAN]
+        expected = own_noise + prior.shared_noise_variance[OWN_MEAN]
         columns = {
             "check_gain": prior.check_gain,
             "check_variance": prior.check_variance,
@@ -67,10 +74,16 @@ class AdaptReport(nn.Module):
             "margin": prior.margin.repeat(k),
             "expected_squares": prior.evidence_strength[0] * prior.error_variance**2,
             "strength": prior.evidence_strength.repeat(k),
+            "rough_scale": expected / own_noise,
+            "rough_variance": ROUGHNESS_STRENGTH * expected,
+            "rough_limit": prior.roughness_limit[:1].repeat(k),
+            "rough_extra": prior.roughness_limit[1:].repeat(k),
         }
         for name, values in columns.items():
             self.register_buffer(name, constant(values, k, 1, 1))
         self.register_buffer("mean_targets", torch.full((k, k), 1 / k))
+        self.register_buffer("sum_targets", torch.ones(k, k))
+        self.register_buffer("fewest_alike", constant(prior.alike_from - 0.5, 1, 1, 1))
         self.register_buffer("sum_labels", torch.ones(1, labels))
         self.register_buffer("one", torch.ones(1, 1, 1))
 
@@ -83,6 +96,12 @@ class AdaptReport(nn.Module):
     margin: Tensor
     expected_squares: Tensor
     strength: Tensor
+    rough_scale: Tensor
+    rough_variance: Tensor
+    rough_limit: Tensor
+    rough_extra: Tensor
+    sum_targets: Tensor
+    fewest_alike: Tensor
     mean_targets: Tensor
     sum_labels: Tensor
     one: Tensor
@@ -103,10 +122,17 @@ class AdaptReport(nn.Module):
             before + after, min=_LEAST_ERROR
         )
         check = self._check(evidence)
-        joint = functional.linear(check.reshape(1, 1, -1), self.mean_targets).reshape(-1, 1, 1)
+        joint = _over_targets(check, self.mean_targets)
+        count = functional.linear(evidence.present.transpose(1, 2), self.sum_labels)
+        some = torch.clamp(count, min=1.0)
+        variances = self._variances(evidence)
+        total_variance = _over_targets(variances, self.sum_targets)
+        rough = _over_targets(self._roughness(evidence, variances, count, some), self.mean_targets)
+        rough_limit = self.rough_extra / some + self.rough_limit
+        alike = _above(ALIKE_VARIANCE - total_variance) * _above(count - self.fewest_alike)
         low = _above(torch.maximum(self.check_limit - check, self.joint_limit - joint))
         worse = _above(after - before - self.error_limit * uncertainty - self.margin)
-        verdict = self._verdict(evidence.present, low, worse)
+        verdict = _verdict(count, alike, low, _above(rough - rough_limit), worse)
         by_row = {
             ReportRow.VERDICT: verdict,
             ReportRow.ERROR_NOT_ADAPTED: before,
@@ -125,6 +151,9 @@ class AdaptReport(nn.Module):
             ReportRow.WEIGHT_OWN_MEAN: evidence.probability[:, :, OWN_MEAN : OWN_MEAN + 1],
             ReportRow.ERROR_LIMIT: self.error_limit,
             ReportRow.MARGIN: self.margin,
+            ReportRow.ROUGHNESS: rough,
+            ReportRow.ROUGHNESS_LIMIT: rough_limit,
+            ReportRow.SPREAD: torch.sqrt(total_variance),
         }
         report = torch.cat([by_row[row] for row in ReportRow], dim=1).permute(2, 1, 0)
         return report, torch.clamp(self.one - verdict, 0.0, 1.0).reshape(1, -1, 1)
@@ -144,13 +173,36 @@ class AdaptReport(nn.Module):
         apart = functional.linear(f * evidence.own_u, self.sum_labels) / precision - self.check_gain
         return apart / torch.sqrt(self.check_noise / precision + self.check_variance)
 
-    def _verdict(self, present: Tensor, low: Tensor, worse: Tensor) -> Tensor:
-        """Return the number of the first verdict that holds, ``[K, 1, 1]``."""
-        count = functional.linear(present.transpose(1, 2), self.sum_labels)
-        some = torch.clamp(count, 0.0, 1.0)
-        bad = worse * float(Verdict.WORSE_LEFT_OUT)
-        bad = bad + (float(Verdict.CONTRADICTS_HEAD) - bad) * low
-        return (bad - float(Verdict.NO_LABELS)) * some + float(Verdict.NO_LABELS)
+    def _variances(self, evidence: Evidence) -> Tensor:
+        """Return the variance of the labels of each target, ``[K, 1, 1]``."""
+        weight = evidence.root * evidence.root
+        share = weight / torch.clamp(functional.linear(weight, self.sum_labels), min=TINY)
+        centred = evidence.y - functional.linear(evidence.y * share, self.sum_labels)
+        return functional.linear(centred * centred * share, self.sum_labels)
+
+    def _roughness(self, evidence: Evidence, variances: Tensor, count: Tensor, some: Tensor) -> Tensor:
+        """Return the labels' squared length under the own mean in relation to their variance, ``[K, 1, 1]``."""
+        length = functional.linear(evidence.own_residual * evidence.own_u, self.sum_labels) * self.rough_scale
+        relation = (count + ROUGHNESS_STRENGTH) / (variances * count + self.rough_variance)
+        return length / some * relation
+
+
+def _verdict(count: Tensor, alike: Tensor, low: Tensor, rough: Tensor, worse: Tensor) -> Tensor:
+    """Return the number of the first verdict that holds, ``[K, 1, 1]``; the last one set here counts."""
+    verdict = worse * float(Verdict.WORSE_LEFT_OUT)
+    for holds, number in (
+        (rough, Verdict.TOO_ROUGH),
+        (low, Verdict.CONTRADICTS_HEAD),
+        (alike, Verdict.ALL_ALIKE),
+    ):
+        verdict = verdict + (float(number) - verdict) * holds
+    none = float(Verdict.NO_LABELS)
+    return (verdict - none) * torch.clamp(count, 0.0, 1.0) + none
+
+
+def _over_targets(values: Tensor, weights: Tensor) -> Tensor:
+    """Return a weighted sum over targets ``[K, 1, 1]``, the same for each of them."""
+    return functional.linear(values.reshape(1, 1, -1), weights).reshape(-1, 1, 1)
 
 
 def _above(values: Tensor) -> Tensor:

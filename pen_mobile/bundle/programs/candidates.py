@@ -50,6 +50,7 @@ class Fits(NamedTuple):
     Attributes:
         scaled_inverse: S, ``[K C, N, N]``.
         scaled_u: ``[K, C, N]``.
+        residual: labels minus what the candidate expects, times the root of the weight, ``[K, C, N]``.
         left_out: errors on time left out, ``[K, C, N]``.
         probability: of the candidates, ``[K, 1, C]``.
         level, gain: posterior means over all candidates, ``[K, 1, 1]``.
@@ -58,6 +59,7 @@ class Fits(NamedTuple):
 
     scaled_inverse: Tensor
     scaled_u: Tensor
+    residual: Tensor
     left_out: Tensor
     probability: Tensor
     level: Tensor
@@ -132,7 +134,7 @@ class Candidates(nn.Module):
         scaled_u = u.reshape(k, c, n)
         alpha = scaled_u * labels.root_row
         level, gain, mixed = self._averages(labels, alpha, probability)
-        return Fits(inverse, scaled_u, left_out, probability, level, gain, mixed)
+        return Fits(inverse, scaled_u, residual, left_out, probability, level, gain, mixed)
 
     def _covariances(self, labels: Labels, times: LabelTimes) -> tuple[Tensor, Tensor]:
         """Return the covariances of signals, and of labels, ``[K C, N, N]`` each."""

@@ -120,12 +120,23 @@ def test_padding_changes_nothing(prior: Prior) -> None:
 
 
 def test_limits_decide(prior: Prior) -> None:
-    """The same labels, with other limits in the prior: adapted, a contradiction, worse on time left out."""
+    """The same labels, with other limits in the prior, or all alike: every verdict there is for labels."""
     owner = an_owner(prior, EXPERTS, LABELS, LABELS, 0)
     strict = replace(prior, check_limit=np.full(2, 50.0))
     worse = replace(prior, margin=np.array([-5.0]), error_limit=np.zeros(2))
-    found = [assert_equal_to_reference(a_program(one), one, owner).tolist() for one in (prior, strict, worse)]
-    expected = [Verdict.ADAPTED, Verdict.CONTRADICTS_HEAD, Verdict.WORSE_LEFT_OUT]
+    smooth = replace(prior, roughness_limit=np.array([-1.0, 0.0]))
+    alike = changed(owner, y=np.full_like(owner.y, 0.3))
+    few_alike = changed(alike, weight=np.arange(LABELS) < 5)
+    cases = [(prior, owner), (strict, owner), (worse, owner), (smooth, owner), (prior, alike)]
+    found = [assert_equal_to_reference(a_program(one), one, labels).tolist() for one, labels in cases]
+    expected = [
+        Verdict.ADAPTED,
+        Verdict.CONTRADICTS_HEAD,
+        Verdict.WORSE_LEFT_OUT,
+        Verdict.TOO_ROUGH,
+        Verdict.ALL_ALIKE,
+    ]
+    assert Verdict.ALL_ALIKE not in assert_equal_to_reference(a_program(prior), prior, few_alike)
     assert found == [[verdict, verdict] for verdict in expected]
 
 
