@@ -47,7 +47,7 @@ _SAMPLINGS = {
     "recent": "the last labels before a cut",
 }
 _PANEL = 250  # CSS pixels of a plot of quality against labels
-_QUALITIES = ("CCC person", "CCC pooled", "RMSE pooled")
+_QUALITIES = ("CCC person", "RMSE person", "RMSE pooled")
 _LETTER = 6.0  # CSS pixels
 
 

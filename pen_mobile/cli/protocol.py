@@ -109,9 +109,10 @@ def protocol(
 
 
 def _strategies() -> tuple[str, ...]:
+    from pen_mobile.contract.strategy import Strategy
     from pen_mobile.training.strategies import STRATEGIES
 
-    return tuple(STRATEGIES)
+    return (Strategy.PRIOR, *STRATEGIES)
 
 
 def _numbers(text: str) -> Any:

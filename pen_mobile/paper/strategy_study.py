@@ -12,6 +12,7 @@ from torch import Tensor
 
 from pen_mobile.contract.strategy import Strategy
 from pen_mobile.data.table import FeatureTable
+from pen_mobile.models.prior import Prior
 from pen_mobile.paper.model_study import source_heads, step_count
 from pen_mobile.paper.protocol_plan import CellKey, ProtocolPlan
 from pen_mobile.paper.protocol_result import UNADAPTED, Cell, Model
@@ -19,8 +20,10 @@ from pen_mobile.paper.target_evaluation import Heads, Target, Tested, label_coun
 from pen_mobile.training.batched_adaptation import AdaptationSettings
 from pen_mobile.training.run_folder import Run
 from pen_mobile.training.strategies import adapt_with
+from pen_mobile.training.strategies.prior import PersonLabels, adapt_people
 from pen_mobile.types import Rows
 
+_PRIORS_MODEL: Model = "s-PEN"
 _MOST_LABELS = 1000
 """Nobody labels more moments of themselves; larger shares are left out of the comparison."""
 
@@ -41,7 +44,9 @@ def run_strategy_study(
     target = Target.split(table, plan, key.sampling, key.seed, device)
     source = {name: head.to(device) for name, head in source_heads(run).items()}
     settings = plan.adaptation_settings(key.seed, run.feature_scaling())
-    evaluations = [tested.evaluation for tested in _StrategyStudy(target, plan, settings, source).tested()]
+    prior = run.prior() if Strategy.PRIOR in plan.strategies else None
+    study = _StrategyStudy(target, plan, settings, source, prior)
+    evaluations = [tested.evaluation for tested in study.tested()]
     return Cell(*key, evaluations, left_out=target.left_out, notes=target.notes, seconds=time.perf_counter() - started)
 
 
@@ -62,6 +67,7 @@ class _StrategyStudy:
     plan: ProtocolPlan
     settings: AdaptationSettings
     source: dict[Model, Tensor]
+    prior: Prior | None
 
     def tested(self) -> Iterator[Tested]:
         """Yield the unadapted models, then everything for each amount of labels that an owner could give."""
@@ -70,6 +76,9 @@ class _StrategyStudy:
         for budget in self._budgets():
             yield self.target.own_mean(budget.rows, budget.share, budget.count)
             for strategy in self.plan.strategies:
+                if strategy == Strategy.PRIOR:
+                    yield self._adapted_by_prior(budget)
+                    continue
                 for model in self.source:
                     yield self._adapted(model, strategy, budget)
 
@@ -81,6 +90,28 @@ class _StrategyStudy:
         for count in self.plan.counts:
             if count <= self.target.largest_pool:
                 yield _Budget(None, count, self.target.first(count))
+
+    def _adapted_by_prior(self, budget: _Budget) -> Tested:
+        """Adapt everybody at once, as phones do: with the guard, and s-PEN only, which the prior was learned for."""
+        assert self.prior is not None
+        head = self.source[_PRIORS_MODEL]
+        features, affect = self.target.features.cpu(), self.target.affect.cpu()
+        labels = [
+            PersonLabels(features[rows], affect[rows], torch.from_numpy(self.target.time_s[rows]))
+            for rows in budget.rows.values()
+        ]
+        started = time.perf_counter()
+        adapted = adapt_people(self.prior, head.cpu(), labels).heads.to(head)
+        return self.target.evaluate(
+            dict(zip(budget.rows, adapted, strict=True)),
+            _PRIORS_MODEL,
+            share=budget.share,
+            count=budget.count,
+            **label_counts(budget.rows),
+            steps=0,
+            seconds=(time.perf_counter() - started) / len(labels),
+            strategy=Strategy.PRIOR.value,
+        )
 
     def _adapted(self, model: Model, strategy: Strategy, budget: _Budget) -> Tested:
         settings, head = self.settings, self.source[model]

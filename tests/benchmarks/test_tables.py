@@ -119,7 +119,7 @@ QUALITY = [
         "sampling": sampling,
         "way": way,
         "labels each": labels,
-        **{name: spread(0.5, "mean") for name in ("CCC person", "CCC pooled", "RMSE pooled")},
+        **{name: spread(0.5, "mean") for name in ("CCC person", "CCC pooled", "RMSE person", "RMSE pooled")},
     }
     for sampling in ("random", "blocks")
     for way, labels in (("not adapted", 0), ("gradient", 5), ("gradient", 10), ("own mean, no model", 5))

@@ -311,3 +311,17 @@ def test_a_finished_protocol_draws_nothing_again(make_features, tmp_path, monkey
     (folder / "report.html").unlink()
     with pytest.raises(TypeError):
         run(data, folder)
+
+
+def test_the_prior_adapts_one_model_in_every_sampling(make_features, tmp_path):
+    samplings = ("random", "blocks", "first", "recent")
+    plan = replace(QUICK, samplings=samplings, strategies=(Strategy.PRIOR, Strategy.OFFSET), counts=(5,))
+    cells = [one for one in run(make_features(), tmp_path / "out", plan).cells if one.study == "strategies"]
+
+    assert [one.sampling for one in cells] == list(samplings)
+    for cell in cells:
+        found = cell.find("s-PEN", None, strategy="prior", count=5)
+        assert found.labels == 15
+        assert found.steps == 0
+        assert found.pooled.rmse < cell.find("own-mean", None, strategy="gradient", count=5).pooled.rmse + 0.005
+        assert not [one for one in cell.evaluations if (one.model, one.strategy) == ("s-SN", "prior")]
