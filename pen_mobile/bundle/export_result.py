@@ -26,7 +26,7 @@ class ExportResult(Result, Readable):
         quantization: how the backbone came to int8 and everything that was tried; None when it did not.
         again: True for a copy of what an earlier export made and proved.
         path: where the bundle stands.
-        notes: settings that the recipe decided against the run.
+        notes: settings that the recipe decided against the run, and cautions about the model.
     """
 
     verification: Verification

@@ -30,6 +30,7 @@ from pen_mobile.bundle.recipe import Recipe
 from pen_mobile.bundle.verification import Verification
 from pen_mobile.bundle.verify import verify_bundle
 from pen_mobile.contract.bundle_folder import describe_files, open_bundle, seal, sign_bundle
+from pen_mobile.contract.caution import absurd_error
 from pen_mobile.contract.evidence import GoldenPart, QuantizationPart, SourcePart
 from pen_mobile.contract.manifest import SCHEMA_VERSION, BackbonePart, Manifest
 from pen_mobile.contract.part import Precision
@@ -112,11 +113,13 @@ class Exporter:
         return replace(exported, bytes=sizes_of(folder))
 
     def _notes(self) -> list[str]:
-        """Return the settings that the recipe decided against the run."""
+        """Return the settings that the recipe decided against the run, and cautions about the model."""
+        caution = absurd_error(to_plain(self.run.record.validation))
+        cautions = [caution] if caution else []
         ours, learned = self.recipe.head.sparsity, self.run.written_lambda_1()
         if ours == learned:
-            return []
-        return [f"lambda_1 is {ours:g} as recipe {self.recipe.name} says; the run learned with {learned:g}"]
+            return cautions
+        return [*cautions, f"lambda_1 is {ours:g} as recipe {self.recipe.name} says; the run learned with {learned:g}"]
 
     def _head_aside(self) -> AbstractContextManager[Callable[[], object]]:
         """Let a second process make the head's programs, where there is a backbone to make meanwhile."""

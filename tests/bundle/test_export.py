@@ -112,7 +112,18 @@ def test_lambda_1_is_the_run_s_unless_the_recipe_says_otherwise(feature_run: Run
     notes = [export_bundle(feature_run, one, tmp_path / name).notes for name, one in recipes.items()]
     defaults = [open_bundle(tmp_path / name).manifest.head.train[0].default_hyper()[1] for name in recipes]
     assert defaults == [feature_run.config.lambda_1, 0.25]
-    assert notes == [[], ["lambda_1 is 0.25 as recipe android-fp32 says; the run learned with 0.001"]]
+    about_lambda = [[note for note in some if "lambda_1" in note] for some in notes]
+    assert about_lambda == [[], ["lambda_1 is 0.25 as recipe android-fp32 says; the run learned with 0.001"]]
+
+
+def test_a_model_that_estimates_nothing_is_called_so(feature_run: Run, tmp_path: Path) -> None:
+    """Its recorded error is made larger than always answering 0 could have."""
+    record = feature_run.record
+    absurd = {name: dataclasses.replace(one, rmse_valence=9.9) for name, one in record.validation.items()}
+    run = Run(feature_run.folder, dataclasses.replace(record, validation=absurd))
+    notes = export_bundle(run, load_recipe("android-fp32"), tmp_path / "bundle").notes
+    assert len(notes) == 1
+    assert "the error (RMSE) is 9.90; always answering 0 could not err by more than 1" in notes[0]
 
 
 def test_a_prior_becomes_the_method_adapt(feature_run: Run, tmp_path: Path) -> None:
