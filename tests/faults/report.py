@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 
-from tests.faults import bundle_report, soak, store_mutants, trials
+from tests.faults import bundle_report, power_loss, soak, store_mutants, trials
 from tests.faults.soak import Growth
 from tests.faults.trials import REPOSITORY, Trials
 
@@ -30,10 +30,10 @@ repeats them, fewer of each, with the other tests. The last rows are long lives 
 |---|---|---|---|---|
 """
 _FOOT = """
-Not covered: power loss (a SIGKILL keeps what the kernel has; the cut logs stand in for it, `synchronous = FULL` and
-`fullfsync` are what SQLite offers against it), a whole older file in place of the present one, and a file system that
-lies about `fsync`. The full disk and, for root, the read-only folder need the right to mount; without it their tests
-are skipped.
+The power losses are simulated: of what a process wrote, an image of the disk holds everything that was synced, and of
+each later write all, nothing, or some of its sectors. Not covered: a whole older file in place of the present one, and a
+file system that lies about `fsync`. The full disk and, for root, the read-only folder need the right to mount; without it
+their tests are skipped.
 """
 
 
@@ -55,6 +55,7 @@ def scenarios(kills: int) -> dict[str, Callable[[Path], Trials]]:
             folder, [(900 + 23 * k) << 10 for k in range(12)]
         ),
         "read-only folder": trials.read_only,
+        "power loss: unsynced writes reordered, dropped and torn": lambda folder: power_loss.lose_power(folder, 1000),
         "bytes, rows or objects of the schema changed": lambda folder: store_mutants.mutate_stores(folder, 2000),
     }
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import random
+import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.faults import store_mutants, trials
+from pen_mobile.errors import BadInput
+from tests.faults import power_loss, store_mutants, trials
 
+needs_gcc = pytest.mark.skipif(sys.platform != "linux" or not shutil.which("gcc"), reason="this needs gcc on Linux")
 needs_mount = pytest.mark.skipif(not trials.can_mount(), reason="this process may not mount file systems")
 
 
@@ -49,3 +54,25 @@ def test_killed_while_erasing(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_2000_changed_stores_are_one_line_or_right(tmp_path: Path) -> None:
     assert store_mutants.mutate_stores(tmp_path, 2000).tried == 2000
+
+
+@needs_gcc
+@pytest.mark.slow
+def test_1000_power_losses_lose_nothing_acknowledged(tmp_path: Path) -> None:
+    assert power_loss.lose_power(tmp_path, 1000).tried == 1000
+
+
+@needs_gcc
+def test_the_simulated_power_loss_finds_what_was_not_synced(tmp_path: Path) -> None:
+    """The same life on a disk that ignores every sync: something acknowledged is missing, or the file is damaged."""
+    notes = power_loss.live(power_loss.build(tmp_path), tmp_path / "me.sqlite", 20)
+    unsynced = [note for note in notes if note.kind != "S" or Path(note.file).is_dir()]
+    contents, rng, lost = power_loss.contents_of(20), random.Random(0), 0
+    for number in range(20):
+        try:
+            power_loss.look(
+                tmp_path / f"image-{number}", "me.sqlite", power_loss.disk_after(unsynced, rng), contents, notes
+            )
+        except (AssertionError, BadInput):
+            lost += 1
+    assert lost > 10

@@ -1,6 +1,6 @@
 """The process that is killed: it does operations and acknowledges each one after its commit.
 
-    python -m tests.faults.writer STORE diary|refused|erase|migrate [LOG_PAGES]
+    python -m tests.faults.writer STORE diary|life|refused|erase|migrate [LOG_PAGES]
 
 It waits for the number of the first operation on standard input, so that starting it costs no time of a trial.
 """
@@ -64,6 +64,11 @@ def main() -> None:
     if task == "diary":
         opened._rows.database.execute(f"PRAGMA wal_autocheckpoint = {int(numbers[0])}")
         write_diary(opened, start, clock)
+    elif task == "life":
+        opened._rows.database.execute("PRAGMA wal_autocheckpoint = 10")
+        for n in range(int(numbers[0])):
+            perform(opened, n, clock)
+            say(str(n))
     elif task == "refused":
         write_until_refused(opened, start, clock, int(numbers[0]))
     elif task == "erase":
