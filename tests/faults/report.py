@@ -31,9 +31,9 @@ repeats them, fewer of each, with the other tests. The last rows are long lives 
 """
 _FOOT = """
 The power losses are simulated: of what a process wrote, an image of the disk holds everything that was synced, and of
-each later write all, nothing, or some of its sectors. Not covered: a whole older file in place of the present one, and a
-file system that lies about `fsync`. The full disk and, for root, the read-only folder need the right to mount; without it
-their tests are skipped.
+each later write all, nothing, or some of its sectors. Not covered: a whole older file in place of the present one, and
+a file system that lies about `fsync`. The full disk and, for root, the read-only folder need the right to mount;
+without it their tests are skipped.
 """
 
 

@@ -69,10 +69,9 @@ def test_the_simulated_power_loss_finds_what_was_not_synced(tmp_path: Path) -> N
     unsynced = [note for note in notes if note.kind != "S" or Path(note.file).is_dir()]
     contents, rng, lost = power_loss.contents_of(20), random.Random(0), 0
     for number in range(20):
+        disk = power_loss.disk_after(unsynced, rng)
         try:
-            power_loss.look(
-                tmp_path / f"image-{number}", "me.sqlite", power_loss.disk_after(unsynced, rng), contents, notes
-            )
+            power_loss.look(tmp_path / f"image-{number}", "me.sqlite", disk, contents, notes)
         except (AssertionError, BadInput):
             lost += 1
     assert lost > 10

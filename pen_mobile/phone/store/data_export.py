@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pen_mobile.phone.store.head_versions import HeadRecord
+from pen_mobile.phone.store.head_record import HeadRecord
 from pen_mobile.phone.store.private_files import write_private
 from pen_mobile.phone.store.samples import Samples
 from pen_mobile.phone.store.store import Store

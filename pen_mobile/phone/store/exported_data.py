@@ -17,7 +17,7 @@ from pen_mobile.errors import BadInput, one_line
 from pen_mobile.phone.store.bundle_binding import BundleBinding, check_binding
 from pen_mobile.phone.store.checkpoints import Checkpoint
 from pen_mobile.phone.store.data_export import INDEX, README, file_of, sample_columns
-from pen_mobile.phone.store.head_versions import HeadRecord
+from pen_mobile.phone.store.head_record import HeadRecord
 from pen_mobile.phone.store.sample_record import SampleRecord, format_of
 from pen_mobile.types import Floats
 from pen_mobile.utils.strict_json import parse_strictly

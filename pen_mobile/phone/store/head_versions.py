@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from pen_mobile.errors import BadInput
 from pen_mobile.phone.store.blobs import Blobs
 from pen_mobile.phone.store.encryption import KeyRequired
+from pen_mobile.phone.store.head_record import HeadRecord, Status, shown
 from pen_mobile.phone.store.rows import Rows, json_record
-
-Status = Literal["active", "superseded", "rejected"]
 
 _COLUMNS = "version, parent, status, record"
 _INSERT = "INSERT INTO head_version (version, parent, status, record, parameters) VALUES (?, ?, ?, ?, ?)"
@@ -41,34 +39,6 @@ class ActiveHead(NamedTuple):
 
 class ConcurrentUpdateError(BadInput):
     """Another head came into use while one was trained, so the two were never compared."""
-
-
-@dataclass(frozen=True)
-class HeadRecord:
-    """One attempt to adapt, as it is kept.
-
-    Attributes:
-        version: 1 and up.
-        parent: the version that was in use; None is the bundle's initial head.
-        status: whether it is in use, was, or never came into use.
-        strategy: how it was trained.
-        metrics: what was measured.
-        created_at: Unix seconds.
-        size: bytes of the parameters; None: they are not kept.
-    """
-
-    version: int
-    parent: int | None
-    status: Status
-    strategy: str | None
-    metrics: dict[str, Any]
-    created_at: float
-    size: int | None
-
-    @property
-    def place(self) -> tuple[str, int, int | None, Status]:
-        """What the record is bound to."""
-        return "head_version", self.version, self.parent, self.status
 
 
 class HeadVersions:
@@ -241,13 +211,13 @@ class HeadVersions:
         Raises:
             BadInput: an attempt is not what was written.
         """
-        return [_shown(head) for head in self.records()]
+        return [shown(head) for head in self.records()]
 
     def latest(self) -> dict[str, Any] | None:
         """Return the last attempt as in :meth:`history`, or None."""
         with self._rows.reading():
             row = self._rows.database.row(f"SELECT {_COLUMNS} FROM head_version ORDER BY version DESC LIMIT 1")
-            return None if row is None else _shown(self._opened(*row))
+            return None if row is None else shown(self._opened(*row))
 
     def _read(self, version: int) -> HeadRecord | None:
         row = self._rows.database.row(f"SELECT {_COLUMNS} FROM head_version WHERE version = ?", (version,))
@@ -295,14 +265,3 @@ class HeadVersions:
         values = (head.status, record, None if head.size is None else parameters or first, version)
         self._rows.database.execute(_UPDATE, values)
         self._rows.record_change("head_version", version, row[3], record)
-
-
-def _shown(head: HeadRecord) -> dict[str, Any]:
-    return {
-        "version": head.version,
-        "parent": head.parent,
-        "status": head.status,
-        "created_at": head.created_at,
-        "strategy": head.strategy,
-        "kept": head.size is not None,
-    } | head.metrics

@@ -16,7 +16,8 @@ from pen_mobile.phone.store.clock import ClockState, finite_reading
 from pen_mobile.phone.store.database import Database
 from pen_mobile.phone.store.encryption import AesGcm, KeyRequired, NoKey, Plaintext, matching_cipher
 from pen_mobile.phone.store.event_log import EventLog
-from pen_mobile.phone.store.head_versions import HeadRecord, HeadVersions, Status
+from pen_mobile.phone.store.head_record import HeadRecord, Status
+from pen_mobile.phone.store.head_versions import HeadVersions
 from pen_mobile.phone.store.options import StoreOptions
 from pen_mobile.phone.store.rows import Rows
 from pen_mobile.phone.store.sample_record import DTYPES, SampleRecord, is_origin

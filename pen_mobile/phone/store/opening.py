@@ -9,8 +9,9 @@ from pen_mobile.phone.store.database import Database
 from pen_mobile.phone.store.encryption import KeyRequired, NoKey, matching_cipher, new_cipher
 from pen_mobile.phone.store.migration import migrate
 from pen_mobile.phone.store.options import StoreOptions
-from pen_mobile.phone.store.rows import Rows, StoreState, binding_row
+from pen_mobile.phone.store.rows import Rows, binding_row
 from pen_mobile.phone.store.schema import SCHEMA_VERSION, check_schema, is_empty, present_schema
+from pen_mobile.phone.store.store_state import StoreState
 
 
 def prepare(database: Database, binding: BundleBinding | None, options: StoreOptions) -> Rows:

@@ -13,6 +13,7 @@ from pen_mobile.errors import BadInput
 from pen_mobile.phone.store.clock import ClockState
 from pen_mobile.phone.store.database import Database
 from pen_mobile.phone.store.encryption import TAG_BYTES, Cipher, NoKey
+from pen_mobile.phone.store.store_state import StoreState, packed_state, unpacked_state
 from pen_mobile.utils.strict_json import parse_strictly
 
 BINDING_COLUMNS = (
@@ -43,19 +44,6 @@ _TAGS = {
 }
 TABLES = tuple(_TAGS)
 """Tables whose rows are the user's data."""
-
-
-@dataclass(frozen=True)
-class StoreState:
-    """What a store knows of itself besides its rows.
-
-    Attributes:
-        clock: which time it believes.
-        rows: exclusive or of the hashes of all rows, 256 bits.
-    """
-
-    clock: ClockState
-    rows: int
 
 
 @dataclass
@@ -226,7 +214,7 @@ class Rows:
                 yield _name(kind, row, tag)
 
     def _sealed_state(self, state: StoreState) -> bytes:
-        return self.cipher.seal(_packed_state(state), self._state_place())
+        return self.cipher.seal(packed_state(state), self._state_place())
 
     def _state_place(self) -> bytes:
         return self.place("state", *(self.binding[name] for name in _STATE_FIELDS))
@@ -236,7 +224,7 @@ class Rows:
         if isinstance(self.cipher, NoKey) or (stored is None and self.binding["key_check"] is not None):
             return None
         blob = self.cipher.open(stored, self._state_place()) if isinstance(stored, bytes) else None
-        state = None if blob is None else _unpacked_state(blob)
+        state = None if blob is None else unpacked_state(blob)
         if state is None:
             raise BadInput(
                 f"{self.database.path}: the store is damaged: what it says of its bundle was changed; nothing was "
@@ -270,18 +258,3 @@ def binding_row(database: Database) -> dict[str, Any]:
     for row in database.records(f"SELECT {', '.join(BINDING_COLUMNS)} FROM bundle_binding"):
         return row
     raise BadInput(f"{database.path} is not a personal store: it does not say to which bundle it belongs")
-
-
-def _packed_state(state: StoreState) -> bytes:
-    values = {"seen_at": state.clock.seen_at, "doubt": state.clock.doubt, "rows": f"{state.rows:064x}"}
-    return json.dumps(values).encode()
-
-
-def _unpacked_state(blob: bytes) -> StoreState | None:
-    try:
-        values = parse_strictly(blob)
-        seen_at, doubt, rows = values["seen_at"], values["doubt"], values["rows"]
-        clock = ClockState(float(seen_at), None if doubt is None else (float(doubt[0]), float(doubt[1])))
-        return StoreState(clock, int(rows, 16))
-    except (ValueError, TypeError, KeyError, IndexError):
-        return None
