@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pen_mobile.phone.store.clock import DAY_S, ClockState
 from pen_mobile.phone.store.retention import Retention
+from pen_mobile.phone.store.sample_record import SampleRecord
 from pen_mobile.phone.store.samples import SampleTable
 
 
@@ -28,6 +29,8 @@ class Ageing:
             How many of each were deleted, and how many are too old and stay until later; without zeros.
         """
         records = self._samples.records()
+        if not self._is_beyond(records, clock):
+            return {}
         order = sorted(records, key=lambda row: (records[row].aged_from, row))
         too_old = self._too_old(order, clock)
         now = too_old[: self._allowed(len(order), clock)]
@@ -41,6 +44,15 @@ class Ageing:
             "left_for_later": max(0, len(too_old) - len(now) - len(too_many)),
         }
         return {name: count for name, count in counts.items() if count}
+
+    def _is_beyond(self, records: dict[int, SampleRecord], clock: ClockState) -> bool:
+        """Return whether a limit is passed; most times none is, and nothing needs to be sorted."""
+        limits = self._retention
+        if limits.samples is not None and len(records) > limits.samples:
+            return True
+        if limits.days is None or not clock.believed or not records:
+            return False
+        return min(record.aged_from for record in records.values()) < clock.seen_at - limits.days * DAY_S
 
     def _too_old(self, order: list[int], clock: ClockState) -> list[int]:
         if self._retention.days is None or not clock.believed:
