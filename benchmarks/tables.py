@@ -32,6 +32,7 @@ target is said below its table.
 
 ORDER = (
     "train_step",
+    "adapt_method",
     "adapting",
     "personalize",
     "backbones",
