@@ -72,6 +72,29 @@ def test_gradient_equals_autograd_in_float64() -> None:
     torch.testing.assert_close(loss[0], adaptation_loss(head(z), y, lambda_1).detach(), rtol=1e-14, atol=0)
 
 
+@pytest.mark.parametrize("targets", [1, 3, 8])
+def test_any_number_of_targets(targets: int) -> None:
+    """Predict and one step of SGD, against the head of torch and autograd, in float64."""
+    generator = torch.Generator().manual_seed(targets)
+    head = ExpertHead(FEATURES, EXPERTS, targets).double()
+    head.head_parameters.data.normal_(0, 0.3, generator=generator)
+    z = torch.randn(BATCH, FEATURES, generator=generator, dtype=torch.float64)
+    y = torch.rand(BATCH, targets, generator=generator, dtype=torch.float64)
+    size, head_parameters = HeadSize(FEATURES, EXPERTS, targets), head.head_parameters.detach()[None]
+    assert size.parameters_shape == head_parameters.shape
+    estimates, gate = PredictProgram(size, BATCH).double()(head_parameters, z[None])
+    expected = head(z)
+    torch.testing.assert_close(estimates[0], expected.affect.detach(), rtol=0, atol=1e-14)
+    torch.testing.assert_close(gate[0], expected.gate.detach(), rtol=0, atol=1e-14)
+    adaptation_loss(expected, y, 0.05).backward()
+    program = TrainProgram(size, "sgd", steps=1, batch=BATCH).double()
+    weight, hyper = torch.ones(1, BATCH).double(), torch.tensor([1.0, 0.05], dtype=torch.float64)
+    moved, *_ = program(head_parameters, torch.zeros_like(head_parameters), z[None], y[None], weight, hyper)
+    gradient = head.head_parameters.grad
+    assert gradient is not None
+    torch.testing.assert_close(head_parameters - moved, gradient[None], rtol=0, atol=1e-13)
+
+
 def test_weights_are_shares_of_the_loss() -> None:
     """A sample of weight 2 counts as that sample twice: sum(w l) / sum(w) over 3 equals the mean over (a, b, b)."""
     z, y = _steps(1)[0]
