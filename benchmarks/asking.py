@@ -133,7 +133,7 @@ def replay_all(bundle: Path, people: dict[str, Moments], strategy: str, budget: 
 def one_day(bundle: Path, moments: Moments, strategy: str, budget: float, seed: int) -> tuple[float, float, int]:
     device = Device(load_profile("desktop"), float(moments.time_s[0]))
     with Phone.open(bundle, options=StoreOptions(clock=device.clock)) as phone:
-        trace = replay(phone, moments, device, QueryStrategy(strategy, budget, seed), seed=seed)
+        trace = replay(phone, moments, device, QueryStrategy(strategy, budget, seed))
     return *ccc_of_day_and_second_half(trace.predictions, moments), len(trace.queries)
 
 

@@ -31,7 +31,7 @@ def evaluate(
         bundle: folder or archive.
         data: people, or where they are, as :func:`load_dataset` takes it.
         labels: labelled moments that each person gives, from the first half of the recording.
-        seed: decides which moments, what is held out, and the batches.
+        seed: decides which moments.
         public_key: PEM file with the maker's key; a bundle not signed with it is refused.
         progress: True shows progress.
 
@@ -72,7 +72,7 @@ def adapt_person(
         labels: labelled moments to draw.
         strategy: one that the bundle carries; None is the bundle's own.
         optimizer: of gradient steps; None is the bundle's own.
-        seed: decides which moments, what is held out, and the batches.
+        seed: decides which moments.
         key: 32 bytes that open an encrypted store, or encrypt a new one.
         public_key: PEM file with the maker's key; a bundle not signed with it is refused.
         progress: True shows progress.

@@ -12,7 +12,7 @@ from pen_mobile.cli.completion import complete_strategy
 from pen_mobile.cli.options import PATH, data_option, key_option, public_key_option, read_key
 from pen_mobile.cli.output import Output, output_options
 from pen_mobile.utils.table import Table, invented
-from pen_mobile.utils.text import counted
+from pen_mobile.utils.text import counted, decimal
 
 if TYPE_CHECKING:
     from pen_mobile.phone.adaptation.adapt import AdaptationResult
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     help="How to adapt, of those that the bundle carries.  [default: the bundle's]",
 )
 @click.option("--optimizer", help="Of gradient steps: adadelta, sgd or adam.  [default: the bundle's]")
-@click.option("--seed", default=0, show_default=True, help="Decides which moments, what is held out, and the batches.")
+@click.option("--seed", default=0, show_default=True, help="Decides which moments.")
 @output_options
 def adapt(
     bundle: Path,
@@ -100,10 +100,11 @@ def _fewer(given: int, wanted: int, subject: str) -> list[str]:
 
 
 def _lines(adaptation: AdaptationResult) -> list[str]:
-    done = f"{adaptation.method or 'nothing'}: {counted(adaptation.steps, 'step')} in {adaptation.seconds * 1e3:.0f} ms"
-    if adaptation.judged_by is not None:
-        blocks = "blocks of time" if adaptation.by_time else "single labels"
-        done += f"; judged by {adaptation.judged_by} on {counted(adaptation.judged_on, 'label')}, {blocks}"
+    steps = f", {counted(adaptation.steps, 'step')}" if adaptation.steps else ""
+    done = f"{adaptation.method}{steps} in {adaptation.seconds * 1e3:.0f} ms"
+    if adaptation.targets:
+        worth = decimal(adaptation.effective_labels, 1)
+        done += f"; {counted(adaptation.labels, 'label')} count as {worth}, because labels close in time are alike"
     earlier = adaptation.resumed_from
     resumed = [] if earlier is None else [f"went on after {counted(earlier, 'step')} done before"]
     return [done, *resumed, *([] if adaptation.discarded is None else [adaptation.discarded])]

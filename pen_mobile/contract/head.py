@@ -135,8 +135,7 @@ class HeadPart(Part):
     @property
     def strategies(self) -> list[Strategy]:
         """Strategies that the bundle carries."""
-        carried = {Strategy.PRIOR: self.adapt, Strategy.GRADIENT: self.train, Strategy.OFFSET_RIDGE: self.ridge}
-        return [strategy for strategy, part in carried.items() if part is not None]
+        return [Strategy.PRIOR, Strategy.GRADIENT]
 
     @property
     def optimizers(self) -> list[OptimizerName]:

@@ -35,7 +35,7 @@ class Strategy(str, Enum):
         return self.value
 
 
-ON_PHONES = (Strategy.PRIOR, Strategy.GRADIENT, Strategy.OFFSET_RIDGE)
+ON_PHONES = (Strategy.PRIOR, Strategy.GRADIENT)
 """The strategies that a bundle can carry."""
 
 

@@ -26,7 +26,7 @@ def personalize(
         bundle: folder or archive of the bundle, or one that is open already.
         table: frames or features of the target subjects.
         labels: how many labelled moments each subject gives, drawn from the first half of the recording.
-        seed: decides which moments, what is held out, and the batches.
+        seed: decides which moments.
         progress: shows how many subjects are done.
     """
     opened = bundle if isinstance(bundle, BundleFolder) else open_bundle(bundle)
@@ -58,7 +58,7 @@ def adapt_one(
         table: frames or features of the subject.
         subject: the name.
         labels: how many labelled moments the subject gives.
-        seed: decides which moments, what is held out, and the batches.
+        seed: decides which moments.
         strategy, optimizer: as in :meth:`Phone.plan`.
 
     Raises:
@@ -71,7 +71,7 @@ def adapt_one(
     before, gate_before = phone.predict_features(z)
     captured_at = time.time() - table.time_s[taught].max() + table.time_s[taught]  # the recording has just ended
     phone.add_labels(features_of(phone, table, taught), table.affect[taught], captured_at)
-    adaptation = phone.adapt(seed=seed, strategy=strategy, optimizer=optimizer)
+    adaptation = phone.adapt(strategy=strategy, optimizer=optimizer)
     after, gate_after = phone.predict_features(z)
     own_mean = np.broadcast_to(table.affect[taught].mean(axis=0), after.shape).astype(np.float32)
     affect = table.affect[test]

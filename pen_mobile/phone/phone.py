@@ -242,7 +242,6 @@ class Phone:
         images: Any = (),
         labels: Any = (),
         aligned: bool = False,
-        seed: int = 0,
         *,
         captured_at: Any = None,
         strategy: str | None = None,
@@ -255,12 +254,11 @@ class Phone:
             images: a list of images as :meth:`predict` takes them, or an array ``[N, H, W, 3]``.
             labels: of every image, ``[N, K]``, in the order of the targets, each in the range of labels.
             aligned: the images are square face crops already; nothing is detected.
-            seed: decides what is held out, and the order of batches.
             captured_at: when the images were taken, as in :meth:`add_labels`.
             strategy: as in :meth:`plan`.
             optimizer: as in :meth:`plan`.
-            should_stop: asked before every step; the adaptation ends when it returns True, and the next one goes on
-                from there when the bundle says so.
+            should_stop: asked before every gradient step; the adaptation ends when it returns True, and the next one
+                goes on from there when the bundle says so.
 
         Raises:
             BadInput: a label cannot be kept, or the bundle does not carry the strategy.
@@ -268,7 +266,7 @@ class Phone:
         plan = self.plan(strategy, optimizer)
         self._add_labelled_images(images, labels, aligned, captured_at)
         started_from = self._load_active_head()  # another process may have adapted since
-        context = AdaptationContext(self.runtime, self._parameters, self.store.samples(), plan, seed)
+        context = AdaptationContext(self.runtime, self.store.samples(), plan)
         result, parameters = adapt(context, should_stop=should_stop, checkpoints=self.store.checkpoints(started_from))
         try:
             self._record(result, parameters, started_from)

@@ -121,8 +121,8 @@ def _page(result: Personalization, context: DemoContext) -> dict[str, Any]:
         },
         "gate": Markup(gate_figure(result)),
         "gate_is_unchanged": gate_is_unchanged(result),
-        "methods": sorted({person.adaptation.method or person.adaptation.strategy for person in accepted} - {""}),
-        "margin": number(context.manifest.adaptation.margin, 2),
+        "methods": sorted({person.adaptation.method for person in accepted}),
+        "margin": number(_margin(context.manifest), 2),
         "milliseconds": _median_milliseconds(result),
         "tables": {
             "stages": demo_tables.stages_table(context.stages),
@@ -154,9 +154,14 @@ def _person(place: int, person: PersonResult, context: DemoContext) -> dict[str,
     }
 
 
+def _margin(manifest: Manifest) -> float:
+    """Return the margin of acceptance; 0 where the bundle states none."""
+    return 0.0 if manifest.head.adapt is None else manifest.head.adapt.margin
+
+
 def _median_milliseconds(result: Personalization) -> float | None:
     """Return the duration of a typical adaptation, or None when none was tried."""
-    seconds = [person.adaptation.seconds for person in result.people if person.adaptation.strategy]
+    seconds = [person.adaptation.seconds for person in result.people if person.adaptation.targets]
     return float(np.median(seconds)) * 1e3 if seconds else None
 
 

@@ -64,12 +64,12 @@ def person_table(person: PersonResult) -> Table:
 
 
 def decisions_table(result: Personalization) -> Table:
-    """Return each phone's decision: the held-out error before and after, the labels that judged, and the reason.
+    """Return each phone's decision: the labels and what they are worth, errors on labels left out, and the reason.
 
     Args:
         result: results of all people.
     """
-    head = ("person", "decision", "labels", "held out", "error before", "error after", "seconds", "reason")
+    head = ("person", "decision", "labels", "worth", "error before", "error after", "seconds", "reason")
     return Table(head, [_decision(person) for person in result.people])
 
 
@@ -100,7 +100,7 @@ def _decision(person: PersonResult) -> list[Cell | str]:
         person.subject,
         Cell("accepted", tone="better") if done.accepted else Cell("refused", tone="worse"),
         str(done.labels),
-        str(done.judged_on),
+        decimal(done.effective_labels, 1),
         decimal(done.error_before),
         decimal(done.error_after),
         decimal(done.seconds, 2),

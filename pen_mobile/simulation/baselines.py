@@ -48,26 +48,25 @@ def never_adapting(phone: Phone, moments: Moments) -> Floats:
     return phone.runtime.predict(phone.runtime.head_parameters(), moments.z)[0]
 
 
-def adapting_on_everything(phone: Phone, moments: Moments, seed: int = 0) -> Floats:
+def adapting_on_everything(phone: Phone, moments: Moments) -> Floats:
     """Return the predictions of a phone that gets every label and adapts without limits.
 
-    The phone adapts when it knows enough labels, and again whenever it knows a quarter more. Each prediction is made
+    The phone adapts to the first label, and again whenever it knows a quarter more. Each prediction is made
     before its label is known.
 
     Args:
         phone: an :func:`unlimited_phone`.
         moments: the day.
-        seed: seed of the adaptations.
 
     Returns:
         Affect, ``[N, 2]``.
     """
     predictions = np.empty_like(moments.affect)
-    for begin, end in itertools.pairwise(_adaptations(len(moments.affect), phone.manifest.adaptation.min_labels)):
+    for begin, end in itertools.pairwise(_adaptations(len(moments.affect))):
         predictions[begin:end] = phone.predict_features(moments.z[begin:end])[0]
         when = unix_time(moments.time_s[begin:end])
         phone.add_labels(moments.z[begin:end], moments.affect[begin:end], captured_at=when)
-        phone.adapt(seed=seed)
+        phone.adapt()
     return predictions
 
 
@@ -88,9 +87,9 @@ def own_mean_so_far(moments: Moments, queries: list[int]) -> Floats:
     return (total / np.maximum(count, 1)).astype(np.float32)
 
 
-def _adaptations(count: int, first: int) -> list[int]:
+def _adaptations(count: int) -> list[int]:
     """Return the moments before which the unlimited phone adapts, between the first and the end."""
-    bounds, known = [0], first
+    bounds, known = [0], 1
     while known < count:
         bounds.append(known)
         known = math.ceil(known * _GROWTH)

@@ -56,7 +56,7 @@ class OneDay:
     """The day of one seed.
 
     Attributes:
-        seed: seed of queries and adaptations.
+        seed: seed of queries.
         trace: record of the phone.
         predictions: predictions of every estimator in :data:`ESTIMATORS`, ``[N, 2]``, after smoothing if any.
     """

@@ -32,7 +32,6 @@ def replay(
     query_strategy: QueryStrategy,
     *,
     frame_host_seconds: float = 0.0,
-    seed: int = 0,
     block: int = BLOCK,
     stopwatch: Callable[[], float] = time.perf_counter,
 ) -> DayTrace:
@@ -47,14 +46,13 @@ def replay(
         device: clock, temperature and rules of the device.
         query_strategy: query strategy with its budget.
         frame_host_seconds: time of one frame on this machine before the head, for the device's temperature.
-        seed: seed of the adaptations.
         block: moments that are predicted in one call; the result does not depend on it.
         stopwatch: clock that measures adaptations, in seconds.
 
     Returns:
         Predictions, queries, adaptations and temperatures.
     """
-    day = _DayReplay(phone, moments, device, query_strategy, frame_host_seconds, seed, block, stopwatch)
+    day = _DayReplay(phone, moments, device, query_strategy, frame_host_seconds, block, stopwatch)
     for row in range(len(moments.time_s)):
         day.advance_to(row)
     return day.trace
@@ -68,12 +66,11 @@ class _DayReplay:
         device: Device,
         query_strategy: QueryStrategy,
         frame_host_seconds: float,
-        seed: int,
         block: int,
         stopwatch: Callable[[], float],
     ) -> None:
         self._phone, self._moments, self._device, self._query_strategy = phone, moments, device, query_strategy
-        self._frame_host_seconds, self._seed, self._stopwatch = frame_host_seconds, seed, stopwatch
+        self._frame_host_seconds, self._stopwatch = frame_host_seconds, stopwatch
         self._predictions = PredictionCache(phone.runtime, moments.z, block)
         self._head = self._next_head = phone.parameters
         self._last_attempt_s, self._used_labels = -math.inf, 0
@@ -100,14 +97,13 @@ class _DayReplay:
 
     def _may_adapt(self) -> bool:
         labels, since_s = len(self.trace.queries), self._device.now_s - self._last_attempt_s
-        enough = labels >= self._phone.manifest.adaptation.min_labels
-        return enough and self._device.why_not_adapt(since_s, labels - self._used_labels) is None
+        return labels > 0 and self._device.why_not_adapt(since_s, labels - self._used_labels) is None
 
     def _adapt(self, row: int) -> None:
         self._last_attempt_s, self._used_labels = self._device.now_s, len(self.trace.queries)
         started = self._stopwatch()
         try:
-            result = self._phone.adapt(seed=self._seed)
+            result = self._phone.adapt()
         except StoreFull as refusal:
             self.trace.refused.append(str(refusal))
             return

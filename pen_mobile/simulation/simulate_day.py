@@ -52,14 +52,14 @@ class _Setup:
         query_strategy = QueryStrategy(settings.ask, settings.per_hour, seed)
         options = StoreOptions(clock=device.clock, quota_bytes=profile.storage_bytes)
         with Phone.open(self.bundle, self.stores / f"{seed}.sqlite", profile.threads, options=options) as phone:
-            return replay(phone, self.moments, device, query_strategy, frame_host_seconds=frame_seconds, seed=seed)
+            return replay(phone, self.moments, device, query_strategy, frame_host_seconds=frame_seconds)
 
     def add_baselines(self, seed: int, trace: DayTrace) -> OneDay:
         with unlimited_phone(self.bundle, self.settings.profile.threads) as phone:
             predictions = {
                 NEVER: never_adapting(phone, self.moments),
                 PHONE: trace.predictions,
-                EVERYTHING: adapting_on_everything(phone, self.moments, seed),
+                EVERYTHING: adapting_on_everything(phone, self.moments),
             }
         if self.settings.smooth:
             predictions = {name: smoothed(self.recorded_s, values) for name, values in predictions.items()}

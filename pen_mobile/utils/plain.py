@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from enum import Enum
+from enum import Enum, IntEnum
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,8 @@ def to_plain(value: Any) -> Any:
         return {str(to_plain(key)): to_plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set)):
         return [to_plain(item) for item in value]
+    if isinstance(value, IntEnum):
+        return value.name.lower()
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, Path):

@@ -34,10 +34,11 @@ def recording(small_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 def test_a_strategy_can_be_chosen_and_is_in_the_result(small_bundle: Path, recording: Path, tmp_path: Path) -> None:
     arguments = ["adapt", small_bundle, "--data", recording, "--subject", "ann", "--store", tmp_path / "ann.sqlite"]
-    found = CliRunner().invoke(cli, [*map(str, arguments), "--strategy", "offset-ridge", "--json", "-q"])
+    found = CliRunner().invoke(cli, [*map(str, arguments), "--strategy", "prior", "--json", "-q"])
     assert found.exception is None, found.exception
     adaptation = json.loads(found.stdout)["adaptation"]
-    assert (adaptation["strategy"], adaptation["by_time"], adaptation["steps"]) == ("offset-ridge", True, 0)
+    assert (adaptation["strategy"], adaptation["optimizer"], adaptation["steps"]) == ("prior", None, 0)
+    assert [target["target"] for target in adaptation["targets"]] == ["valence", "arousal"]
 
 
 def test_an_optimizer_means_gradient_steps(small_bundle: Path, recording: Path, tmp_path: Path) -> None:
@@ -45,18 +46,18 @@ def test_an_optimizer_means_gradient_steps(small_bundle: Path, recording: Path, 
     found = CliRunner().invoke(cli, [*map(str, arguments), "--optimizer", "sgd", "--json", "-q"])
     assert found.exception is None, found.exception
     adaptation = json.loads(found.stdout)["adaptation"]
-    assert (adaptation["strategy"], adaptation["method"]) == ("gradient", "sgd")
+    assert (adaptation["strategy"], adaptation["optimizer"]) == ("gradient", "sgd")
     assert adaptation["steps"] > 0
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--strategy", "magic"], "strategy 'magic' is not in this bundle; there are gradient and offset-ridge"),
+        (["--strategy", "magic"], "strategy 'magic' is not in this bundle; there are prior and gradient"),
         (["--optimizer", "lion"], "optimizer 'lion' is not in this bundle; there are adadelta, sgd and adam"),
         (
-            ["--strategy", "offset-ridge", "--optimizer", "sgd"],
-            "an optimizer is for strategy gradient, not for offset-ridge",
+            ["--strategy", "prior", "--optimizer", "sgd"],
+            "an optimizer is for strategy gradient, not for prior",
         ),
     ],
 )

@@ -111,7 +111,7 @@ def adaptations(bundle: Path, count: int, warm_up: int = 50) -> Growth:
         def adapt(n: int) -> None:
             row = n % LABELS
             phone.add_labels(z[row : row + 1], rng.uniform(-1, 1, (1, 2)).astype(np.float32))
-            phone.adapt(seed=n)
+            phone.adapt()
 
         growth = repeat(adapt, count, warm_up)
         states = phone.status().heads

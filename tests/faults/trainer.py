@@ -1,7 +1,7 @@
 """A process that adapts slowly, to be killed in the middle:  python -m tests.faults.trainer BUNDLE STORE SECONDS.
 
-It says ``ready`` before the first step and ``done`` at the end. Every look at the stopping labels is noted, and every
-step takes so many seconds more.
+It says ``ready`` before the first step and ``done`` at the end. Every evaluation is saved, and every call of the
+program takes so many seconds more.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LABELS, NOW = 40, 1.7e9
 
 
 def open_phone(bundle: Path, store: Path | None) -> Phone:
-    """Open a phone that trains with Adadelta: 6 fits of 40 steps, 24 looks."""
+    """Open a phone that trains with Adadelta: 5 folds of 40 steps and a last training."""
     phone = Phone.open(bundle, store, options=StoreOptions(clock=lambda: NOW))
     plan = {"strategy": "gradient", "optimizer": "adadelta", "steps": 40, "save_seconds": 0.0}
     adaptation = phone.manifest.adaptation.model_copy(update=plan)
@@ -28,10 +28,10 @@ def open_phone(bundle: Path, store: Path | None) -> Phone:
 
 
 def give_labels(phone: Phone) -> None:
-    """One label in 3 s of somebody who feels what the head says, and 0.3 more."""
+    """One label in a minute of a person who is 0.3 above the head."""
     z = np.random.default_rng(0).standard_normal((LABELS, 16)).astype(np.float32)
     affect = np.clip(phone.predict_features(z)[0] + 0.3, -1, 1)
-    phone.add_labels(z, affect, NOW - 1000 + 3.0 * np.arange(LABELS))
+    phone.add_labels(z, affect, NOW - 9000 + 60.0 * np.arange(LABELS))
 
 
 def main() -> None:

@@ -126,15 +126,23 @@ def test_going_back_and_starting_over(bundle_folder: Path, people: FrameTable, t
         Phone.open(bundle_folder, store)
 
 
-def test_too_few_labels_are_declined_and_the_history_says_so(bundle_folder: Path, people: FrameTable) -> None:
-    frames, affect = _frames(people, "target-01")
+def test_without_labels_nothing_is_tried_and_the_history_says_so(bundle_folder: Path) -> None:
     with Phone.open(bundle_folder) as phone:
         shipped = phone.parameters.copy()
-        result = phone.adapt(frames[:5], affect[:5].tolist(), aligned=True)
+        result = phone.adapt()
         assert not result.accepted
-        assert "5 labels are too few" in result.reason
+        assert "there are no labels" in result.reason
         np.testing.assert_array_equal(phone.parameters, shipped)
-        assert [entry["status"] for entry in phone.store.heads.history()] == ["rejected"]
+        assert [entry["status"] for entry in phone.history()] == ["rejected"]
+
+
+def test_one_label_is_enough_to_begin(bundle_folder: Path, people: FrameTable) -> None:
+    frames, _ = _frames(people, "target-01")
+    with Phone.open(bundle_folder) as phone:
+        result = phone.adapt(frames[:1], _honest(phone, frames[:1]), aligned=True)
+        assert result.labels == 1
+        assert [target.target for target in result.targets] == ["valence", "arousal"]
+        assert np.isfinite(phone.parameters).all()
 
 
 def test_images_and_labels_must_match(bundle_folder: Path, people: FrameTable) -> None:

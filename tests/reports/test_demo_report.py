@@ -13,14 +13,17 @@ import numpy as np
 import pytest
 
 from pen_mobile.bundle.verification import Check, Verification
+from pen_mobile.contract.adaptation_report import Verdict
 from pen_mobile.contract.manifest import Manifest
+from pen_mobile.contract.strategy import Strategy
 from pen_mobile.evaluation.person_result import Personalization, PersonResult, Trace
 from pen_mobile.metrics import Agreement
-from pen_mobile.phone.adaptation.adapt import AdaptationResult
+from pen_mobile.phone.adaptation.result import AdaptationResult, targets_of
 from pen_mobile.reports.demo_report import DemoContext, fewer_labels, write_demo_page
 from pen_mobile.reports.demo_tables import TrainingStage
 from pen_mobile.reports.sample_faces import SampleFace
 from pen_mobile.utils import files
+from tests.phone.adaptation.reports import made_up_report
 
 BANNER = "no number here may be compared with real recordings"
 REFUSAL = "held-out error would go from 0.2100 to 0.3456; the old state stays"
@@ -28,10 +31,11 @@ ODD_NAME = "<b>&"
 DASH = "\N{EN DASH}"
 VOID = {"meta", "link", "br", "img", "hr", "input"}
 
+JUDGED = targets_of(made_up_report(Verdict.ADAPTED, Verdict.WORSE_LEFT_OUT), ("valence", "arousal"))
 ACCEPTED = AdaptationResult(
-    True, "held-out error went from 0.3000 to 0.2000", 24, 17, 0.3, 0.2, steps=180, seconds=0.4321, judged_on=7
+    True, "valence got better", 24, JUDGED, 0.3, 0.2, Strategy.GRADIENT, "adam", steps=180, seconds=0.4321
 )
-REFUSED = AdaptationResult(False, REFUSAL, 23, 16, 0.21, 0.3456, steps=77, seconds=0.25)
+REFUSED = AdaptationResult(False, REFUSAL, 23, JUDGED, 0.21, 0.3456, seconds=0.25)
 
 
 def person(
@@ -81,6 +85,7 @@ def manifest(synthetic: bool = True) -> Manifest:
                 "target_count": 2,
                 "feature_size": 4,
                 "predict": {"method": "predict", "batch": 8},
+                "adapt": {"method": "adapt", "labels": 8, "noise_seconds": [5, 5], "margin": 0.02},
                 "train": [
                     {
                         "method": "train_adadelta",
@@ -98,10 +103,6 @@ def manifest(synthetic: bool = True) -> Manifest:
                 "optimizer": "adadelta",
                 "steps": 100,
                 "check_every": 10,
-                "patience": 3,
-                "held_out": 0.3,
-                "min_labels": 8,
-                "margin": 0.0,
             },
             "golden": {
                 "file": "golden.safetensors",
@@ -238,12 +239,12 @@ def test_names_are_escaped(page: str) -> None:
     assert "pen-mobile demo --out &#39;&lt;here&gt;&#39;" in page
 
 
-def test_decisions_show_held_out_errors_and_reasons(page: str) -> None:
-    refused = [ODD_NAME, "refused", "23", "0", "0.210", "0.346", "0.25", REFUSAL]
+def test_decisions_show_errors_on_labels_left_out_and_reasons(page: str) -> None:
+    refused = [ODD_NAME, "refused", "23", "8.0", "0.210", "0.346", "0.25", REFUSAL]
     assert Reader(page).last_row(ODD_NAME) == refused
-    assert Reader(page).last_row("ann")[1:6] == ["accepted", "24", "7", "0.300", "0.200"]
+    assert Reader(page).last_row("ann")[1:6] == ["accepted", "24", "8.0", "0.300", "0.200"]
     assert f"The phone kept its head after 23 labels: {REFUSAL}." in page
-    assert "rises by no more than the margin of 0.00" in page
+    assert "rises by no more than the margin of 0.02" in page
 
 
 def test_table_holds_the_numbers(page: str) -> None:
@@ -281,9 +282,11 @@ def test_constant_estimates_are_called_constant(tmp_path: Path) -> None:
 def test_the_gate_map_says_when_no_strategy_changed_it(tmp_path: Path, page: str) -> None:
     assert "leaves the gate as it was shipped" not in page
     ann = personalization().people[0]
-    same = replace(ann, gate_after=ann.gate_before, adaptation=replace(ACCEPTED, method="offset-ridge"))
+    same = replace(
+        ann, gate_after=ann.gate_before, adaptation=replace(ACCEPTED, strategy=Strategy.PRIOR, optimizer=None)
+    )
     text = " ".join(written(tmp_path, replace(personalization(), people=[same])).split())
-    assert "The strategy that adapted (offset-ridge) changes the experts and leaves the gate as it was shipped" in text
+    assert "The strategy that adapted (prior) changes the experts and leaves the gate as it was shipped" in text
 
 
 def test_fewer_labels_than_asked_for_are_said(tmp_path: Path) -> None:

@@ -1,32 +1,51 @@
-"""The checkpoint of an adaptation as bytes for a store: little-endian float32 and a few numbers."""
+"""The checkpoint of an adaptation: progress in memory, and as the row of a store."""
 
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from pen_mobile.contract.head import TrainPart
+from pen_mobile.phone.adaptation.context import AdaptationContext
 from pen_mobile.phone.adaptation.gradient import TrainerState
 from pen_mobile.phone.store.checkpoints import Checkpoint
 from pen_mobile.types import Floats
 
+_NUMBERS = ("steps", "evaluations", "seconds")
+
+
+class CheckpointStore(Protocol):
+    """Holds at most one checkpoint of one owner."""
+
+    def load(self, inputs: str) -> Checkpoint | None:
+        """Return the checkpoint; its inputs are empty when they were others than these."""
+        ...
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Replace the checkpoint."""
+        ...
+
+    def clear(self) -> None:
+        """Delete the checkpoint."""
+        ...
+
 
 @dataclass
 class AdaptationCheckpoint:
-    """The progress of one adaptation.
+    """The progress of one adaptation by gradient steps.
 
     Attributes:
-        estimates: of heads that were not trained on a sample, ``[N, 2]``; those of the head in use where no fold has
-            reached it.
+        errors: weighted sums of squares on held-out samples, ``[E + 1, F, K]``: before the first step and after each
+            evaluation, by fold and target; 0 where a fold has not come to it.
         finished: folds that are done.
         steps: optimizer steps in them.
-        trainer: inside the fold under way; None before its first step.
+        trainer: inside the fold under way; None before its first evaluation.
     """
 
-    estimates: Floats
+    errors: Floats
     finished: int = 0
     steps: int = 0
     trainer: TrainerState | None = None
@@ -36,51 +55,84 @@ class AdaptationCheckpoint:
         """Optimizer steps, with those of the fold under way."""
         return self.steps + (0 if self.trainer is None else self.trainer.steps)
 
-    def finish_fold(self, steps: int) -> None:
-        """Count a fold as done, after so many optimizer steps."""
-        self.finished, self.steps, self.trainer = self.finished + 1, self.steps + steps, None
+    def finish_fold(self) -> None:
+        """Count the fold under way as done."""
+        self.finished, self.steps, self.trainer = self.finished + 1, self.steps_so_far, None
 
-    def to_row(self, inputs: str) -> Checkpoint:
-        """Return the row to store.
 
-        Args:
-            inputs: digest of the inputs of the adaptation.
-        """
-        trainer = self.trainer
-        arrays = [self.estimates, *([] if trainer is None else trainer.state)]
-        progress: dict[str, Any] = {"finished": self.finished, "steps": self.steps, "trainer": None}
-        if trainer is not None:
-            arrays += [] if trainer.best is None else [trainer.best]
-            progress["trainer"] = {
-                "steps": trainer.steps,
-                "has_best": trainer.best is not None,
-                "best_error": trainer.best_error if math.isfinite(trainer.best_error) else None,
-                "evaluations_waited": trainer.evaluations_waited,
-                "seconds": trainer.seconds,
-            }
-        blob = b"".join(np.ascontiguousarray(values, "<f4").tobytes() for values in arrays)
-        return Checkpoint(inputs, progress, blob)
+class Checkpointer:
+    """Saves the checkpoint of one adaptation now and then, and loads it for the next one with the same inputs."""
 
-    @classmethod
-    def from_row(cls, row: Checkpoint, count: int, part: TrainPart) -> AdaptationCheckpoint:
-        """Return the checkpoint of a stored row.
+    def __init__(self, context: AdaptationContext, store: CheckpointStore | None) -> None:
+        """Compute the digest of the inputs.
 
         Args:
-            row: made by :meth:`to_row` with the same inputs.
-            count: N, samples.
-            part: the train method.
+            context: the inputs.
+            store: of the checkpoint; None keeps none.
         """
-        kept, trainer = row.progress["trainer"], None
-        shapes: list[tuple[int, ...]] = [(count, 2)]
-        if kept is not None:
+        self._context, self._store = context, store
+        self._inputs = "" if store is None else context.digest()
+        self._saved_at = time.perf_counter()
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the next adaptation can go on from a checkpoint."""
+        return self._store is not None and self._context.plan.on_interrupt == "resume"
+
+    def load(self) -> tuple[AdaptationCheckpoint | None, str | None]:
+        """Return the checkpoint of an interrupted adaptation, or None; and why one was discarded."""
+        row = None if self._store is None else self._store.load(self._inputs)
+        if self._store is None or row is None:
+            return None, None
+        if row.inputs == self._inputs and self.is_kept:
+            return self._from_row(row), None
+        self._store.clear()
+        why = "labels, head or plan are others now" if self.is_kept else "the recipe says so"
+        return None, f"an interrupted adaptation was discarded: {why}"
+
+    def save(self, checkpoint: AdaptationCheckpoint) -> None:
+        """Save the checkpoint.
+
+        Args:
+            checkpoint: replaces the one before.
+        """
+        if self._store is not None and self.is_kept:
+            self._store.save(_to_row(checkpoint, self._inputs))
+            self._saved_at = time.perf_counter()
+
+    def save_periodically(self, checkpoint: AdaptationCheckpoint) -> None:
+        """Save the checkpoint when the last one is older than the plan's ``save_seconds``.
+
+        Args:
+            checkpoint: replaces the one before.
+        """
+        if time.perf_counter() - self._saved_at >= self._context.plan.save_seconds:
+            self.save(checkpoint)
+
+    def _from_row(self, row: Checkpoint) -> AdaptationCheckpoint:
+        progress, trainer = row.progress, None
+        part = self._context.trainer
+        shapes = [tuple(progress["errors"])]
+        if progress["trainer"] is not None:
             shapes += [tensor.shape for tensor in part.state]
-            shapes += [part.state[0].shape] if kept["has_best"] else []
-        estimates, *state = _arrays(row.blob, shapes)
-        if kept is not None:
-            best = state.pop() if kept["has_best"] else None
-            error = math.inf if kept["best_error"] is None else kept["best_error"]
-            trainer = TrainerState(kept["steps"], state, best, error, kept["evaluations_waited"], kept["seconds"])
-        return cls(estimates, row.progress["finished"], row.progress["steps"], trainer)
+        errors, *state = _arrays(row.blob, shapes)
+        if progress["trainer"] is not None:
+            trainer = TrainerState(state=state, **progress["trainer"])
+        return AdaptationCheckpoint(errors, progress["finished"], progress["steps"], trainer)
+
+
+def _to_row(checkpoint: AdaptationCheckpoint, inputs: str) -> Checkpoint:
+    """Return the row: float32, little-endian, errors first, then parameters and slots."""
+    trainer = checkpoint.trainer
+    arrays = [checkpoint.errors, *([] if trainer is None else trainer.state)]
+    progress: dict[str, Any] = {
+        "errors": list(checkpoint.errors.shape),
+        "finished": checkpoint.finished,
+        "steps": checkpoint.steps,
+        "trainer": None if trainer is None else {name: getattr(trainer, name) for name in _NUMBERS},
+    }
+    blob = b"".join(np.ascontiguousarray(values, "<f4").tobytes() for values in arrays)
+    return Checkpoint(inputs, progress, blob)
 
 
 def _arrays(blob: bytes, shapes: list[tuple[int, ...]]) -> list[Floats]:
