@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from pen_mobile.contract.adaptation_report import Verdict
 from pen_mobile.errors import BadInput
 from pen_mobile.phone.phone import Phone
+from pen_mobile.phone.runtime import BundleRuntime
 from pen_mobile.phone.store.options import StoreOptions
+from tests.phone.adaptation.reports import made_up_report
 
 NOW = 1.7e9
 COUNT = 40
@@ -45,19 +47,24 @@ def test_a_label_that_is_none_is_refused_with_all_that_came_with_it(
 
 
 @pytest.mark.parametrize(
-    ("spoil", "word"),
+    ("verdict", "word"),
     [
-        (lambda affect: -affect, "contradict"),
-        (lambda affect: np.random.default_rng(1).permutation(affect), "contradict"),
+        (Verdict.CONTRADICTS_HEAD, "the labels contradict the shipped head"),
+        (Verdict.TOO_ROUGH, "the labels jump from moment to moment"),
+        (Verdict.ALL_ALIKE, "all labels are the same"),
+        (Verdict.WORSE_LEFT_OUT, "it would get worse"),
     ],
 )
-def test_labels_that_are_all_wrong_are_refused_and_the_history_says_why(
-    small_bundle: Path, spoil: Callable[[np.ndarray], np.ndarray], word: str
+def test_labels_that_the_method_declines_are_refused_and_the_history_says_why(
+    small_bundle: Path, monkeypatch: pytest.MonkeyPatch, verdict: Verdict, word: str
 ) -> None:
+    """When the method declines is tested with its formulas; here, what the phone makes of it."""
+    report = made_up_report(verdict, verdict)[None]
+    monkeypatch.setattr(BundleRuntime, "adapt", lambda self, parameters, *inputs: (parameters, report))
     with open_phone(small_bundle) as phone:
         z, affect, times = told(phone)
         shipped = phone.parameters.copy()
-        phone.add_labels(z, spoil((affect - affect.mean(axis=0)) / 2), times)
+        phone.add_labels(z, affect, times)
         result = phone.adapt()
         assert not result.accepted
         noted = phone.history()
