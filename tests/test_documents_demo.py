@@ -37,7 +37,7 @@ def test_the_tour_of_a_person_and_a_store(folder: Path) -> None:
     """The guard accepts as in the demo's own report; everything can be taken back, exported and deleted."""
     assert "every file is as exported" in run_block("after the demo", folder)
     output = run_block("a person", folder)
-    assert "held-out error" in output
+    assert "on labels left out, valence got better" in output
     assert '"valence"' in output
     assert "the bundle's initial head is in use again" in output
     assert "60 samples" in run_block("the store", folder)
@@ -72,7 +72,7 @@ def test_the_first_lines_of_python(folder: Path) -> None:
     (folder / "block.py").write_text(
         given + block + "print(affect.valence, affect.arousal, affect.gate, result.accepted)\n"
     )
-    assert "False" in run_script("python block.py", folder)  # three labels are too few
+    assert run_script("python block.py", folder).split()[-1] == "True"  # three labels that say nothing unusual
 
 
 @pytest.mark.parametrize(

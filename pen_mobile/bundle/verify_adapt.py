@@ -19,7 +19,7 @@ def adapt_checks(runtime: BundleRuntime, golden: Golden, parameters: Floats) -> 
         golden: of the bundle.
         parameters: the shipped head, ``[1, n_s (1 + K), D_z + 1]``.
     """
-    if runtime.bundle.manifest.head.adapt is None:
+    if runtime.bundle.manifest.head.adapt is None or not golden.adapt_rows:
         return []
     errors = [_errors(runtime, golden, parameters, name) for name in golden.adapt_rows]
     targets, report, verdicts = (max(column) for column in zip(*errors, strict=True))
