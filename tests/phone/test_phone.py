@@ -85,11 +85,12 @@ def test_gallery_reports_what_it_could_not_read(bundle_folder: Path, photo: Path
 def test_adapting_moves_the_head_and_nothing_else(bundle_folder: Path, people: FrameTable, tmp_path: Path) -> None:
     """Accepted: the head moved, a reopened phone has it, the bundle has not changed by a byte."""
     before = {path.name: sha256_of_file(path) for path in bundle_folder.iterdir()}
-    frames, _ = _frames(people, "target-01")
+    frames, affect = _frames(people, "target-01")
+    times = people.time_s[people.rows_of("target-01")]
     store = tmp_path / "me.sqlite"
     with Phone.open(bundle_folder, store) as phone:
         shipped = phone.parameters.copy()
-        result = phone.adapt(frames, _honest(phone, frames).tolist(), aligned=True)
+        result = phone.adapt(frames, affect.tolist(), aligned=True, captured_at=times)
         adapted = phone.parameters.copy()
         said = phone.predict(frames[0], aligned=True)
     assert result.accepted, result.reason
@@ -104,11 +105,12 @@ def test_adapting_moves_the_head_and_nothing_else(bundle_folder: Path, people: F
 
 def test_going_back_and_starting_over(bundle_folder: Path, people: FrameTable, tmp_path: Path) -> None:
     """Adapt twice, roll back once: the first head again; reset: the bundle's; a reopened phone agrees each time."""
-    frames, _ = _frames(people, "target-01")
+    frames, affect = _frames(people, "target-01")
+    times = people.time_s[people.rows_of("target-01")]
     store, options = tmp_path / "me.sqlite", StoreOptions(key=bytes(32))
     with Phone.open(bundle_folder, store, options=options) as phone:
         shipped = phone.parameters.copy()
-        assert phone.adapt(frames, _honest(phone, frames), aligned=True).accepted
+        assert phone.adapt(frames, affect, aligned=True, captured_at=times).accepted
         first = phone.parameters.copy()
         phone.store.accept(
             (shipped * 2).tobytes(), {"reason": "made up"}, "adadelta", started_from=phone.store.heads.active()

@@ -45,6 +45,8 @@ class JudgedTarget(TargetVerdict):
     @property
     def refusal(self) -> str:
         """Why the target keeps its head."""
+        if not math.isfinite(self.after):
+            return "its error on labels left out is not a number"
         why = _DECLINED[self.verdict.name]
         return f"{why} ({self.numbers})" if self.verdict == Verdict.WORSE_LEFT_OUT else why
 
