@@ -30,7 +30,7 @@ KINDS: dict[str, list[str]] = {
     "Tables as people make them": ["tests/data/columns", "tests/data/test_load.py", "tests/data/test_frames.py"],
     "Images of all sorts": ["tests/data/test_images.py"],
     "Names and places": [
-        "tests/field/test_places.py",
+        "tests/field/test_field_places.py",
         "tests/contract/test_bundle_folder.py::test_a_link_is_not_a_file",
     ],
     "The user's surroundings": ["tests/reports/test_mpl.py", "tests/cli/test_ending.py"],
