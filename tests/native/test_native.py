@@ -84,8 +84,8 @@ def _answers(script: Script, bundle: BundleFolder, golden: Golden) -> None:
     script.read("head_parameters", _initial(bundle))
     script.read("batch", batch)
     script.call("head", manifest.head.predict.method, ["head_parameters", "batch"], ["targets", "gate"])
-    script.compare("targets", golden.targets, manifest.golden.targets_tolerance)
-    script.compare("gate", golden.gate, manifest.golden.targets_tolerance)
+    script.compare("targets", golden.targets, manifest.golden.target_tolerance)
+    script.compare("gate", golden.gate, manifest.golden.target_tolerance)
 
 
 def _training(script: Script, bundle: BundleFolder, golden: Golden, part: TrainPart) -> None:
