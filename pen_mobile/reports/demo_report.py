@@ -30,6 +30,7 @@ from pen_mobile.reports.gate_figure import gate_figure, gate_is_unchanged
 from pen_mobile.reports.html import data_uri, number, render
 from pen_mobile.reports.person_figures import affect_plane_figure, trace_figure
 from pen_mobile.reports.sample_faces import SampleFace
+from pen_mobile.training.prior.summary import PriorSummary
 from pen_mobile.utils.files import replacing
 from pen_mobile.utils.text import counted
 
@@ -50,6 +51,7 @@ class DemoContext:
         bundle_bytes: size of every file of the bundle.
         seconds: duration of every step, in order.
         stages: stages of training, in order.
+        prior: summary of how people differ; None where the run has none.
         command: command line that made it.
         versions: versions of the packages that decide a result.
         seed: seed of every random choice.
@@ -68,6 +70,7 @@ class DemoContext:
     command: str
     versions: Mapping[str, str]
     seed: int
+    prior: PriorSummary | None = None
     faces: Mapping[str, Sequence[SampleFace]] = field(default_factory=dict)
 
 
@@ -126,6 +129,7 @@ def _page(result: Personalization, context: DemoContext) -> dict[str, Any]:
         "milliseconds": _median_milliseconds(result),
         "tables": {
             "stages": demo_tables.stages_table(context.stages),
+            "prior": None if context.prior is None else demo_tables.prior_table(context.prior),
             "errors": demo_tables.errors_table(result),
             "decisions": demo_tables.decisions_table(result),
             "seconds": demo_tables.seconds_table(context.seconds),

@@ -10,9 +10,10 @@ import numpy as np
 from pen_mobile.evaluation.person_result import Personalization, PersonResult
 from pen_mobile.evaluation.verdict import TARGETS, verdicts
 from pen_mobile.phone.adaptation.target_verdict import TargetVerdict
+from pen_mobile.training.prior.summary import PriorSummary
 from pen_mobile.types import Floats
 from pen_mobile.utils.table import Cell, Row, Table, Tone
-from pen_mobile.utils.text import decimal, file_size
+from pen_mobile.utils.text import decimal, duration, file_size
 
 _TONES: dict[str, Tone] = {"better": "better", "worse": "worse", "the same": ""}
 
@@ -33,6 +34,28 @@ def stages_table(stages: Sequence[TrainingStage]) -> Table:
     """
     rows = [(stage.name, str(stage.epochs), decimal(stage.best_validation_loss, 4)) for stage in stages]
     return Table(("stage", "epochs", "best loss"), rows)
+
+
+def prior_table(prior: PriorSummary) -> Table:
+    """Return what the source people say about each target.
+
+    Args:
+        prior: summary of a run's prior.
+    """
+    head = ("", "output holds", "levels differ by", "errors alike for", "not adapted", "own mean", "adapted")
+    rows = [
+        (
+            name,
+            f"{found.gain:.0%} ± {found.gain_spread:.0%}",
+            decimal(found.level_spread, 2),
+            duration(found.noise_length_s),
+            decimal(found.error_not_adapted),
+            decimal(found.error_own_mean),
+            decimal(found.error_adapted),
+        )
+        for name, found in prior.targets.items()
+    ]
+    return Table(head, rows, groups=[("", 3), ("error (RMSE)", 3)])
 
 
 def errors_table(result: Personalization) -> Table:
@@ -69,7 +92,7 @@ def decisions_table(result: Personalization) -> Table:
     Args:
         result: results of all people.
     """
-    head = ("person", "decision", "labels", "worth", "error before", "error after", "seconds", "reason")
+    head = ("person", "decision", "labels", "effective labels", "error before", "error after", "seconds", "reason")
     return Table(head, [_decision(person) for person in result.people])
 
 

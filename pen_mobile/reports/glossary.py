@@ -38,11 +38,13 @@ GLOSSARY: dict[str, str] = {
     "head": "The small part of the model that maps a feature to affect. Only the head adapts on a phone.",
     "head parameters": "Gate and experts of a head as one matrix.",
     "held-out error": (
-        "RMSE on labels that did not take part in training the head which they judge. A phone decides with it."
+        "RMSE on labels that did not take part in training the head which they judge, also called the error on "
+        "labels left out. A phone decides with it."
     ),
     "label": "A person's own statement of affect at one moment, or a rating of a recording.",
     "margin": (
-        "How much the held-out error may rise before a new head is refused, in units of the labels. Set by the recipe."
+        "How much the held-out error may rise, beyond what chance explains, before a new head is refused; in units of "
+        "the labels."
     ),
     "own mean": (
         "A baseline without a model: always answer the mean of the labels that the person gave. Its CCC for one person "
@@ -60,7 +62,7 @@ GLOSSARY: dict[str, str] = {
     "seed": "The number that fixes every random choice of a run.",
     "SN": "Shared network: one linear layer for everybody, the head without experts.",
     "source people": "The people whose recordings train the model.",
-    "strategy": "A way to adapt a head to labels, such as gradient steps, a ridge regression, or the prior.",
+    "strategy": "A way to adapt a head to labels: the prior, in closed form, or gradient steps.",
     "t-PEN, t-SN": "PEN and SN heads that start from random weights and are trained on the target person only.",
     "target people": "The people who own phones; their recordings adapt and test the model.",
     "valence": "How pleasant a person feels, from -1 (negative) to 1 (positive).",

@@ -25,6 +25,7 @@ from pen_mobile.reports.demo_tables import TrainingStage
 from pen_mobile.reports.sample_faces import sample_faces
 from pen_mobile.training.config import LearningConfig
 from pen_mobile.training.fabric import make_fabric
+from pen_mobile.training.prior.learn import read_summary
 from pen_mobile.training.run_folder import Run
 from pen_mobile.training.source_training import learn_source
 from pen_mobile.utils import provenance
@@ -188,6 +189,7 @@ def _demo_context(demo: DemoResult, run: Run, table: SubjectTable, labels: int, 
         seed=seed,
         source_subjects=run.record.expert_count,
         stages=stages,
+        prior=read_summary(run.prior_file),
         labels=labels,
     )
 

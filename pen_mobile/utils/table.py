@@ -13,7 +13,7 @@ Kind = Literal["plain", "reference", "total", "title"]
 
 _NUMBER = re.compile(
     r"[+-]?[\d,]*\.?\d+(e-?\d+)?"  # 1,200.5 or 3e-05
-    r"( ± [\d.]+)?( to [+-]?[\d.]+)?"
+    r"%?( ± [\d.]+)?( to [+-]?[\d.]+)?"
     r"( ?(%|s|ms|min|h|MB|kB|bytes|byte))?"
 )
 _LONG = 34  # characters of a cell that make a table unfit for the width of a phone

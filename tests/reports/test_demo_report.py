@@ -22,6 +22,7 @@ from pen_mobile.phone.adaptation.result import AdaptationResult, targets_of
 from pen_mobile.reports.demo_report import DemoContext, fewer_labels, write_demo_page
 from pen_mobile.reports.demo_tables import TrainingStage
 from pen_mobile.reports.sample_faces import SampleFace
+from pen_mobile.training.prior.summary import PriorSummary, TargetSummary
 from pen_mobile.utils import files
 from tests.phone.adaptation.reports import made_up_report
 
@@ -287,6 +288,18 @@ def test_the_gate_map_says_when_no_strategy_changed_it(tmp_path: Path, page: str
     )
     text = " ".join(written(tmp_path, replace(personalization(), people=[same])).split())
     assert "The strategy that adapted (prior) changes the experts and leaves the gate as it was shipped" in text
+
+
+def test_the_prior_says_how_people_differ(tmp_path: Path, page: str) -> None:
+    assert "How people differ" not in page
+    found = TargetSummary(0.06, 0.98, 0.0577, 0.309, 0.763, 0.299, 0.43, 6.12)
+    prior = PriorSummary(9, True, True, {"valence": found}, "")
+    page = written(tmp_path, one_person(), replace(context(), prior=prior))
+    row = ["valence", "98% ± 6%", "0.06", "6.12 s", "0.309", "0.763", "0.299"]
+    assert row in Reader(page).named("valence")
+    assert "learned from 9 source people" in page
+    weak = written(tmp_path, one_person(), replace(context(), prior=replace(prior, people=1, learned=False)))
+    assert "1 source person is too few to learn from" in weak
 
 
 def test_fewer_labels_than_asked_for_are_said(tmp_path: Path) -> None:
