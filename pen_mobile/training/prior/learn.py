@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -98,7 +99,10 @@ def learn_prior(
     prior = assemble(decorrelation, said.numpy().mean(axis=0), spreads, own_means)
     if learned:
         prior = with_learned_weights(prior, batches, seen=seen)
+    uncalibrated = prior
     prior = calibrate(prior, batches, seen=seen or not learned)
+    if not learned:  # how much labels jump cannot be known from so few people
+        prior = dataclasses.replace(prior, roughness_limit=uncalibrated.roughness_limit)
     errors = [(*_reference_errors(prior, batches, k), found.error) for k, found in enumerate(spreads)]
     facts = {"people": len(people), "learned": learned, "backbone_saw_people": seen}
     return prior, summarise(names, spreads, own_means, errors, **facts)
