@@ -65,7 +65,17 @@ def main() -> None:
     code = _run(session)
     with contextlib.suppress(OSError):
         session.out.flush()
+    _forget_interruption()
     sys.exit(code)
+
+
+def _forget_interruption() -> None:
+    """Let the exit code be ours, also after Ctrl-C inside ``exec`` of a string (``dataclasses``, ``namedtuple``).
+
+    CPython remembers such an interruption although it was handled, and ends the process by SIGINT in place of the exit
+    code; running any string resets that memory (``run_eval_code_obj`` in ``Python/pythonrun.c``).
+    """
+    exec("")
 
 
 def _run(session: Session) -> int:

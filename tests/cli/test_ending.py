@@ -129,3 +129,27 @@ def test_signals_end_like_ctrl_c(number: signal.Signals, tmp_path: Path) -> None
         "exit_code": 130,
     }
     assert "Traceback" not in err
+
+
+INTERRUPTED_IN_EXEC = """
+import sys
+from pen_mobile.cli.main import doctor, main
+
+def interrupted(**_):
+    exec("import os, signal, time; os.kill(os.getpid(), signal.SIGINT); time.sleep(60)")
+
+if __name__ == "__main__":
+    doctor.callback = interrupted
+    sys.argv[1:] = ["doctor"]
+    main()
+"""
+
+
+def test_ctrl_c_inside_exec_of_a_string_ends_with_the_same_code(tmp_path: Path) -> None:
+    """Importing a module with a dataclass runs such strings; CPython then prefers to die by the signal."""
+    (tmp_path / "interrupted_in_exec.py").write_text(INTERRUPTED_IN_EXEC)
+    command = [sys.executable, "-m", "interrupted_in_exec"]
+    paths = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
+    done = subprocess.run(command, env=os.environ | {"PYTHONPATH": paths}, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 130, done.stderr
+    assert "interrupted" in done.stderr
