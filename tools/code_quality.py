@@ -59,6 +59,7 @@ class Measures:
     without_args: list[str] = field(default_factory=list)
     classes: int = 0
     holders: list[str] = field(default_factory=list)
+    records: list[str] = field(default_factory=list)
     facades: list[str] = field(default_factory=list)
     cycles: list[str] = field(default_factory=list)
     long_files: list[str] = field(default_factory=list)
@@ -90,6 +91,8 @@ class Hierarchy:
 
     def __init__(self, modules: list[Module]) -> None:
         self._classes = {node.name: node for module in modules for node in _classes(module.tree)}
+        validating = (module for module in modules if _makes_pydantic_dataclasses(module.tree))
+        self._pydantic = {id(node) for module in validating for node in _classes(module.tree)}
 
     def is_holder(self, node: ast.ClassDef) -> bool:
         """Return whether a class holds fields, and neither has nor inherits a method of this package.
@@ -99,9 +102,18 @@ class Hierarchy:
         """
         family = [node, *self._ancestors(node)]
         bases = {_name(base) for one in family for base in one.bases}
-        decorators = {_name(decorator) for one in family for decorator in one.decorator_list}
         methods = any(isinstance(child, Function) for one in family for child in one.body)
-        return bool(bases & HOLDER_BASES or "dataclass" in decorators) and not methods
+        return bool(bases & HOLDER_BASES or any(map(_is_dataclass, family))) and not methods
+
+    def is_record(self, node: ast.ClassDef) -> bool:
+        """Return whether pydantic validates the fields of a class: a record of a file, a recipe or settings.
+
+        Args:
+            node: the class.
+        """
+        family = [node, *self._ancestors(node)]
+        models = any(_name(base) == "BaseModel" for one in family for base in one.bases)
+        return models or any(_is_dataclass(one) and id(one) in self._pydantic for one in family)
 
     def _ancestors(self, node: ast.ClassDef) -> Iterator[ast.ClassDef]:
         for name in map(_name, node.bases):
@@ -139,7 +151,7 @@ def _count_class(
     if public:
         _count_docstring(found, node, where)
     if hierarchy.is_holder(node):
-        found.holders.append(where)
+        (found.records if hierarchy.is_record(node) else found.holders).append(where)
 
 
 def _count_function(found: Measures, module: Module, node: Function, public: bool, inside: list[str]) -> None:
@@ -200,6 +212,14 @@ def _name(node: ast.AST) -> str:
     if isinstance(node, ast.Subscript):
         return _name(node.value)
     return node.id if isinstance(node, ast.Name) else ""
+
+
+def _is_dataclass(node: ast.ClassDef) -> bool:
+    return "dataclass" in map(_name, node.decorator_list)
+
+
+def _makes_pydantic_dataclasses(tree: ast.Module) -> bool:
+    return any(isinstance(node, ast.ImportFrom) and node.module == "pydantic.dataclasses" for node in ast.walk(tree))
 
 
 def _is_facade(node: ast.ClassDef) -> bool:
@@ -335,7 +355,8 @@ ROWS: dict[str, Callable[[Measures], str]] = {
     "public docstrings": lambda m: _share(m.documented, m.not_documented),
     "Args in public functions with arguments": lambda m: _share(m.with_args, m.without_args),
     "classes": lambda m: str(m.classes),
-    "holder classes without behaviour": lambda m: str(len(m.holders)),
+    "validated records of files (pydantic)": lambda m: str(len(m.records)),
+    "holder classes without behaviour besides these": lambda m: str(len(m.holders)),
     "facades over the store": lambda m: str(len(m.facades)),
     "import cycles": lambda m: str(len(m.cycles)),
     f"files over {LONG_FILE} lines": lambda m: str(len(m.long_files)),
@@ -346,6 +367,7 @@ LISTS: dict[str, Callable[[Measures], list[str]]] = {
     "annotated": lambda m: m.not_annotated,
     "docstrings": lambda m: m.not_documented,
     "args": lambda m: m.without_args,
+    "records": lambda m: m.records,
     "holders": lambda m: m.holders,
     "facades": lambda m: m.facades,
     "cycles": lambda m: m.cycles,

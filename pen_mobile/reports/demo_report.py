@@ -25,11 +25,11 @@ from pen_mobile.evaluation.verdict import (
 from pen_mobile.phone.adaptation.target_verdict import own_mean_words
 from pen_mobile.reports import demo_tables
 from pen_mobile.reports.before_after_figure import before_after_figure
-from pen_mobile.reports.demo_tables import TrainingStage
 from pen_mobile.reports.gate_figure import gate_figure, gate_is_unchanged
-from pen_mobile.reports.html import data_uri, number, render
+from pen_mobile.reports.html import number, render
 from pen_mobile.reports.person_figures import affect_plane_figure, trace_figure
 from pen_mobile.reports.sample_faces import SampleFace
+from pen_mobile.training.checkpoint import StageLog
 from pen_mobile.training.prior.summary import PriorSummary
 from pen_mobile.utils.files import replacing
 from pen_mobile.utils.text import counted
@@ -50,7 +50,7 @@ class DemoContext:
         verification: comparison of the bundle with the float model.
         bundle_bytes: size of every file of the bundle.
         seconds: duration of every step, in order.
-        stages: stages of training, in order.
+        stages: logs of the stages of training, in order.
         prior: summary of how people differ; None where the run has none.
         command: command line that made it.
         versions: versions of the packages that decide a result.
@@ -66,12 +66,75 @@ class DemoContext:
     verification: Verification
     bundle_bytes: Mapping[str, int]
     seconds: Mapping[str, float]
-    stages: Sequence[TrainingStage]
+    stages: Mapping[str, StageLog]
     command: str
     versions: Mapping[str, str]
     seed: int
     prior: PriorSummary | None = None
     faces: Mapping[str, Sequence[SampleFace]] = field(default_factory=dict)
+
+    def page(self, result: Personalization) -> dict[str, Any]:
+        """Return the variables of the template.
+
+        Args:
+            result: results of all people.
+        """
+        accepted = [person for person in result.people if person.adaptation.accepted]
+        standing = own_mean_words(verdicts(result), "each person's own mean")
+        return {
+            "context": self,
+            "result": result,
+            "version": self.versions.get("pen-mobile", ""),
+            "synthetic": self.synthetic or result.synthetic or self.manifest.source.synthetic,
+            "headline": headline(result),
+            "caveat": f"After adaptation, {standing}.",
+            "fewer_labels": fewer_labels(result, self.labels),
+            "labels": label_counts(result),
+            "verdicts": verdicts(result),
+            "accepted": len(accepted),
+            "people": [self._person(place, person) for place, person in enumerate(result.people)],
+            "figures": {
+                measure: [Markup(before_after_figure(result, target, measure)) for target in TARGETS]
+                for measure in ("rmse", "ccc")
+            },
+            "gate": Markup(gate_figure(result)),
+            "gate_is_unchanged": gate_is_unchanged(result),
+            "methods": sorted({person.adaptation.method for person in accepted}),
+            "margin": number(self._margin(), 2),
+            "milliseconds": _median_milliseconds(result),
+            "tables": {
+                "stages": demo_tables.stages_table(self.stages),
+                "prior": None if self.prior is None else demo_tables.prior_table(self.prior),
+                "errors": demo_tables.errors_table(result),
+                "decisions": demo_tables.decisions_table(result),
+                "seconds": demo_tables.seconds_table(self.seconds),
+                "files": demo_tables.files_table(self.bundle_bytes, _roles(self.manifest)),
+                "checks": self.verification.check_table(),
+            },
+            "facts": {
+                "seed": self.seed,
+                "SHA-256 of the source data": self.manifest.source.data_digest,
+                **self.versions,
+            },
+        }
+
+    def _person(self, place: int, person: PersonResult) -> dict[str, Any]:
+        """Return the template's variables of one person."""
+        return {
+            "subject": person.subject,
+            "sentence": person_sentence(person),
+            "overall": overall(person) if person.adaptation.accepted else "refused",
+            "numbers": demo_tables.person_table(person),
+            "faces": self.faces.get(person.subject, ()),
+            "plane": Markup(affect_plane_figure(person)),
+            "trace": Markup(trace_figure(person)),
+            "open": place < _OPEN,
+        }
+
+    def _margin(self) -> float:
+        """Return the margin of acceptance; 0 where the bundle states none."""
+        adapt = self.manifest.head.adapt
+        return 0.0 if adapt is None else adapt.margin
 
 
 def write_demo_page(path: Path, result: Personalization, context: DemoContext) -> None:
@@ -82,7 +145,7 @@ def write_demo_page(path: Path, result: Personalization, context: DemoContext) -
         result: results of all people.
         context: facts besides the results.
     """
-    page = render("demo.html.j2", _page(result, context))
+    page = render("demo.html.j2", context.page(result))
     with replacing(path) as temporary:
         temporary.write_text(page, encoding="utf-8", newline="\n")
 
@@ -100,67 +163,6 @@ def fewer_labels(result: Personalization, wanted: int) -> str | None:
         f"{counted(wanted, 'label')} of each person were asked for; the first halves of the recordings hold fewer "
         f"moments, so the phones had {label_counts(result)}."
     )
-
-
-def _page(result: Personalization, context: DemoContext) -> dict[str, Any]:
-    """Return the variables of the template."""
-    accepted = [person for person in result.people if person.adaptation.accepted]
-    standing = own_mean_words(verdicts(result), "each person's own mean")
-    return {
-        "context": context,
-        "result": result,
-        "version": context.versions.get("pen-mobile", ""),
-        "synthetic": context.synthetic or result.synthetic or context.manifest.source.synthetic,
-        "headline": headline(result),
-        "caveat": f"After adaptation, {standing}.",
-        "fewer_labels": fewer_labels(result, context.labels),
-        "labels": label_counts(result),
-        "verdicts": verdicts(result),
-        "accepted": len(accepted),
-        "people": [_person(place, person, context) for place, person in enumerate(result.people)],
-        "figures": {
-            measure: [Markup(before_after_figure(result, target, measure)) for target in TARGETS]
-            for measure in ("rmse", "ccc")
-        },
-        "gate": Markup(gate_figure(result)),
-        "gate_is_unchanged": gate_is_unchanged(result),
-        "methods": sorted({person.adaptation.method for person in accepted}),
-        "margin": number(_margin(context.manifest), 2),
-        "milliseconds": _median_milliseconds(result),
-        "tables": {
-            "stages": demo_tables.stages_table(context.stages),
-            "prior": None if context.prior is None else demo_tables.prior_table(context.prior),
-            "errors": demo_tables.errors_table(result),
-            "decisions": demo_tables.decisions_table(result),
-            "seconds": demo_tables.seconds_table(context.seconds),
-            "files": demo_tables.files_table(context.bundle_bytes, _roles(context.manifest)),
-            "checks": context.verification.check_table(),
-        },
-        "facts": {
-            "seed": context.seed,
-            "SHA-256 of the source data": context.manifest.source.data_digest,
-            **context.versions,
-        },
-    }
-
-
-def _person(place: int, person: PersonResult, context: DemoContext) -> dict[str, Any]:
-    """Return the template's variables of one person."""
-    return {
-        "subject": person.subject,
-        "sentence": person_sentence(person),
-        "overall": overall(person) if person.adaptation.accepted else "refused",
-        "numbers": demo_tables.person_table(person),
-        "faces": [(face, data_uri(face.image)) for face in context.faces.get(person.subject, ())],
-        "plane": Markup(affect_plane_figure(person)),
-        "trace": Markup(trace_figure(person)),
-        "open": place < _OPEN,
-    }
-
-
-def _margin(manifest: Manifest) -> float:
-    """Return the margin of acceptance; 0 where the bundle states none."""
-    return 0.0 if manifest.head.adapt is None else manifest.head.adapt.margin
 
 
 def _median_milliseconds(result: Personalization) -> float | None:

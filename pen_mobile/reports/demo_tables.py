@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Mapping
 
 import numpy as np
 
 from pen_mobile.evaluation.person_result import Personalization, PersonResult
 from pen_mobile.evaluation.verdict import TARGETS, verdicts
 from pen_mobile.phone.adaptation.target_verdict import TargetVerdict
+from pen_mobile.training.checkpoint import StageLog
 from pen_mobile.training.prior.summary import PriorSummary
 from pen_mobile.types import Floats
 from pen_mobile.utils.table import Cell, Row, Table, Tone
@@ -18,21 +18,13 @@ from pen_mobile.utils.text import decimal, duration, file_size
 _TONES: dict[str, Tone] = {"better": "better", "worse": "worse", "the same": ""}
 
 
-class TrainingStage(NamedTuple):
-    """One stage of training on the source people."""
-
-    name: str
-    epochs: int
-    best_validation_loss: float
-
-
-def stages_table(stages: Sequence[TrainingStage]) -> Table:
-    """Return the stages of training.
+def stages_table(stages: Mapping[str, StageLog]) -> Table:
+    """Return the stages of training on the source people.
 
     Args:
-        stages: in order.
+        stages: logs by name, in order.
     """
-    rows = [(stage.name, str(stage.epochs), decimal(stage.best_validation_loss, 4)) for stage in stages]
+    rows = [(name, str(len(log.epochs) - 1), decimal(log.best_loss, 4)) for name, log in stages.items()]
     return Table(("stage", "epochs", "best loss"), rows)
 
 

@@ -166,6 +166,12 @@ class Cell(NamedTuple):
     height: float
     strength: float
 
+    def outline(self) -> MplPath:
+        """Return the rectangle as a closed path."""
+        right, top = self.x + self.width, self.y + self.height
+        corners = ((self.x, self.y), (right, self.y), (right, top), (self.x, top), (self.x, self.y))
+        return MplPath(corners, closed=True)
+
 
 def shade_cells(axes: Axes, cells: Iterable[Cell], colour: str) -> None:
     """Draw all cells of about the same strength as one path, which keeps pages with many cells small.
@@ -182,14 +188,8 @@ def shade_cells(axes: Axes, cells: Iterable[Cell], colour: str) -> None:
         levels.setdefault(round(cell.strength, 2), []).append(cell)
     for strength, alike in sorted(levels.items()):
         if strength > 0:
-            outline = MplPath.make_compound_path(*(_rectangle(cell) for cell in alike))
+            outline = MplPath.make_compound_path(*(cell.outline() for cell in alike))
             axes.add_artist(PathPatch(outline, facecolor=colour, alpha=strength, linewidth=0))
-
-
-def _rectangle(cell: Cell) -> MplPath:
-    right, top = cell.x + cell.width, cell.y + cell.height
-    corners = ((cell.x, cell.y), (right, cell.y), (right, top), (cell.x, top), (cell.x, cell.y))
-    return MplPath(corners, closed=True)
 
 
 def strength_key(axes: Axes, strengths: Sequence[float], most: str) -> None:

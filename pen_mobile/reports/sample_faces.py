@@ -8,6 +8,7 @@ import numpy as np
 
 from pen_mobile.data.frames import resize
 from pen_mobile.data.table import FrameTable, SubjectTable
+from pen_mobile.reports.html import data_uri
 from pen_mobile.types import Image
 
 _FACE_SIZE = 96  # pixels; larger sample faces are shrunk to keep the page small
@@ -19,6 +20,11 @@ class SampleFace(NamedTuple):
     valence: float
     arousal: float
     image: Image
+
+    @property
+    def uri(self) -> str:
+        """The frame as a ``data:`` address for a page."""
+        return data_uri(self.image)
 
 
 def sample_faces(table: SubjectTable, subject: str, count: int = 5) -> list[SampleFace]:

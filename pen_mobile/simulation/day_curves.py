@@ -33,6 +33,17 @@ class Curve:
     mean: Doubles
     std: Doubles
 
+    @classmethod
+    def of_seeds(cls, seeds: list[Doubles]) -> Curve:
+        """Summarize the curves of all seeds.
+
+        Args:
+            seeds: values of each seed, ``[P, 2]``; NaN where undefined.
+        """
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # undefined for every seed stays undefined
+            return cls(np.nanmean(seeds, axis=0), np.nanstd(seeds, axis=0))
+
 
 @dataclass(frozen=True, eq=False)
 class DayCurves:
@@ -64,7 +75,7 @@ def curves_of(day: SimulatedDay) -> DayCurves:
     Args:
         day: the simulated days of one person.
     """
-    count, time_s = len(day.moments.time_s), day.moments.time_s
+    count, time_s = len(day.moments), day.moments.time_s
     lately_s = float(time_s[-1] - time_s[0]) * _LATELY
     ends = np.unique(np.linspace(min(_FEWEST, count), count, _POINTS).round().astype(np.intp))
     begins: dict[Over, NDArray[np.intp]] = {
@@ -77,12 +88,6 @@ def curves_of(day: SimulatedDay) -> DayCurves:
             found = [
                 quality_of_stretches(one.predictions[estimator], day.moments.affect, begin, ends) for one in day.days
             ]
-            curves[estimator, over, "ccc"] = _curve([quality.ccc for quality in found])
-            curves[estimator, over, "rmse"] = _curve([quality.rmse for quality in found])
+            curves[estimator, over, "ccc"] = Curve.of_seeds([quality.ccc for quality in found])
+            curves[estimator, over, "rmse"] = Curve.of_seeds([quality.rmse for quality in found])
     return DayCurves(time_s[ends - 1], lately_s, curves)
-
-
-def _curve(seeds: list[Doubles]) -> Curve:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # undefined for every seed stays undefined
-        return Curve(np.nanmean(seeds, axis=0), np.nanstd(seeds, axis=0))

@@ -121,7 +121,7 @@ def _draw_target(figure: Figure, day: SimulatedDay, curves: DayCurves, target: s
 
 
 def _draw_trace(axes: Axes, day: SimulatedDay, column: int, estimator: str) -> None:
-    rows = np.linspace(0, len(day.moments.time_s) - 1, min(len(day.moments.time_s), _MOMENTS)).round().astype(np.intp)
+    rows = np.linspace(0, len(day.moments) - 1, min(len(day.moments), _MOMENTS)).round().astype(np.intp)
     time_s, estimates = day.moments.time_s[rows], day.days[0].predictions[estimator][rows, column]
     axes.plot(time_s, day.moments.affect[rows, column], color=TRUTH, linewidth=2.4)
     axes.plot(time_s, np.clip(estimates, -_EDGE, _EDGE), color=_LOOKS[estimator]["color"], linewidth=1.2)

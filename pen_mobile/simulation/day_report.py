@@ -15,8 +15,7 @@ from pen_mobile.simulation.day_curves import DayCurves
 from pen_mobile.simulation.day_figure import footnote, target_figure
 from pen_mobile.simulation.day_result import ESTIMATORS, NEVER, OWN_MEAN, PHONE, SimulatedDay
 from pen_mobile.simulation.device_figure import device_figure
-from pen_mobile.simulation.schedule import time_of_day
-from pen_mobile.utils.table import Cell, Part, Row, Table, invented
+from pen_mobile.utils.table import Part, Row, Table, invented
 from pen_mobile.utils.text import counted, decimal, joined
 
 
@@ -107,21 +106,7 @@ def attempts_table(day: SimulatedDay) -> Table:
     """
     seeds = len(day.days) > 1
     head = ("at", *(["seed"] if seeds else []), "labels", "decision", "estimated s", "°C", "reason")
-    rows = [
-        Row(
-            [
-                time_of_day(attempt.time_s),
-                *([str(one.seed)] if seeds else []),
-                str(attempt.labels),
-                Cell("accepted", tone="better") if attempt.accepted else Cell("refused", tone="worse"),
-                decimal(attempt.device_seconds, 2),
-                decimal(attempt.celsius, 1),
-                attempt.reason,
-            ]
-        )
-        for one in day.days
-        for attempt in one.trace.attempts
-    ]
+    rows = [attempt.row(str(one.seed) if seeds else None) for one in day.days for attempt in one.trace.attempts]
     return Table(head, rows)
 
 
@@ -140,8 +125,10 @@ def _device_lines(day: SimulatedDay) -> list[str]:
         times.append(f"an adaptation {day.device_seconds:.2g} s")
     if times:
         lines.append(f"estimated on {profile.name}: {', '.join(times)} (this machine x {profile.slowdown:g})")
-    if frame_s > day.median_gap_s:
-        lines.append(f"{profile.name} cannot keep up: the next frame comes after {day.median_gap_s * 1e3:.0f} ms")
+    if frame_s > day.moments.median_gap_s:
+        lines.append(
+            f"{profile.name} cannot keep up: the next frame comes after {day.moments.median_gap_s * 1e3:.0f} ms"
+        )
     refused = [reason for one in day.days for reason in one.trace.refused]
     if refused:
         lines.append(f"the store refused {counted(len(refused), 'write')}: {refused[0]}")

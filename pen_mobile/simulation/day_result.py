@@ -6,8 +6,6 @@ import statistics
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from pen_mobile.phone.active_learning.query_strategy import QueryStrategy
 from pen_mobile.simulation.day_trace import DayTrace, Moments
 from pen_mobile.simulation.device_profile import Profile
@@ -64,6 +62,21 @@ class OneDay:
     seed: int
     trace: DayTrace
     predictions: dict[str, Floats]
+
+    def to_dict(self, moments: Moments) -> dict[str, Any]:
+        """Return the numbers of this day as plain values.
+
+        Args:
+            moments: frames and labels of the day.
+        """
+        found = {name: quality_of_day(values, moments.affect) for name, values in self.predictions.items()}
+        return {
+            "seed": self.seed,
+            **self.trace.to_dict(moments.time_s),
+            "quality": {
+                name: {key: values[0] for key, values in quality.columns().items()} for name, quality in found.items()
+            },
+        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,57 +136,38 @@ class SimulatedDay:
         return statistics.median(seconds) if seconds else None
 
     @property
-    def median_gap_s(self) -> float:
-        """Time from one moment to the next on the day's clock."""
-        return float(np.median(np.diff(self.moments.time_s)))
-
-    @property
     def pace_line(self) -> str:
         """One line that says how the recording was stretched."""
-        begin, end = (time_of_day(float(self.moments.time_s[place])) for place in (0, -1))
+        begin, end = map(time_of_day, self.moments.bounds_s)
         if self.settings.hours is None:
-            return f"{len(self.moments.time_s)} moments in {self.recorded_s:.0f} s, at their own pace from {begin} on"
+            return f"{len(self.moments)} moments in {self.recorded_s:.0f} s, at their own pace from {begin} on"
         return (
-            f"{len(self.moments.time_s)} moments in {self.recorded_s:.0f} s, stretched {self.pace.factor:.0f} times to "
+            f"{len(self.moments)} moments in {self.recorded_s:.0f} s, stretched {self.pace.factor:.0f} times to "
             f"{self.settings.hours:g} h, {begin} to {end}"
         )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers of ``day.json``."""
+        begin, end = self.moments.bounds_s
         return {
             "subject": self.settings.subject,
             "synthetic": self.synthetic,
-            "data": {"origin": self.origin, "digest": self.digest, "moments": len(self.moments.time_s)},
+            "data": {"origin": self.origin, "digest": self.digest, "moments": len(self.moments)},
             "settings": to_plain(self.settings),
             "pace": {
                 "recorded_seconds": self.recorded_s,
                 "factor": self.pace.factor,
-                "hours": float(self.moments.time_s[-1] - self.moments.time_s[0]) / HOUR_S,
+                "hours": (end - begin) / HOUR_S,
                 "text": self.pace_line,
             },
             "quality": {estimator: self.mean_quality(estimator) for estimator in ESTIMATORS},
-            "days": [self._day(day) for day in self.days],
+            "days": [day.to_dict(self.moments) for day in self.days],
             "estimated": {
                 "note": f"time on {self.settings.profile.name} is estimated: this machine's, times slowdown",
                 "frame_seconds": self.frame_host_seconds * self.settings.profile.slowdown,
                 "adaptation_seconds": self.device_seconds,
             },
             "memory": {"cap_mb": self.settings.profile.memory_mb, "enforced": self.memory_enforced},
-        }
-
-    def _day(self, day: OneDay) -> dict[str, Any]:
-        return {
-            "seed": day.seed,
-            "queries": [{"moment": row, "time_s": float(self.moments.time_s[row])} for row in day.trace.queries],
-            "attempts": to_plain(day.trace.attempts),
-            "refused_by_full_store": day.trace.refused,
-            "warmest_celsius": round(float(day.trace.celsius.max()), 2),
-            "quality": {
-                estimator: {
-                    key: values[0] for key, values in quality_of_day(predictions, self.moments.affect).columns().items()
-                }
-                for estimator, predictions in day.predictions.items()
-            },
         }
 
 

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
+import numpy as np
+
+from pen_mobile.simulation.schedule import time_of_day
 from pen_mobile.types import Doubles, Floats
+from pen_mobile.utils.plain import to_plain
+from pen_mobile.utils.table import Cell, Row
+from pen_mobile.utils.text import decimal
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,6 +27,20 @@ class Moments:
     time_s: Doubles
     z: Floats
     affect: Floats
+
+    def __len__(self) -> int:
+        """Return N."""
+        return len(self.time_s)
+
+    @property
+    def bounds_s(self) -> tuple[float, float]:
+        """First and last moment, seconds after midnight."""
+        return float(self.time_s[0]), float(self.time_s[-1])
+
+    @property
+    def median_gap_s(self) -> float:
+        """Time from one moment to the next."""
+        return float(np.median(np.diff(self.time_s)))
 
 
 @dataclass(frozen=True)
@@ -46,6 +67,24 @@ class AdaptationAttempt:
     device_seconds: float
     celsius: float
 
+    def row(self, seed: str | None = None) -> Row:
+        """Return the line of a table: time, seed if given, labels, decision, seconds, temperature and reason.
+
+        Args:
+            seed: seed of the day.
+        """
+        return Row(
+            [
+                time_of_day(self.time_s),
+                *([] if seed is None else [seed]),
+                str(self.labels),
+                Cell("accepted", tone="better") if self.accepted else Cell("refused", tone="worse"),
+                decimal(self.device_seconds, 2),
+                decimal(self.celsius, 1),
+                self.reason,
+            ]
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class DayTrace:
@@ -64,3 +103,25 @@ class DayTrace:
     queries: list[int] = field(default_factory=list)
     attempts: list[AdaptationAttempt] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
+
+    @classmethod
+    def empty(cls, count: int) -> DayTrace:
+        """Return the record of a day that has not begun.
+
+        Args:
+            count: N, moments of the day.
+        """
+        return cls(np.empty((count, 2), np.float32), np.empty(count))
+
+    def to_dict(self, time_s: Doubles) -> dict[str, Any]:
+        """Return queries, adaptations and temperature as plain values.
+
+        Args:
+            time_s: seconds after midnight of the moments, ``[N]``.
+        """
+        return {
+            "queries": [{"moment": row, "time_s": float(time_s[row])} for row in self.queries],
+            "attempts": to_plain(self.attempts),
+            "refused_by_full_store": self.refused,
+            "warmest_celsius": round(float(self.celsius.max()), 2),
+        }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,6 @@ from pen_mobile.evaluation.person_result import Personalization
 from pen_mobile.evaluation.personalization import personalize
 from pen_mobile.evaluation.verdict import headline, people_table, person_sentence
 from pen_mobile.reports.demo_report import DemoContext, fewer_labels, write_demo_page
-from pen_mobile.reports.demo_tables import TrainingStage
 from pen_mobile.reports.sample_faces import sample_faces
 from pen_mobile.training.config import LearningConfig
 from pen_mobile.training.fabric import make_fabric
@@ -66,6 +65,22 @@ class DemoSettings:
             joint_epochs=20,
         )
     )
+
+    def people(self, seed: int) -> SyntheticConfig:
+        """Return the people to draw.
+
+        Args:
+            seed: seed of every random choice.
+        """
+        return SyntheticConfig(self.sources, self.targets, self.seconds, self.fps, self.learning.input_size, seed)
+
+    def training(self, seed: int) -> LearningConfig:
+        """Return the settings of training.
+
+        Args:
+            seed: seed of every random choice.
+        """
+        return replace(self.learning, seed=seed)
 
 
 @dataclass(frozen=True)
@@ -140,13 +155,9 @@ def run_demo(
     _claim(out)
     clock = _Clock()
     with clock.step("draw people"):
-        invented = SyntheticConfig(
-            settings.sources, settings.targets, settings.seconds, settings.fps, settings.learning.input_size, seed
-        )
-        table = synthetic_table(invented, progress)
+        table = synthetic_table(settings.people(seed), progress)
     with clock.step("train on source people"):
-        config = LearningConfig(**{**vars(settings.learning), "seed": seed})
-        run = learn_source(table, config, out / "run", make_fabric("cpu"), progress)
+        run = learn_source(table, settings.training(seed), out / "run", make_fabric("cpu"), progress)
     bundle = out / "bundle"
     with clock.step("export"):
         if not bundle.exists():
@@ -172,10 +183,6 @@ def _claim(out: Path) -> None:
 
 def _demo_context(demo: DemoResult, run: Run, table: SubjectTable, labels: int, seed: int) -> DemoContext:
     bundle = open_bundle(demo.out / "bundle")
-    stages = [
-        TrainingStage(name, len(log.epochs) - 1, min(epoch.validation_loss for epoch in log.epochs))
-        for name, log in run.record.stages.items()
-    ]
     return DemoContext(
         title="PEN Mobile demo: one affect model, adapted on each phone",
         synthetic=table.synthetic,
@@ -188,7 +195,7 @@ def _demo_context(demo: DemoResult, run: Run, table: SubjectTable, labels: int, 
         versions=provenance.versions(),
         seed=seed,
         source_subjects=run.record.expert_count,
-        stages=stages,
+        stages=run.record.stages,
         prior=read_summary(run.prior_file),
         labels=labels,
     )

@@ -117,7 +117,7 @@ def time_axis(axes: Axes, day: SimulatedDay, *, labels: bool) -> None:
         day: the simulated days of one person.
         labels: whether times are written.
     """
-    begin, end = float(day.moments.time_s[0]), float(day.moments.time_s[-1])
+    begin, end = day.moments.bounds_s
     wide = (end - begin) / HOUR_S / 6
     step = HOUR_S * next((hours for hours in _TICKS if hours >= wide), _TICKS[-1])
     ticks = np.arange(math.ceil(begin / step) * step, end + 1, step)

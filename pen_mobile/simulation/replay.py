@@ -53,7 +53,7 @@ def replay(
         Predictions, queries, adaptations and temperatures.
     """
     day = _DayReplay(phone, moments, device, query_strategy, frame_host_seconds, block, stopwatch)
-    for row in range(len(moments.time_s)):
+    for row in range(len(moments)):
         day.advance_to(row)
     return day.trace
 
@@ -74,8 +74,7 @@ class _DayReplay:
         self._predictions = PredictionCache(phone.runtime, moments.z, block)
         self._head = self._next_head = phone.parameters
         self._last_attempt_s, self._used_labels = -math.inf, 0
-        count = len(moments.time_s)
-        self.trace = DayTrace(np.empty((count, 2), np.float32), np.empty(count))
+        self.trace = DayTrace.empty(len(moments))
 
     def advance_to(self, row: int) -> None:
         """Move the day on to one moment."""

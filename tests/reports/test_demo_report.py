@@ -20,8 +20,8 @@ from pen_mobile.evaluation.person_result import Personalization, PersonResult, T
 from pen_mobile.metrics import Agreement
 from pen_mobile.phone.adaptation.result import AdaptationResult, targets_of
 from pen_mobile.reports.demo_report import DemoContext, fewer_labels, write_demo_page
-from pen_mobile.reports.demo_tables import TrainingStage
 from pen_mobile.reports.sample_faces import SampleFace
+from pen_mobile.training.checkpoint import EpochLog, StageLog
 from pen_mobile.training.prior.summary import PriorSummary, TargetSummary
 from pen_mobile.utils import files
 from tests.phone.adaptation.reports import made_up_report
@@ -137,7 +137,7 @@ def context(synthetic: bool = True) -> DemoContext:
         verification=Verification([Check("affect", 3e-7, 1e-4)], Agreement(1.0, 1.0, 0.0, 0.0)),
         bundle_bytes={"head.pte": 45120, "manifest.json": 2048},
         seconds={"source learning": 12.34, "adapting": 1.5},
-        stages=[TrainingStage("2-shared", 7, 0.0812)],
+        stages={"2-shared": StageLog([EpochLog(0.0812)] * 8)},
         command="pen-mobile demo --out '<here>'",
         versions={"python": "3.11.9"},
         seed=5,

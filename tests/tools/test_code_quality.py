@@ -101,3 +101,13 @@ def test_a_class_that_inherits_a_method_is_no_holder() -> None:
     )
     found = measure([module("pen_mobile.records", text)])
     assert [where.split()[-1] for where in found.holders] == ["B", "C"]
+
+
+def test_classes_that_pydantic_validates_are_counted_as_records_of_files() -> None:
+    models = "from pydantic import BaseModel\nclass Part(BaseModel):\n    x: int\nclass File(Part):\n    y: int\n"
+    checked = "from pydantic.dataclasses import dataclass\n@dataclass(frozen=True)\nclass Config:\n    x: int\n"
+    plain = "from dataclasses import dataclass\n@dataclass\nclass Pair:\n    x: int\n"
+    texts = {"pen_mobile.a": models, "pen_mobile.b": checked, "pen_mobile.c": plain}
+    found = measure([module(name, text) for name, text in texts.items()])
+    assert [where.split()[-1] for where in found.records] == ["Part", "File", "Config"]
+    assert [where.split()[-1] for where in found.holders] == ["Pair"]
