@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast lint docs bench bench-quick clean
+.PHONY: help install demo test test-fast fuzz lint docs bench bench-quick clean
 
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,10 @@ test: lint ## Everything that must hold: lint, then all tests
 
 test-fast: install ## The tests that take seconds; they cover every room
 	$(BIN)/python -m pytest -m 'not slow'
+
+fuzz: install ## Read damaged files of every kind, a minute each
+	@for kind in images tables arff json videos; do \
+		$(BIN)/python -m tests.field.fuzz $$kind --seconds 60 --seed $${SEED:-0} || exit 1; done
 
 docs: $(VENV)/docs ## Build the docs site in site/; a broken link or a missing page is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

@@ -22,6 +22,9 @@ from pen_mobile.training.stage import StageSettings
 from pen_mobile.types import Rows
 from pen_mobile.utils.progress import Progress
 
+HEAD_FIRST = "0-head"
+"""Name of the stage in which the head learns alone, before the backbone."""
+
 
 class FrameToAffect(nn.Module):
     """Backbone and shared head as one network: ``x -> z -> y~``."""
@@ -35,6 +38,23 @@ class FrameToAffect(nn.Module):
         """
         super().__init__()
         self.backbone, self.head = backbone, head
+        self.frozen = False
+
+    def freeze(self, frozen: bool) -> None:
+        """Let steps change the head alone, or both again.
+
+        Args:
+            frozen: True keeps the backbone, its running statistics included, as it is.
+        """
+        self.frozen = frozen
+        self.backbone.requires_grad_(not frozen)
+
+    def train(self, mode: bool = True) -> FrameToAffect:
+        """Set training mode; a frozen backbone stays in evaluation mode."""
+        super().train(mode)
+        if self.frozen:
+            self.backbone.eval()
+        return self
 
     def forward(self, frames: Tensor) -> Tensor:
         """Return estimates ``[B, K]`` of frames ``[B, 3, S, S]``, RGB, 0..255."""
@@ -62,8 +82,10 @@ def learn_backbone(
     config: LearningConfig,
     checkpoint: Path,
     progress: Progress,
-) -> StageLog:
+) -> dict[str, StageLog]:
     """Run step 1 of Algorithm 1: train the network on frames (Eq. 5); it ends with its best weights.
+
+    The layer strategy decides whether the head learns alone before, or instead.
 
     Args:
         fabric: where to train.
@@ -72,8 +94,11 @@ def learn_backbone(
         affect: labels of all source rows, ``[N, K]``.
         halves: row numbers to learn from and to validate on.
         config: settings.
-        checkpoint: file of the stage.
+        checkpoint: file of the stage; a stage before it has a file beside it.
         progress: listener.
+
+    Returns:
+        The log of every stage, by its name.
     """
     terms = LossTerms.of(0.0, 0.0, config.loss_convention)
 
@@ -85,12 +110,23 @@ def learn_backbone(
         FrameSamples(frames, size, rows, affect[rows], change)
         for rows, change in zip(halves, (augment, None), strict=True)
     )
-    return fit(fabric, ModuleStage(_settings(config), network, loss, training, held_out), checkpoint, progress)
+    stages = {
+        name: ModuleStage(_settings(config, name), network, loss, training, held_out) for name in _stage_names(config)
+    }
+    logs = {}
+    for name, stage in stages.items():
+        network.freeze(name == HEAD_FIRST or config.layer_strategy == "frozen")
+        logs[name] = fit(fabric, stage, checkpoint.with_stem(name), progress)
+    return logs
 
 
-def _settings(config: LearningConfig) -> StageSettings:
+def _stage_names(config: LearningConfig) -> list[str]:
+    return [HEAD_FIRST, STAGES[0]] if config.layer_strategy == "head-first" else [STAGES[0]]
+
+
+def _settings(config: LearningConfig, name: str) -> StageSettings:
     return StageSettings(
-        STAGES[0],
+        name,
         config.backbone_optimizer,
         config.backbone_learning_rate,
         config.backbone_epochs,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
@@ -19,6 +19,13 @@ from pen_mobile.utils.suggestions import choices
 from pen_mobile.utils.toml import read_toml
 from pen_mobile.utils.validation import Count, Flag, NotNegative, Positive, Seed, validated, validated_options
 
+LayerStrategy = Literal["together-then-head", "together", "head-first", "frozen"]
+"""Which layers stages 1 and 2 change, and when."""
+ExpertLearning = Literal["joint", "isolated", "isolated-then-joint"]
+"""How stage 4 makes n_s experts of the shared head."""
+EarlyStopping = Literal["patience", "cap"]
+"""What the number ``patience`` means for stage 4."""
+
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class LearningConfig:
@@ -31,13 +38,20 @@ class LearningConfig:
         backbone_optimizer: optimizer of stage 1.
         backbone_learning_rate: its step size; None takes the optimizer's default.
         backbone_epochs: passes over the frames in stage 1.
+        layer_strategy: ``together-then-head`` learns backbone and head together, then the head alone (the paper);
+            ``together`` leaves out the second; ``head-first`` learns the head alone before both; ``frozen`` keeps the
+            backbone as it is. The last three need frames.
         optimizer: optimizer of the heads (stages 2 to 4).
         learning_rate: its step size in stages 2 and 3; None takes the optimizer's default.
         joint_learning_rate: its step size in stage 4; None takes 0.3 of the others' on standardised features, and the
             whole of it otherwise, as the paper does (measured: docs/differences.md).
         head_epochs: passes of stages 2 and 3 (shared head, gate alone).
         joint_epochs: passes of stage 4 (gate and experts together) at most.
-        patience: stage 4 stops after this many epochs without a better validation loss.
+        early_stopping: how stage 4 reads the paper's "early stopping after only five epochs": ``patience`` stops after
+            so many epochs without a better validation loss, ``cap`` after so many epochs in all.
+        patience: number of epochs for ``early_stopping``.
+        expert_learning: ``joint`` learns experts and gate together (the paper); ``isolated`` tunes every expert on the
+            rows of one person alone; ``isolated-then-joint`` does both.
         standardize: stages 2 to 4 take their steps on features standardised by the statistics of the training rows,
             so that one step size fits features of any norm; the head stays a function of the features as they are (see
             :mod:`pen_mobile.training.feature_scaling`). The paper does not say so.
@@ -61,12 +75,15 @@ class LearningConfig:
     backbone_optimizer: OptimizerName = "adadelta"
     backbone_learning_rate: Positive | None = None
     backbone_epochs: Count = 10
+    layer_strategy: LayerStrategy = "together-then-head"
     optimizer: OptimizerName = "adadelta"
     learning_rate: Positive | None = None
     joint_learning_rate: Positive | None = None
     head_epochs: Count = 30
     joint_epochs: Count = 30
+    early_stopping: EarlyStopping = "patience"
     patience: Count = 5
+    expert_learning: ExpertLearning = "joint"
     standardize: Flag = True
     batch_size: Count = 32
     lambda_0: NotNegative = 1e-3

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -47,6 +47,15 @@ class HeadStage:
     training: Sequence[Tensor]
     validation: Sequence[Tensor]
     terms: Sequence[LossTerms]
+
+
+def without_steps(stage: HeadStage) -> HeadStage:
+    """Return the stage that leaves its heads as they are and only measures them.
+
+    Args:
+        stage: with its heads.
+    """
+    return replace(stage, settings=replace(stage.settings, epochs=0))
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,8 @@ from pen_mobile.metrics import Agreement, agreement
 from pen_mobile.models.heads import ExpertHead
 from pen_mobile.training.config import LearningConfig
 from pen_mobile.training.head_training import TrainedHeads, train_heads
-from pen_mobile.training.source_heads import Lambdas, SourceSplits, expert_stage, gate_stage
+from pen_mobile.training.source_experts import expert_stage
+from pen_mobile.training.source_heads import Lambdas, SourceSplits, gate_stage
 from pen_mobile.utils.progress import SILENT, Progress
 
 PAPER_GRID = (0.0, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)

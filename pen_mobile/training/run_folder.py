@@ -99,7 +99,7 @@ class RunRecord:
     @property
     def experts_are_copies(self) -> bool:
         """True when joint learning never beat its start: all experts are the shared head, and s-PEN is s-SN."""
-        return self.stages[STAGES[3]].best_epoch == 0
+        return self.config.expert_learning == "joint" and self.stages[STAGES[3]].best_epoch == 0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -120,23 +120,6 @@ def gate_stage(splits: SourceSplits, config: LearningConfig, lambdas: Sequence[L
     return splits.stage(_settings(config, STAGES[2], config.head_epochs), start, splits.expert_count, terms)
 
 
-def expert_stage(
-    splits: SourceSplits, config: LearningConfig, lambdas: Sequence[Lambdas], shared: Tensor, gates: Tensor
-) -> HeadStage:
-    """Return step 3 of Algorithm 1: every expert from the shared head, then gate and experts jointly (Eq. 4).
-
-    Args:
-        splits: samples.
-        config: settings; its lambdas are not used.
-        lambdas: pairs, of which each makes one head.
-        shared: head parameters of the shared head, ``[G or 1, 1, 1 + K, D_z + 1]``.
-        gates: head parameters of the gates, ``[G, H, n_s, D_z + 1]``.
-    """
-    experts = shared[:, :, 1:].repeat(1, 1, splits.expert_count, 1)
-    start = torch.cat([gates, experts.expand(*gates.shape[:2], -1, -1)], dim=2)
-    return joint_stage(splits, config, lambdas, start)
-
-
 def joint_stage(splits: SourceSplits, config: LearningConfig, lambdas: Sequence[Lambdas], start: Tensor) -> HeadStage:
     """Return joint learning of gate and experts (Eq. 4) from any head.
 
@@ -146,9 +129,16 @@ def joint_stage(splits: SourceSplits, config: LearningConfig, lambdas: Sequence[
         lambdas: pairs, of which each makes one head.
         start: head parameters, ``[G, H, n_s (1 + K), D_z + 1]``.
     """
-    settings = _settings(config, STAGES[3], config.joint_epochs, config.patience, config.joint_step_size)
+    settings = _joint_settings(config)
     terms = [_terms(splits, config, pair) for pair in lambdas]
     return splits.stage(settings, start, splits.expert_count, terms)
+
+
+def _joint_settings(config: LearningConfig) -> StageSettings:
+    epochs, rate = config.joint_epochs, config.joint_step_size
+    if config.early_stopping == "cap":
+        return _settings(config, STAGES[3], min(epochs, config.patience), joint_rate=rate)
+    return _settings(config, STAGES[3], epochs, config.patience, rate)
 
 
 def _terms(splits: SourceSplits, config: LearningConfig, lambdas: Lambdas) -> LossTerms:

@@ -19,10 +19,11 @@ from pen_mobile.training.config import LearningConfig
 from pen_mobile.training.feature_scaling import feature_statistics
 from pen_mobile.training.features import cached_features
 from pen_mobile.training.frame_cache import cached_frames
-from pen_mobile.training.head_training import HeadStage, train_heads
+from pen_mobile.training.head_training import HeadStage, train_heads, without_steps
 from pen_mobile.training.prior.learn import prior_stage, source_rows
 from pen_mobile.training.run_folder import STAGES, Run, RunData, RunRecord
-from pen_mobile.training.source_heads import expert_stage, gate_stage, shared_stage, source_splits
+from pen_mobile.training.source_experts import expert_stage
+from pen_mobile.training.source_heads import gate_stage, shared_stage, source_splits
 from pen_mobile.types import Floats, Rows
 from pen_mobile.utils import provenance
 from pen_mobile.utils.places import relative_place
@@ -54,7 +55,7 @@ def learn_source(
             stage 2 goes on from it, as Algorithm 1 says. None draws initial weights.
 
     Raises:
-        BadInput: fewer than two source people, or ``folder`` holds something else.
+        BadInput: fewer than two source people, a layer strategy without frames, or ``folder`` holds something else.
     """
     people = table.subjects("source")
     if len(people) < 2:
@@ -65,6 +66,8 @@ def learn_source(
     # Everything that bad input can stop comes before the folder is made.
     halves = config.halves(source)
     network = new_network(config) if isinstance(source, FrameTable) else None
+    if network is None and config.layer_strategy != "together-then-head":
+        raise BadInput(f"layer_strategy {config.layer_strategy!r} needs frames; {table.origin} has features")
     with fabric.rank_zero_first():
         run = Run.begin(folder, _record(source, config, folder))
     if not run.record.complete:
@@ -120,8 +123,8 @@ class _Learner:
         folder = self.run.frame_folder
         frames = cached_frames(self.fabric, self.source.frames, size, folder, limit, self.progress)
         affect, checkpoint = torch.from_numpy(self.source.affect), self.run.stage_file(STAGES[0])
-        log = learn_backbone(self.fabric, network, frames, affect, self.halves, self.config, checkpoint, self.progress)
-        self.run.record.stages[STAGES[0]] = log
+        logs = learn_backbone(self.fabric, network, frames, affect, self.halves, self.config, checkpoint, self.progress)
+        self.run.record.stages |= logs
         return cached_features(self.fabric, network.backbone, frames, self.run.folder / "features", self.progress)
 
     def _learn_heads(self, features: Floats, network: FrameToAffect | None) -> None:
@@ -132,7 +135,8 @@ class _Learner:
         splits = source_splits(self.source, features, self.halves, scaling=scaling).to(self.fabric.device)
         start = self.shared_start if network is None else shared_parameters(network.head.cpu())
         lambdas = [(config.lambda_0, config.lambda_1)]
-        shared = self._train(shared_stage(splits, config, start))
+        shared_head = shared_stage(splits, config, start)
+        shared = self._train(without_steps(shared_head) if config.layer_strategy == "together" else shared_head)
         gate = self._train(gate_stage(splits, config, lambdas))
         experts = self._train(expert_stage(splits, config, lambdas, shared, gate))
         self._learn_prior(features, experts[0, 0].cpu(), seen=network is not None)

@@ -15,7 +15,8 @@ from pen_mobile.training.config import LearningConfig
 from pen_mobile.training.head_batch import HeadSamples
 from pen_mobile.training.head_training import train_heads
 from pen_mobile.training.lambda_search import PAPER_GRID, search_lambdas
-from pen_mobile.training.source_heads import SourceSplits, expert_stage, gate_stage
+from pen_mobile.training.source_experts import expert_stage
+from pen_mobile.training.source_heads import SourceSplits, gate_stage
 
 PEOPLE, SIZE = 3, 5
 CONFIG = LearningConfig(optimizer="adam", head_epochs=2, joint_epochs=3, patience=5, batch_size=8, seed=3)

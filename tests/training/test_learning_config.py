@@ -24,6 +24,7 @@ def test_defaults_are_the_papers() -> None:
     assert config.joint_step_size == pytest.approx(0.3)  # of Adadelta's: not the paper's (docs/differences.md)
     assert LearningConfig(standardize=False).joint_step_size == 1.0  # the paper's
     assert (config.lambda_0, config.lambda_1, config.validation_fraction) == (1e-3, 1e-3, 0.2)
+    assert (config.layer_strategy, config.expert_learning) == ("together-then-head", "joint")
     assert not config.augment  # the paper tells of none
 
 
@@ -55,6 +56,8 @@ def test_defaults_are_the_papers() -> None:
         ("joint_learning_rate", 0.0, "Input should be greater than 0"),
         ("optimizer", "lion", "Input should be 'adadelta', 'sgd' or 'adam'"),
         ("backbone_optimizer", "", "Input should be 'adadelta', 'sgd' or 'adam'"),
+        ("early_stopping", "five", "Input should be 'patience' or 'cap'"),
+        ("expert_learning", "alone", "Input should be 'joint', 'isolated' or 'isolated-then-joint'"),
         ("validation_fraction", 0.0, "Input should be greater than 0"),
         ("validation_fraction", 1.0, "Input should be less than 1"),
     ],
@@ -77,12 +80,15 @@ def test_every_field_can_stand_in_a_file(tmp_path: Path) -> None:
         "backbone_optimizer": "adam",
         "backbone_learning_rate": 1e-4,
         "backbone_epochs": 1,
+        "layer_strategy": "head-first",
         "optimizer": "sgd",
         "learning_rate": 1,
         "joint_learning_rate": 0.05,
         "head_epochs": 2,
         "joint_epochs": 3,
+        "early_stopping": "cap",
         "patience": 4,
+        "expert_learning": "isolated",
         "standardize": False,
         "batch_size": 5,
         "lambda_0": 0,

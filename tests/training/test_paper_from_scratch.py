@@ -19,7 +19,8 @@ from pen_mobile.training.batched_adaptation import AdaptationSettings, adapt_bat
 from pen_mobile.training.config import LearningConfig
 from pen_mobile.training.head_batch import HeadSamples, epoch_order
 from pen_mobile.training.head_training import train_heads
-from pen_mobile.training.source_heads import SourceSplits, expert_stage, gate_stage, shared_stage
+from pen_mobile.training.source_experts import expert_stage
+from pen_mobile.training.source_heads import SourceSplits, gate_stage, shared_stage
 
 PEOPLE, SIZE, ROWS = 3, 6, 90
 CONFIG = LearningConfig(

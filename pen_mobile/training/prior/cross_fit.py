@@ -12,7 +12,8 @@ from torch import Tensor
 from pen_mobile.training.config import LearningConfig
 from pen_mobile.training.head_batch import HeadSamples
 from pen_mobile.training.head_training import train_heads
-from pen_mobile.training.source_heads import SourceSplits, expert_stage, gate_stage, shared_stage
+from pen_mobile.training.source_experts import expert_stage
+from pen_mobile.training.source_heads import SourceSplits, gate_stage, shared_stage
 from pen_mobile.training.strategies.prior import head_output
 from pen_mobile.types import Doubles, Rows
 from pen_mobile.utils.progress import SILENT, Progress
