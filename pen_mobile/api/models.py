@@ -86,7 +86,8 @@ def export(
         out: folder to make, or archive when the name ends in ``.zip``.
         recipe: name of a built-in recipe, or a recipe file.
         data: where the data of the run are now; int8 is calibrated on them.
-        sign_key: PEM file with a private key on P-256, to sign the bundle with.
+        sign_key: PEM file with a private key on P-256, to sign the bundle with; then everything is made and verified
+            anew, and nothing is taken from earlier exports of the run.
         progress: True shows progress.
 
     Raises:
@@ -99,7 +100,7 @@ def export(
     folder = Path(run) if isinstance(run, (str, Path)) else run.folder
     wanted = load_recipe(str(recipe)) if isinstance(recipe, (str, Path)) else recipe
     key = as_path(sign_key)
-    exported = export_again(folder, wanted, Path(out), key)
+    exported = None if key is not None else export_again(folder, wanted, Path(out))
     if exported is not None:
         return replace(exported, path=str(out))
     from pen_mobile.bundle.export import export_bundle

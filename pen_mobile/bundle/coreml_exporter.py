@@ -12,6 +12,7 @@ from pen_mobile.bundle.coreml.mil_weights import different_weights, stored_weigh
 from pen_mobile.bundle.coreml.mlpackage import unpacked, write_archive
 from pen_mobile.bundle.coreml.programs import About, CoreMLModel, Weights, convert_backbone, convert_head
 from pen_mobile.bundle.exporter import Exporter
+from pen_mobile.bundle.programs.lowered_cache import LoweredCache
 from pen_mobile.bundle.recipe import Recipe
 from pen_mobile.contract.manifest import Manifest
 from pen_mobile.contract.part import Precision
@@ -26,8 +27,8 @@ class CoreMLExporter(Exporter):
     backbone_file, backbone_method = "backbone.mlpackage.zip", "backbone"
     head_file = "head.mlpackage.zip"
 
-    def __init__(self, run: Run, recipe: Recipe, task: Task) -> None:
-        super().__init__(run, recipe, task)
+    def __init__(self, run: Run, recipe: Recipe, task: Task, cache: LoweredCache) -> None:
+        super().__init__(run, recipe, task, cache)
         self.parts: dict[str, dict[str, Any]] = {}
 
     def _write_backbone(self, path: Path, backbone: TrainedBackbone) -> None:

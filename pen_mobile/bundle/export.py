@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pen_mobile.bundle.export_cache import new_bundle
 from pen_mobile.bundle.export_result import ExportResult
 from pen_mobile.bundle.exporter import Exporter
+from pen_mobile.bundle.programs.lowered_cache import LoweredCache
 from pen_mobile.bundle.recipe import Recipe
 from pen_mobile.contract.signature import read_private_key
 from pen_mobile.training.run_folder import Run
@@ -25,7 +29,8 @@ def export_bundle(
     """Make a bundle of a complete run; either a whole and verified one stands at ``out`` afterwards, or none.
 
     Args:
-        run: what was learned. Its folder keeps lowered programs, so that the next export is fast.
+        run: what was learned. Its folder keeps lowered programs, so that the next export is fast; a signed export
+            uses none of them.
         recipe: the target.
         out: folder to make, or archive when the name ends in ``.zip``.
         progress: who is told how far it is.
@@ -40,10 +45,21 @@ def export_bundle(
     refuse_existing(out)
     key = None if sign_key is None else read_private_key(sign_key)
     stages = 4 if recipe.quantization is None else 5
-    with new_bundle(out) as folder, progress.task("export", stages) as task:
-        exporter = _exporter(recipe)(run, recipe, task)
+    signed = key is not None
+    with new_bundle(out) as folder, _cache(run, signed) as cache, progress.task("export", stages) as task:
+        exporter = _exporter(recipe)(run, recipe, task, cache)
         exporter.data, exporter.sign_key = data, key
         return exporter.export(folder)
+
+
+@contextmanager
+def _cache(run: Run, signed: bool) -> Iterator[LoweredCache]:
+    """Yield the cache of the run, or a private empty one: nobody vouches for a cache, and a signature vouches."""
+    if not signed:
+        yield LoweredCache(run.folder / "lowered")
+        return
+    with tempfile.TemporaryDirectory(prefix="pen-mobile-") as folder:
+        yield LoweredCache(Path(folder))
 
 
 def _exporter(recipe: Recipe) -> type[Exporter]:

@@ -1,7 +1,8 @@
 """Whole exports of a run, kept with it where they were proved: the same export again is a copy.
 
 They lie in ``RUN/lowered`` with the programs, share their bytes where the file system can, and may be deleted with them
-at any time. Nothing here needs torch, whose import alone takes longer than the copy.
+at any time. Nothing here needs torch, whose import alone takes longer than the copy. Whoever made the run folder made
+what is kept in it, too: an export that is signed takes nothing from here.
 """
 
 from __future__ import annotations
@@ -21,8 +22,7 @@ from pen_mobile.bundle.export_result import ExportResult, sizes_of
 from pen_mobile.bundle.programs.lowered_cache import LoweredCache
 from pen_mobile.bundle.recipe import Recipe
 from pen_mobile.contract.archive import pack_folder
-from pen_mobile.contract.bundle_folder import open_bundle, sign_bundle
-from pen_mobile.contract.signature import read_private_key
+from pen_mobile.contract.bundle_folder import open_bundle
 from pen_mobile.errors import BadInput, PenMobileError
 from pen_mobile.utils.files import new_folder, refuse_existing, replacing, sha256_of_file, write_json
 from pen_mobile.utils.validation import read_json_as
@@ -30,21 +30,21 @@ from pen_mobile.utils.validation import read_json_as
 _BUNDLE, _EXPORTED = "bundle", "exported.json"
 
 
-def export_again(run: Path, recipe: Recipe, out: Path, sign_key: Path | None = None) -> ExportResult | None:
+def export_again(run: Path, recipe: Recipe, out: Path) -> ExportResult | None:
     """Copy what an earlier export of the same run by the same recipe made here with the same versions.
 
     Args:
         run: folder of a run.
-        recipe, out, sign_key: as :func:`pen_mobile.bundle.export.export_bundle` has them.
+        recipe: the target.
+        out: folder to make, or archive when the name ends in ``.zip``.
 
     Returns:
         What the earlier export found, or None when there is none, or a byte of it has changed since.
 
     Raises:
-        BadInput: ``out`` exists, or ``sign_key`` is no such key.
+        BadInput: ``out`` exists.
     """
     refuse_existing(out)
-    key = None if sign_key is None else read_private_key(sign_key)
     started = time.perf_counter()
     place = LoweredCache(run / "lowered").place(_facts(run, recipe))
     try:
@@ -55,8 +55,6 @@ def export_again(run: Path, recipe: Recipe, out: Path, sign_key: Path | None = N
     with new_bundle(out) as folder:
         for file in (place / _BUNDLE).iterdir():
             shutil.copyfile(file, folder / file.name)
-        if key is not None:
-            sign_bundle(folder, key)
         sizes = sizes_of(folder)
     return replace(exported, bytes=sizes, again=True, seconds={"copying": round(time.perf_counter() - started, 3)})
 

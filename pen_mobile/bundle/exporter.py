@@ -63,14 +63,14 @@ class Exporter:
     backbone_file, backbone_method = "backbone.pte", "forward"
     head_file = "head.pte"
 
-    def __init__(self, run: Run, recipe: Recipe, task: Task) -> None:
+    def __init__(self, run: Run, recipe: Recipe, task: Task, cache: LoweredCache) -> None:
         self.run, self.given_recipe, self.task = run, recipe, task
         self.recipe = recipe.for_run(run.written_lambda_1())
         self.prior = run.prior()
         self.backbone = run.trained_backbone()
         self.seconds: dict[str, float] = {}
         self.outside_delegate: dict[str, list[str]] = {}
-        self.cache = LoweredCache(run.folder / "lowered")
+        self.cache = cache
         self.methods = HeadMethods(
             HeadSize(run.record.feature_size, run.record.expert_count, len(_TARGETS)), self.recipe.head, self.prior
         )
@@ -107,9 +107,10 @@ class Exporter:
             self._quantization,
             notes=self._notes(),
         )
-        keep_export(self.run.folder, self.given_recipe, folder, exported)
         if self.sign_key is not None:
             sign_bundle(folder, self.sign_key)
+        else:
+            keep_export(self.run.folder, self.given_recipe, folder, exported)
         return replace(exported, bytes=sizes_of(folder))
 
     def _notes(self) -> list[str]:

@@ -17,7 +17,6 @@ from pen_mobile.contract.bundle_folder import open_bundle
 from pen_mobile.errors import BadInput
 from pen_mobile.training.run_folder import Run
 from pen_mobile.utils.validation import validated
-from tests.contract.test_signature import write_keys
 from tests.small_world import make_small_bundle
 
 COPY = """
@@ -100,17 +99,6 @@ def test_programs_are_kept_once(small_run: Path, tmp_path: Path) -> None:
     run = Path(shutil.copytree(small_run, tmp_path / "run", ignore=shutil.ignore_patterns("lowered")))
     bundle = make_small_bundle(run, tmp_path / "bundle")
     assert (_kept(run, bundle) / "head.pte").stat().st_nlink == 2
-
-
-def test_a_copy_is_signed_with_the_key_of_this_export(
-    run: Path, small_bundle: Path, recipe: Recipe, tmp_path: Path
-) -> None:
-    private, public = write_keys(tmp_path, "maker")
-    signed = export_again(run, recipe, tmp_path / "again.zip", private)
-    assert signed is not None
-    assert "manifest.json.sig" in signed.bytes
-    assert open_bundle(tmp_path / "again.zip", public).signed
-    assert not open_bundle(_kept(run, small_bundle)).signed
 
 
 def test_what_exists_is_refused(run: Path, recipe: Recipe, tmp_path: Path) -> None:

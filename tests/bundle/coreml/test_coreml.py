@@ -243,9 +243,9 @@ def test_export_on_the_command_line(exported: tuple[Path, str, str]) -> None:
 def test_the_same_bytes_in_another_process(exported: tuple[Path, str, str], run_folder: Path, tmp_path: Path) -> None:
     """Converted here once more; the exporting process had another hash seed."""
     with SILENT.task("export", 1) as task:
-        exporter = CoreMLExporter(Run.open(run_folder), load_recipe("ios-coreml"), task)
+        empty = LoweredCache(tmp_path / "empty")
+        exporter = CoreMLExporter(Run.open(run_folder), load_recipe("ios-coreml"), task, empty)
     assert exporter.backbone is not None
-    exporter.cache = LoweredCache(tmp_path / "empty")
     exporter._write_backbone(tmp_path / "backbone.mlpackage.zip", exporter.backbone)
     exporter._write_head(tmp_path / "head.mlpackage.zip")
     for path in sorted(tmp_path.glob("*.zip")):
@@ -259,7 +259,7 @@ def test_what_recipes_share_is_converted_once(
     run = Path(shutil.copytree(run_folder, tmp_path / "run"))
     first = (exported[0] / "head.mlpackage.zip").read_bytes()
     with SILENT.task("export", 1) as task:
-        exporter = CoreMLExporter(Run.open(run), load_recipe("ios-coreml-int8"), task)
+        exporter = CoreMLExporter(Run.open(run), load_recipe("ios-coreml-int8"), task, LoweredCache(run / "lowered"))
 
     def convert(*_: object) -> None:
         raise AssertionError("converted again")
