@@ -50,7 +50,7 @@ def _check_executorch(bundle: BundleFolder) -> Verification:
 def write_golden(bundle: BundleFolder, folder: Path) -> None:
     """Write a bundle's golden vectors as plain files (:meth:`Golden.write_plain`)."""
     head = bundle.manifest.head
-    initial = np.fromfile(bundle.file(head.head_parameters), dtype="<f4").reshape(head.parameters_shape)
+    initial = np.frombuffer(bundle.content(head.head_parameters), dtype="<f4").reshape(head.parameters_shape)
     read_golden(bundle).write_plain(folder, initial)
 
 
@@ -66,7 +66,7 @@ def _cannot_run(backbone: BackbonePart | None) -> dict[str, str]:
 
 def _outside_delegate(bundle: BundleFolder) -> dict[str, list[str]]:
     parts = [part for part in (bundle.manifest.backbone, bundle.manifest.head) if part is not None]
-    return {part.file: operators_outside(bundle.file(part.file)) for part in parts}
+    return {part.file: operators_outside(bundle.content(part.file)) for part in parts}
 
 
 def check_runtime(runtime: BundleRuntime) -> Verification:

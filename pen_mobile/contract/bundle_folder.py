@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import re
 import shutil
 import stat
 import tempfile
 import weakref
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -36,6 +38,7 @@ SEAL = "manifest.json.sha256"
 SIGNATURE = "manifest.json.sig"
 """Present in signed bundles only (``signature.py``)."""
 
+_BLOCK = 1 << 18
 _BUNDLE = Content("a bundle", re.compile(FILE_NAME).fullmatch)
 
 
@@ -47,21 +50,34 @@ class BundleFolder:
         path: the folder with its files; a private temporary one when an archive was opened.
         manifest: what it says of itself.
         origin: what was opened, for messages: the folder or the archive.
+        signed: it carries a signature; only :func:`open_bundle` with a public key says whose.
     """
 
     path: Path
     manifest: Manifest
     origin: Path
+    signed: bool = False
+    _programs: Mapping[str, bytes] = field(default_factory=dict, repr=False, compare=False)
     _unpacked: _TemporaryFolder | None = field(default=None, repr=False, compare=False)
 
-    @property
-    def signed(self) -> bool:
-        """True when it carries a signature; only :func:`open_bundle` with a public key says whose."""
-        return (self.path / SIGNATURE).exists()
-
     def file(self, name: str) -> Path:
-        """Return the path of a file that the manifest names."""
+        """Return the path of a file that the manifest names; what lies there now, nobody vouches for."""
         return self.path / name
+
+    def content(self, name: str) -> bytes:
+        """Return the bytes of a file that the manifest names, exactly those whose hash it lists.
+
+        Programs and parameters are those that were hashed when the bundle was opened; other files are read and hashed
+        again.
+
+        Args:
+            name: of the file.
+
+        Raises:
+            BundleError: the file was changed since.
+        """
+        kept = self._programs.get(name)
+        return _read_listed(self.path / name, self.origin / name, self.manifest.files[name]) if kept is None else kept
 
 
 def describe_files(folder: Path) -> dict[str, FilePart]:
@@ -133,13 +149,16 @@ class _Opening:
         if key is not None:
             self._check_signature(content, key)
         if self._read(SEAL, MAX_SEAL_BYTES) != _seal_text(hashlib.sha256(content).hexdigest()).encode():
-            raise self._changed(MANIFEST, f"its SHA-256 is not the one in {SEAL}")
+            raise _changed(self.origin / MANIFEST, f"its SHA-256 is not the one in {SEAL}")
         manifest = manifest_from_json(content, str(self.origin / MANIFEST))
         self._check_names(manifest)
+        programs = {}
         for name, part in manifest.files.items():
-            self._check_file(name, part)
+            content = _read_listed(self.folder / name, self.origin / name, part)
+            if name in _run_by_a_phone(manifest):
+                programs[name] = content
         self._check_parameters(manifest)
-        return BundleFolder(self.folder, manifest, self.origin)
+        return BundleFolder(self.folder, manifest, self.origin, (self.folder / SIGNATURE).exists(), programs)
 
     def _read(self, name: str, limit: int) -> bytes:
         """Read a small file of which nothing is known yet."""
@@ -189,13 +208,6 @@ class _Opening:
         if not stat.S_ISREG(mode):
             raise BundleError(f"{self.origin / name} is not a plain file; export the bundle again")
 
-    def _check_file(self, name: str, part: FilePart) -> None:
-        size = (self.folder / name).stat().st_size
-        if size != part.bytes:
-            raise self._changed(name, f"it has {size:,} bytes, the manifest says {part.bytes:,}")
-        if sha256_of_file(self.folder / name) != part.sha256:
-            raise self._changed(name, "its SHA-256 is not the manifest's")
-
     def _check_parameters(self, manifest: Manifest) -> None:
         head = manifest.head
         name, expected = head.head_parameters, parameter_bytes(head)
@@ -205,8 +217,36 @@ class _Opening:
                 f"{head.feature_size} features need {expected:,}"
             )
 
-    def _changed(self, name: str, reason: str) -> BundleError:
-        return BundleError(f"{self.origin / name} was changed: {reason}; export it again")
+
+def _run_by_a_phone(manifest: Manifest) -> set[str]:
+    """Return the files that a phone runs or loads; a Core ML bundle is run on Apple's systems only."""
+    if manifest.runtime != "executorch":
+        return {manifest.head.head_parameters}
+    backbone = set() if manifest.backbone is None else {manifest.backbone.file}
+    return {manifest.head.file, manifest.head.head_parameters} | backbone
+
+
+def _read_listed(path: Path, origin: Path, part: FilePart) -> bytes:
+    """Return the content of a file; refuse it unless it is what the manifest lists."""
+    digest, content, left = hashlib.sha256(), io.BytesIO(), part.bytes + 1
+    try:
+        size = path.stat().st_size
+        with path.open("rb", buffering=0) as stream:
+            while size == part.bytes and (block := stream.read(min(_BLOCK, left))):
+                digest.update(block)  # while it is in the processor's cache
+                content.write(block)
+                left -= len(block)
+    except OSError as error:
+        raise BundleError(f"{origin} cannot be read: {error.strerror}") from None
+    if size != part.bytes:
+        raise _changed(origin, f"it has {size:,} bytes, the manifest says {part.bytes:,}")
+    if digest.hexdigest() != part.sha256:
+        raise _changed(origin, "its SHA-256 is not the manifest's")
+    return content.getvalue()  # not a copy
+
+
+def _changed(origin: Path, reason: str) -> BundleError:
+    return BundleError(f"{origin} was changed: {reason}; export it again")
 
 
 def _seal_text(digest: str) -> str:

@@ -71,7 +71,7 @@ class BundleRuntime:
                 "'pen-mobile verify' checks it here"
             )
         use_threads(threads)
-        parts, head = manifest.head, _Program(self.bundle.file(manifest.head.file))
+        parts, head = manifest.head, self._program(manifest.head.file)
         train: dict[str, Method] = {
             part.optimizer: head.method(part.method, train_shapes(parts, part)) for part in parts.train
         }
@@ -79,9 +79,12 @@ class BundleRuntime:
         adapt = None if parts.adapt is None else head.method(parts.adapt.method, adapt_shapes(parts, parts.adapt))
         backbone = None
         if manifest.backbone is not None:
-            program = _Program(self.bundle.file(manifest.backbone.file))
+            program = self._program(manifest.backbone.file)
             backbone = program.method(manifest.backbone.method, backbone_shapes(manifest.backbone))
         return Programs(head.method(parts.predict.method, predict_shapes(parts)), train, ridge, backbone, adapt)
+
+    def _program(self, name: str) -> _Program:
+        return _Program(self.bundle.file(name), self.bundle.content(name))
 
     def features(self, frames: NDArray[np.uint8]) -> Floats:
         """Return features ``[N, D_z]`` of uint8 RGB frames ``[N, S, S, 3]``.
@@ -169,7 +172,7 @@ class BundleRuntime:
     def head_parameters(self) -> Floats:
         """Return the parameters that the bundle ships, ``[1, 3 n_s, D_z + 1]``."""
         head = self.bundle.manifest.head
-        values = np.fromfile(self.bundle.file(head.head_parameters), dtype="<f4")
+        values = np.frombuffer(self.bundle.content(head.head_parameters), dtype="<f4")
         return values.reshape(head.parameters_shape).astype(np.float32)
 
     def _check_features(self, z: Floats) -> None:
@@ -181,10 +184,10 @@ class BundleRuntime:
 class _Program:
     """One program file. Methods hold on to it: freeing a program under a method ends the process."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, content: bytes) -> None:
         self.path = path
         try:
-            self._program = executorch_runtime().load_program(path)
+            self._program = executorch_runtime().load_program(content)
         except RuntimeError as error:
             raise BundleError(f"{path}: the runtime does not accept this program: {one_line(error)}") from None
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from pen_mobile.bundle.coreml.mil_evaluation import MilProgram
 from pen_mobile.bundle.coreml.mil_weights import weights_digest
-from pen_mobile.bundle.coreml.mlpackage import unpacked
+from pen_mobile.bundle.coreml.mlpackage import unpack_archive
 from pen_mobile.contract.bundle_folder import BundleFolder
 from pen_mobile.contract.head import AdaptPart, PredictPart, RidgePart, TrainPart
 from pen_mobile.contract.manifest import BackbonePart
@@ -48,7 +49,7 @@ class MilRuntime(BundleRuntime):
 
     def _load(self, threads: int) -> Programs:
         head, backbone = self.bundle.manifest.head, self.bundle.manifest.backbone
-        with unpacked(self.bundle.file(head.file)) as folder:
+        with self._packages(head.file) as folder:
             predict = self._method(folder, head.predict, predict_shapes(head))
             train: dict[str, Method] = {
                 part.optimizer: self._method(folder, part, train_shapes(head, part)) for part in head.train
@@ -57,8 +58,21 @@ class MilRuntime(BundleRuntime):
             adapt = None if head.adapt is None else self._method(folder, head.adapt, adapt_shapes(head, head.adapt))
         if backbone is None:
             return Programs(predict, train, ridge, None, adapt)
-        with unpacked(self.bundle.file(backbone.file)) as folder:
+        with self._packages(backbone.file) as folder:
             return Programs(predict, train, ridge, self._method(folder, backbone, backbone_shapes(backbone)), adapt)
+
+    @contextmanager
+    def _packages(self, name: str) -> Iterator[Path]:
+        """Yield a private folder with the packages of an archive, unpacked from the bytes that were hashed."""
+        with TemporaryDirectory(prefix="pen-mobile-") as temporary:
+            folder = Path(temporary)
+            (folder / name).write_bytes(self.bundle.content(name))
+            (folder / "packages").mkdir()
+            try:
+                unpack_archive(folder / name, folder / "packages")
+            except BundleError as error:
+                raise BundleError(str(error).replace(temporary, str(self.bundle.origin))) from None
+            yield folder / "packages"
 
     def _method(
         self, folder: Path, part: PredictPart | TrainPart | RidgePart | AdaptPart | BackbonePart, shapes: MethodShapes
