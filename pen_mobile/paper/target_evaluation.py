@@ -131,9 +131,7 @@ class Target:
         affect = self.affect.cpu().numpy()
         means = {name: affect[rows[name]].mean(axis=0) for name in self.splits}
         estimate = np.repeat(list(means.values()), [len(split.test) for split in self.splits.values()], axis=0)
-        return self.compare(
-            Answer(estimate, {}), OWN_MEAN, share=share, count=count, labels=sum(map(len, rows.values()))
-        )
+        return self.compare(Answer(estimate, {}), OWN_MEAN, share=share, count=count, **label_counts(rows))
 
     def evaluate(self, heads: Heads, model: Model, **facts: Any) -> Tested:
         """Test heads on each person's test rows.

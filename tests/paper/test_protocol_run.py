@@ -286,6 +286,8 @@ def test_samplings_of_a_phone_and_amounts_that_not_everybody_has(make_features, 
     offset = study.find("s-PEN", None, strategy="offset", count=30)
     assert offset.fewest < 30
     assert offset.labels == 2 * 30 + offset.fewest
+    own_mean = study.find("own-mean", None, strategy="gradient", count=30)
+    assert (own_mean.labels, own_mean.fewest) == (offset.labels, offset.fewest)
     unadapted = study.find("s-PEN", 0.0, strategy="none")
     assert (unadapted.labels, unadapted.fewest) == (0, 0)
 
