@@ -77,6 +77,8 @@ def export(
     recipe: Recipe | Place = "android-fp32",
     data: Place | None = None,
     sign_key: Place | None = None,
+    model: str | None = None,
+    serial: int | None = None,
     progress: Shown = False,
 ) -> ExportResult:
     """Export a run as a verified bundle; either a whole bundle stands at ``out`` afterwards, or none.
@@ -88,6 +90,8 @@ def export(
         data: where the data of the run are now; int8 is calibrated on them.
         sign_key: PEM file with a private key on P-256, to sign the bundle with; then everything is made and verified
             anew, and nothing is taken from earlier exports of the run.
+        model: name of the model, of which this is one bundle; goes with ``serial``.
+        serial: number of the bundle, from 1; a personal store refuses a lower one of the same model.
         progress: True shows progress.
 
     Raises:
@@ -96,11 +100,12 @@ def export(
     """
     from pen_mobile.bundle.export_cache import export_again
     from pen_mobile.bundle.recipe import load_recipe
+    from pen_mobile.contract.release import Release
 
     folder = Path(run) if isinstance(run, (str, Path)) else run.folder
     wanted = load_recipe(str(recipe)) if isinstance(recipe, (str, Path)) else recipe
-    key = as_path(sign_key)
-    exported = None if key is not None else export_again(folder, wanted, Path(out))
+    key, release = as_path(sign_key), Release.of(model, serial)
+    exported = export_again(folder, wanted, Path(out)) if key is None and release is None else None
     if exported is not None:
         return replace(exported, path=str(out))
     from pen_mobile.bundle.export import export_bundle
@@ -108,7 +113,7 @@ def export(
 
     source = None if data is None else str(data)
     return replace(
-        export_bundle(Run.open(folder), wanted, Path(out), progress_of(progress), source, key), path=str(out)
+        export_bundle(Run.open(folder), wanted, Path(out), progress_of(progress), source, key, release), path=str(out)
     )
 
 

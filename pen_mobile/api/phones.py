@@ -60,6 +60,7 @@ def adapt_person(
     seed: int = 0,
     key: bytes | None = None,
     public_key: Place | None = None,
+    allow_older: bool = False,
     progress: Shown = False,
 ) -> PersonResult:
     """Adapt one person's phone to labels of the first half of a recording, and test it on the second half.
@@ -75,6 +76,7 @@ def adapt_person(
         seed: decides which moments.
         key: 32 bytes that open an encrypted store, or encrypt a new one.
         public_key: PEM file with the maker's key; a bundle not signed with it is refused.
+        allow_older: take a bundle with a lower serial than the store has seen.
         progress: True shows progress.
 
     Raises:
@@ -90,7 +92,7 @@ def adapt_person(
     adaptation_plan(opened.manifest, strategy, optimizer)  # a wrong name is refused before people are drawn
     table = as_table(data, opened.manifest.frame_size, shown)
     table.rows_of(subject)  # a wrong name is refused before a store is made
-    with Phone.open(opened, store, options=StoreOptions(key=key)) as phone:
+    with Phone.open(opened, store, options=StoreOptions(key=key, allow_older_bundle=allow_older)) as phone:
         if phone.store.change is not None:
             shown.say(f"{store}: {phone.store.change}")
         result = adapt_one(phone, table, subject, labels, seed, strategy=strategy, optimizer=optimizer)

@@ -12,6 +12,7 @@ from pen_mobile.bundle.export_result import ExportResult
 from pen_mobile.bundle.exporter import Exporter
 from pen_mobile.bundle.programs.lowered_cache import LoweredCache
 from pen_mobile.bundle.recipe import Recipe
+from pen_mobile.contract.release import Release
 from pen_mobile.contract.signature import read_private_key
 from pen_mobile.training.run_folder import Run
 from pen_mobile.utils.files import refuse_existing
@@ -25,6 +26,7 @@ def export_bundle(
     progress: Progress = SILENT,
     data: str | None = None,
     sign_key: Path | None = None,
+    release: Release | None = None,
 ) -> ExportResult:
     """Make a bundle of a complete run; either a whole and verified one stands at ``out`` afterwards, or none.
 
@@ -36,6 +38,7 @@ def export_bundle(
         progress: who is told how far it is.
         data: where the run's data are now, when int8 must be calibrated on them and they are not where they were.
         sign_key: PEM file with a private key on P-256, to sign the bundle with.
+        release: which bundle of a model it is.
 
     Raises:
         BadInput: ``out`` exists, ``sign_key`` is no such key, or a backbone is to be quantized that is not there or
@@ -48,7 +51,7 @@ def export_bundle(
     signed = key is not None
     with new_bundle(out) as folder, _cache(run, signed) as cache, progress.task("export", stages) as task:
         exporter = _exporter(recipe)(run, recipe, task, cache)
-        exporter.data, exporter.sign_key = data, key
+        exporter.data, exporter.sign_key, exporter.release = data, key, release
         return exporter.export(folder)
 
 

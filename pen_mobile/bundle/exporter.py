@@ -34,6 +34,7 @@ from pen_mobile.contract.caution import absurd_error
 from pen_mobile.contract.evidence import GoldenPart, QuantizationPart, SourcePart
 from pen_mobile.contract.manifest import SCHEMA_VERSION, BackbonePart, Manifest
 from pen_mobile.contract.part import Precision
+from pen_mobile.contract.release import Release
 from pen_mobile.data.faces import make_crop
 from pen_mobile.errors import Refused
 from pen_mobile.training.run_folder import Run, TrainedBackbone
@@ -78,6 +79,7 @@ class Exporter:
         self.int8: Int8Backbone | None = None
         self.data: str | None = None
         self.sign_key: EllipticCurvePrivateKey | None = None
+        self.release: Release | None = None
 
     def export(self, folder: Path) -> ExportResult:
         """Make, seal and prove a bundle in an empty folder."""
@@ -109,7 +111,7 @@ class Exporter:
         )
         if self.sign_key is not None:
             sign_bundle(folder, self.sign_key)
-        else:
+        elif self.release is None:
             keep_export(self.run.folder, self.given_recipe, folder, exported)
         return replace(exported, bytes=sizes_of(folder))
 
@@ -197,6 +199,8 @@ class Exporter:
             format="pen-mobile-bundle",
             schema_version=SCHEMA_VERSION,
             recipe=recipe.name,
+            model=None if self.release is None else self.release.model,
+            serial=None if self.release is None else self.release.serial,
             precision=self._precision,
             targets=list(_TARGETS),
             label_range=_LABEL_RANGE,

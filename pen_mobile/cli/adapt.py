@@ -9,7 +9,7 @@ import click
 
 from pen_mobile.cli.agreement_columns import AGREEMENT_HEAD, agreement_cells
 from pen_mobile.cli.completion import complete_strategy
-from pen_mobile.cli.options import PATH, data_option, key_option, public_key_option, read_key
+from pen_mobile.cli.options import PATH, allow_older_option, data_option, key_option, public_key_option, read_key
 from pen_mobile.cli.output import Output, output_options
 from pen_mobile.utils.table import Table, invented
 from pen_mobile.utils.text import counted, decimal
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 @click.option("--store", required=True, type=PATH, help="The owner's personal store; made when it is not there.")
 @key_option
 @public_key_option
+@allow_older_option
 @click.option(
     "--labels",
     type=click.IntRange(1),
@@ -47,6 +48,7 @@ def adapt(
     store: Path,
     key_file: Path | None,
     public_key: Path | None,
+    allow_older: bool,
     labels: int,
     strategy: str | None,
     optimizer: str | None,
@@ -75,6 +77,7 @@ def adapt(
         seed=seed,
         key=read_key(key_file),
         public_key=public_key,
+        allow_older=allow_older,
         progress=output.progress,
     )
     adaptation = result.adaptation

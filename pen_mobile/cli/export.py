@@ -23,13 +23,33 @@ from pen_mobile.cli.output import Output, output_options
 @click.option("--out", required=True, type=PATH, help="Bundle folder to make, or archive when it ends in .zip.")
 @click.option("--data", help="Where the data of RUN are now; int8 is calibrated on them.")
 @click.option("--sign-key", type=PATH, help="PEM private key on P-256 (prime256v1) to sign the bundle with.")
+@click.option("--model", help="Name of the model, of which this bundle is one; goes with --serial.")
+@click.option("--serial", type=click.IntRange(1), help="Number of the bundle; stores refuse a lower one of the model.")
 @output_options
-def export(run: Path, recipe: str, out: Path, data: str | None, sign_key: Path | None, output: Output) -> None:
+def export(
+    run: Path,
+    recipe: str,
+    out: Path,
+    data: str | None,
+    sign_key: Path | None,
+    model: str | None,
+    serial: int | None,
+    output: Output,
+) -> None:
     """Export a run as a verified bundle.
 
     RUN/lowered keeps what was made: the same export again is a copy of it. It may be deleted at any time.
     """
     import pen_mobile
 
-    result = pen_mobile.export(run, out, recipe=recipe, data=data, sign_key=sign_key, progress=output.progress)
+    result = pen_mobile.export(
+        run,
+        out,
+        recipe=recipe,
+        data=data,
+        sign_key=sign_key,
+        model=model,
+        serial=serial,
+        progress=output.progress,
+    )
     output.finish({"bundle": str(out)} | result.to_dict(), result.as_parts())

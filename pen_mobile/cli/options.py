@@ -54,6 +54,16 @@ def public_key_option(command: Command) -> Command:
     return click.option("--public-key", type=PATH, help=help_text)(command)
 
 
+def allow_older_option(command: Command) -> Command:
+    """Add ``--allow-older``; the command passes it to the options of the store.
+
+    Args:
+        command: function of a command.
+    """
+    help_text = "Take a bundle with a lower serial than the store has seen."
+    return click.option("--allow-older", is_flag=True, help=help_text)(command)
+
+
 def read_key(path: Path | None) -> bytes | None:
     """Return the key in a file; None when no file is given.
 

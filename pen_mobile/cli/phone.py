@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from pen_mobile.cli.options import PATH, key_option, public_key_option, read_key
+from pen_mobile.cli.options import PATH, allow_older_option, key_option, public_key_option, read_key
 from pen_mobile.cli.output import Output, output_options
 from pen_mobile.errors import BadInput
 from pen_mobile.utils.table import Table
@@ -135,9 +135,16 @@ def delete_data(store: Path, key_file: Path | None, yes: bool, output: Output) -
 @_store_options
 @click.option("--bundle", required=True, type=PATH, help="The bundle that the store is to belong to.")
 @public_key_option
+@allow_older_option
 @click.option("--yes", is_flag=True, help="Really do it.")
 def rebase(
-    store: Path, key_file: Path | None, bundle: Path, public_key: Path | None, yes: bool, output: Output
+    store: Path,
+    key_file: Path | None,
+    bundle: Path,
+    public_key: Path | None,
+    allow_older: bool,
+    yes: bool,
+    output: Output,
 ) -> None:
     """Move the store to a bundle with another backbone.
 
@@ -159,7 +166,8 @@ def rebase(
             f"{store}: this deletes {held.samples} samples and the heads made from them for good; their history stays; "
             "add --yes"
         )
-    with Store(store, binding, StoreOptions(key=read_key(key_file), on_other_backbone="forget")) as opened:
+    options = StoreOptions(key=read_key(key_file), on_other_backbone="forget", allow_older_bundle=allow_older)
+    with Store(store, binding, options) as opened:
         change = opened.change
     output.finish({"samples": held.samples, "change": change}, [f"{store}: {change}"])
 

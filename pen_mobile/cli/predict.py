@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pen_mobile.cli.options import PATH, key_option, public_key_option, read_key
+from pen_mobile.cli.options import PATH, allow_older_option, key_option, public_key_option, read_key
 from pen_mobile.cli.output import Output, output_options
 from pen_mobile.errors import BadInput
 from pen_mobile.utils.table import Part, Table
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @click.option("--store", type=PATH, help="Personal store, for the owner's adapted head.")
 @key_option
 @public_key_option
+@allow_older_option
 @click.option("--aligned", is_flag=True, help="The images are square face crops already; detect nothing.")
 @click.option(
     "--fps", type=click.FloatRange(0, min_open=True), help="Moments of a video a second; default every frame."
@@ -36,6 +37,7 @@ def predict(
     store: Path | None,
     key_file: Path | None,
     public_key: Path | None,
+    allow_older: bool,
     aligned: bool,
     fps: float | None,
     smooth: bool,
@@ -57,7 +59,8 @@ def predict(
         raise BadInput(f"{image}: --fps, --smooth and --out are for videos, which this is not")
     if out is not None:
         refuse_existing(out)
-    with Phone.open(bundle, store, public_key=public_key, options=StoreOptions(key=read_key(key_file))) as phone:
+    options = StoreOptions(key=read_key(key_file), allow_older_bundle=allow_older)
+    with Phone.open(bundle, store, public_key=public_key, options=options) as phone:
         if phone.store.change is not None:
             output.progress.say(f"{store}: {phone.store.change}")
         if video:

@@ -17,8 +17,10 @@ from pen_mobile.contract.part import (
     FileName,
     FilePart,
     MethodName,
+    ModelName,
     Part,
     Precision,
+    Serial,
     Sha256,
     TargetName,
 )
@@ -55,11 +57,15 @@ class Manifest(Part):
         targets: what the model estimates, by name, in the order of every output and label; K of them, 1 to 8.
         label_range: smallest and largest label of every target.
         runtime: what executes the programs; ``coreml`` exists on Apple systems only.
+        model, serial: name of the model, and the number of this bundle among its bundles, which only rises: a personal
+            store refuses a lower one than it has seen. Null in bundles without.
     """
 
     format: Literal["pen-mobile-bundle"]
     schema_version: Literal[2]
     recipe: str
+    model: ModelName | None = None
+    serial: Serial | None = None
     runtime: Literal["executorch", "coreml"] = "executorch"
     precision: Precision
     targets: Annotated[list[TargetName], Field(min_length=1, max_length=MAX_TARGETS)]
@@ -88,6 +94,12 @@ class Manifest(Part):
             raise ValueError(f"{len(self.targets)} targets are named, the head has {self.head.target_count}")
         if not self.label_range[0] < self.label_range[1]:
             raise ValueError(f"label_range {list(self.label_range)} is not ascending")
+        return self
+
+    @model_validator(mode="after")
+    def _serial_is_of_a_model(self) -> Manifest:
+        if (self.model is None) != (self.serial is None):
+            raise ValueError("model and serial go together")
         return self
 
     @model_validator(mode="after")

@@ -12,6 +12,9 @@ FILE_NAME = r"[a-z0-9][a-z0-9_.-]{0,63}"
 FileName = Annotated[str, Field(pattern=f"^{FILE_NAME}$")]
 MethodName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 TargetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
+ModelName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
+Serial = Annotated[int, Field(ge=1, le=(1 << 53) - 1)]
+"""JSON readers in every language hold it exactly."""
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=1, le=1 << 24)]
 Tolerance = Annotated[float, Field(ge=0, allow_inf_nan=False)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pen_mobile.contract.bundle_folder import BundleFolder
 from pen_mobile.contract.head_state import parameter_bytes
-from pen_mobile.phone.store.bundle_binding import DEFAULT_TARGETS, BundleBinding
+from pen_mobile.phone.store.bundle_binding import BundleBinding
 
 
 def binding_of(bundle: BundleFolder) -> BundleBinding:
@@ -22,5 +22,7 @@ def binding_of(bundle: BundleFolder) -> BundleBinding:
         head_bytes=parameter_bytes(head),
         head=manifest.files[head.head_parameters].sha256,
         program=program,
-        targets=tuple(getattr(manifest, "targets", DEFAULT_TARGETS)),
+        targets=tuple(manifest.targets),
+        model=manifest.model or "",
+        serial=manifest.serial or 0,
     )

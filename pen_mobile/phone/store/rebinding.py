@@ -59,10 +59,10 @@ class Rebinding:
             return change
 
     def _refuse_older(self, binding: BundleBinding, row: Row) -> None:
-        if binding.model and binding.model == row["model"] and binding.serial < row["serial"]:
+        if row["model"] and binding.model in ("", row["model"]) and binding.serial < row["serial"]:
             raise BadInput(
-                f"{self.rows.database.path} was used with a newer bundle of {binding.model} (serial {row['serial']}; "
-                f"this one has {binding.serial}); give the newer one, or allow the older one expressly"
+                f"{self.rows.database.path} was used with a newer bundle of {row['model']} (serial {row['serial']}; "
+                f"this one has {binding.serial or 'none'}); give the newer one, or allow the older one (--allow-older)"
             )
 
     def _change(self, binding: BundleBinding, row: Row) -> str | None:

@@ -104,7 +104,11 @@ class TestOlderBundle:
         with Store(used, older, StoreOptions(allow_older_bundle=True)) as opened:
             assert opened.bundle["serial"] == 6
 
-    @pytest.mark.parametrize("change", [{"serial": 7}, {"serial": 8}, {"model": "other", "serial": 1}, {"model": ""}])
+    def test_a_bundle_without_a_serial_does_not_make_a_store_forget_it(self, used: Path) -> None:
+        with pytest.raises(BadInput, match=r"newer bundle of affect \(serial 7; this one has none\)"):
+            Store(used, replace(self.MODEL, model="", serial=0))
+
+    @pytest.mark.parametrize("change", [{"serial": 7}, {"serial": 8}, {"model": "other", "serial": 1}])
     def test_other_bundles_are_taken(self, used: Path, change: dict[str, object]) -> None:
         with Store(used, replace(self.MODEL, **change)) as opened:  # type: ignore[arg-type]
             assert len(opened.samples().weight) == 3
