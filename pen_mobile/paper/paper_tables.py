@@ -8,7 +8,7 @@ from pen_mobile.metrics import Agreement
 from pen_mobile.paper.aggregates import AggregateRow, MeanStd
 from pen_mobile.paper.comparators.published import TABLE_1, PublishedResult
 from pen_mobile.paper.comparison import ComparisonRow
-from pen_mobile.paper.protocol_result import SourceEvaluation
+from pen_mobile.paper.protocol_result import Model, ProtocolResult, SourceEvaluation
 from pen_mobile.paper.protocol_summary import Summary
 from pen_mobile.paper.report_tables import DIGITS, Setting, percent, spread_text
 from pen_mobile.paper.statements import OURS, Statement
@@ -56,6 +56,27 @@ def source_table(sources: Sequence[SourceEvaluation]) -> Table:
         if found:
             rows.append((model, *(spread_text(MeanStd.of([getattr(one, name) for one in found])) for name in names)))
     return Table(head, rows, "Experiment (i): held-out rows of source people")
+
+
+def learning_table(result: ProtocolResult, summary: Summary) -> Table:
+    """Return the ways to learn from source people: CCC of held-out source rows, and of target people with every share.
+
+    Args:
+        result: the protocol.
+        summary: of it.
+    """
+    cells = [cell for cell in result.cells if cell.study == "learning"]
+    lines: dict[tuple[Model, str], list[AggregateRow]] = {}
+    for line in summary.lines:
+        if line.study == "learning":
+            lines.setdefault((line.model, line.strategy), []).append(line)
+    rows: list[Row] = []
+    for model in dict.fromkeys(model for model, _ in lines):
+        rows.append(Row([model], "title"))
+        for (_, strategy), found in ((name, found) for name, found in lines.items() if name[0] == model):
+            held_out = MeanStd.of([cell.held_out[strategy].ccc for cell in cells if strategy in cell.held_out])
+            rows.append(Row([strategy, *map(spread_text, [held_out, *(line.pooled["ccc"] for line in found)])]))
+    return Table(["n", "source, held out", *map(percent, result.plan.shares)], rows)
 
 
 def published_table_1() -> Table:

@@ -18,7 +18,7 @@ from pen_mobile.utils.validation import Count, NotNegative, Positive, Seed, uniq
 
 Sampling = Literal["random", "blocks", "first", "recent"]
 AdaptationScope = Literal["pooled", "person"]
-Study = Literal["models", "strategies", "comparators"]
+Study = Literal["models", "strategies", "comparators", "learning"]
 
 Some = Field(min_length=1)
 Share = Annotated[float, Field(ge=0, le=0.5)]
@@ -63,6 +63,8 @@ class ProtocolPlan:
         lambda_0, lambda_1: weights of the selector loss and of the gate's sparsity (Eqs. 4 and 8).
         loss_convention: how the sums in the losses are meant (see :mod:`pen_mobile.models.losses`).
         strategies: ways to adapt that are compared, one person at a time.
+        learning_strategies: compare ways to learn from source people that the paper tried: experts in isolation,
+            early stopping by patience or as a cap, the shared head without its own stage.
         comparators: learn the designs of Table 2, too.
         cross_validate: choose lambda_0 and lambda_1 from the paper's grid, with the first seed, on held-out rows of
             source people; replaces the two values above.
@@ -86,6 +88,7 @@ class ProtocolPlan:
     lambda_1: NotNegative = 1e-3
     loss_convention: LossConvention = "paper"
     strategies: Annotated[tuple[Strategy, ...], AfterValidator(unique)] = ()
+    learning_strategies: bool = False
     comparators: bool = False
     cross_validate: bool = False
     counts: Annotated[tuple[Count, ...], AfterValidator(unique)] = (5, 10, 20, 40, 60, 120)

@@ -12,6 +12,7 @@ from pen_mobile.paper.comparators.published import TABLE_2
 from pen_mobile.paper.comparison import ComparisonRow
 from pen_mobile.paper.paper_tables import (
     comparison_grid,
+    learning_table,
     published_table_1,
     published_table_2,
     source_table,
@@ -25,6 +26,7 @@ from pen_mobile.paper.report_drawings import Drawings
 from pen_mobile.paper.report_tables import Setting, difference_grids, percent, sampling_words, table_1_grids
 from pen_mobile.paper.strategy_tables import interval_tables, strategy_grids, winners_table
 from pen_mobile.reports.html import number, render
+from pen_mobile.training.config import LearningConfig
 from pen_mobile.types import Floats
 from pen_mobile.utils.files import replacing
 from pen_mobile.utils.plain import to_plain
@@ -83,6 +85,8 @@ class _Pages:
             "checks": statement_table(self.summary.statements),
             "ours": statement_table(self.summary.statements, ours=True),
             "source_learning": source_table(self.result.sources),
+            "patience": LearningConfig().patience,
+            "learning": learning_table(self.result, self.summary),
             "curves": drawings.curves(settings),
             "joint": drawings.joint(),
             "estimates": drawings.estimates(settings),

@@ -26,6 +26,9 @@ OWN_MEAN: Model = "own-mean"
 UNADAPTED = "none"
 """Strategy name of leaving the head as it is."""
 
+JOINT, ISOLATED = "joint, patience", "isolated"
+"""Names of the two ways to learn experts that the paper compares; a study of learning has more."""
+
 GateMeans = dict[str, list[float]]
 """Person -> mean gate weight of every expert over that person's rows, ``[n_s]``."""
 
@@ -73,13 +76,15 @@ class Cell:
         sampling: scheme of :mod:`pen_mobile.data.adaptation_splits` that chose the adaptation rows.
         scope: ``pooled`` adapts one head to all target people together (the paper), ``person`` one head to
             each (the phone).
-        study: ``models`` (Table 1), ``strategies`` (ways to adapt s-SN and s-PEN, one person at a time) or
-            ``comparators`` (the designs of Table 2, which do not adapt).
+        study: ``models`` (Table 1), ``strategies`` (ways to adapt s-SN and s-PEN, one person at a time),
+            ``comparators`` (the designs of Table 2, which do not adapt) or ``learning`` (ways to learn from source
+            people, whose names stand in place of the strategy's).
         evaluations: one for each model (and strategy) and amount of labels.
         gate_before, gate_after: mean weights of s-PEN's gate over each target person's test rows, unadapted and
             after adaptation with the largest share; empty in a study of strategies.
         left_out: people whom this sampling cannot split, and why.
         notes: what a reader should know about the rows.
+        held_out: agreement with the held-out rows of source people, by way to learn; of a study of learning alone.
         seconds: how long the cell took.
         predictions: file with the estimates of all models (:class:`pen_mobile.paper.predictions.Predictions`),
             relative to the protocol's folder; kept for the first seed only.
@@ -94,6 +99,7 @@ class Cell:
     gate_after: GateMeans = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    held_out: dict[str, Agreement] = field(default_factory=dict)
     seconds: float = 0.0
     predictions: str | None = None
 

@@ -104,6 +104,12 @@ class TaskContext:
             from pen_mobile.paper.strategy_study import run_strategy_study
 
             return run_strategy_study(table, self.plan, key, run, self.device)
+        if key.study == "learning":
+            from pen_mobile.paper.learning_study import run_learning_study
+
+            head = None if self.run is None else Run.open(self.run).backbone_head()
+            source = self.features.table("source")
+            return run_learning_study(source, table, self.plan, key, run, head, self.device)
         cell, predictions = run_model_study(table, self.plan, key, run, self.device)
         if key.seed != self.plan.seeds[0]:
             return cell
@@ -146,6 +152,8 @@ def task_keys(plan: ProtocolPlan) -> list[TaskKey]:
         keys.append(SourceKey(seed))
         if plan.comparators:
             keys.append(CellKey(seed, plan.samplings[0], "pooled", "comparators"))
+        if plan.learning_strategies:
+            keys.append(CellKey(seed, plan.samplings[0], "pooled", "learning"))
         for sampling in plan.samplings:
             if plan.strategies:
                 keys.append(CellKey(seed, sampling, "person", "strategies"))

@@ -16,7 +16,7 @@ from pen_mobile.paper.aggregates import MeanStd
 from pen_mobile.paper.differences import minus, paired
 from pen_mobile.paper.person_scores import PersonScore, person_scores
 from pen_mobile.paper.protocol_plan import AdaptationScope, Sampling
-from pen_mobile.paper.protocol_result import OWN_MEAN, Cell, GateMeans, Model, ProtocolResult
+from pen_mobile.paper.protocol_result import ISOLATED, JOINT, OWN_MEAN, Cell, GateMeans, Model, ProtocolResult
 
 _GRADIENT = Strategy.GRADIENT.value
 OURS = "not in the paper"
@@ -48,7 +48,7 @@ def statements(result: ProtocolResult) -> list[Statement]:
     Args:
         result: the protocol.
     """
-    found = list(_source_statements(result))
+    found = [*_source_statements(result), *_learning_statements(result)]
     for sampling in result.plan.samplings:
         for scope in result.plan.scopes:
             cells = list(result.select(sampling, scope))
@@ -84,6 +84,17 @@ def _source_statements(result: ProtocolResult) -> Iterator[Statement]:
             "share of people whose own expert weighs most": float(np.mean(first)),
         },
     )
+
+
+def _learning_statements(result: ProtocolResult) -> Iterator[Statement]:
+    """Look at experts that were tuned in isolation, where the ways to learn are compared."""
+    cells = [cell for cell in result.cells if cell.study == "learning"]
+    text = "experts tuned in isolation generalise worse to target people than jointly learned ones (CCC, not adapted)"
+    for cell in cells[:1]:
+        numbers = {name: _known_mean([_pooled(one, "s-PEN", 0.0, name) for one in cells]) for name in (JOINT, ISOLATED)}
+        known = bool(np.isfinite(list(numbers.values())).all())
+        holds = numbers[JOINT] > numbers[ISOLATED] if known else None
+        yield Statement(text, "Section 3.5", cell.sampling, cell.scope, holds, numbers if known else {})
 
 
 def _gain(validation: dict[str, Agreement]) -> float | None:

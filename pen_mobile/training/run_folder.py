@@ -286,6 +286,10 @@ class Run(Readable):
         head.load_state_dict(layer.state_dict())
         return head
 
+    def gate_parameters(self) -> Tensor:
+        """Return the gate as it was learned alone, ``[n_s, D_z + 1]``."""
+        return self._weights(STAGES[2])["head_parameters"].reshape(self.record.expert_count, -1)
+
     def expert_head(self) -> ExpertHead:
         """Return s-PEN's head."""
         return self._head(STAGES[3], self.record.expert_count)
