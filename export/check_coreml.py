@@ -29,7 +29,7 @@ from pen_mobile.bundle.coreml.mlpackage import unpack_archive
 from pen_mobile.bundle.golden import Golden
 from pen_mobile.bundle.verify import check_runtime
 from pen_mobile.contract.bundle_folder import BundleFolder, open_bundle
-from pen_mobile.contract.head import AdaptPart, PredictPart, RidgePart, TrainPart
+from pen_mobile.contract.head import AdaptPart, PredictPart, TrainPart
 from pen_mobile.contract.manifest import BackbonePart
 from pen_mobile.errors import BadInput, PenMobileError
 from pen_mobile.phone.runtime import BundleRuntime, Programs
@@ -52,14 +52,11 @@ class CoreMLRuntime(BundleRuntime):
         if backbone is not None:
             unpack_archive(self.bundle.file(backbone.file), self._folder)
         train = {part.optimizer: self._method(part) for part in head.train}
-        ridge = None if head.ridge is None else self._method(head.ridge)
         adapt = None if head.adapt is None else self._method(head.adapt)
         features = None if backbone is None else self._method(backbone)
-        return Programs(self._method(head.predict), train, ridge, features, adapt)
+        return Programs(self._method(head.predict), train, features, adapt)
 
-    def _method(
-        self, part: PredictPart | TrainPart | RidgePart | AdaptPart | BackbonePart
-    ) -> Callable[..., Sequence[Floats]]:
+    def _method(self, part: PredictPart | TrainPart | AdaptPart | BackbonePart) -> Callable[..., Sequence[Floats]]:
         import coremltools as ct
 
         names, started = part.coreml, time.perf_counter()

@@ -63,7 +63,7 @@ class CoreMLExporter(Exporter):
         values = super()._manifest(folder).model_dump()
         values |= {"runtime": "coreml"}
         head = values["head"]
-        for program in (values["backbone"], head["predict"], *head["train"], head["ridge"], head["adapt"]):
+        for program in (values["backbone"], head["predict"], *head["train"], head["adapt"]):
             if program is not None:
                 program["coreml"] = self.parts[program["method"]]
         return Manifest.model_validate(values)

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from pen_mobile.types import Floats
 from pen_mobile.utils.files import new_folder, refuse_existing, write_json
 
-RIDGE_LOOSENESS = 1.0
 NO_FRAMES = np.empty((0, 1, 1, 3), np.uint8)
 
 
@@ -35,8 +34,6 @@ class Golden:
         adapt_rows, adapt_labels, adapt_times: per label set, moments int32 ``[n]``, labels ``[n, K]``, seconds ``[n]``.
         adapt_reports: per label set, the report ``[R, K]``.
         adapt_targets: per label set, the adapted head's outputs for all moments, ``[M, K]``.
-        ridge: the head parameters after fitting all examples in closed form with :data:`RIDGE_LOOSENESS`; None where
-            the bundle carries no such method.
         int8_features: z of the frames as torch computes them with the backbone in int8, ``[G, D_z]``; None when
             the backbone is in float.
     """
@@ -56,7 +53,6 @@ class Golden:
     adapt_times: dict[str, Floats] = field(default_factory=dict)
     adapt_reports: dict[str, Floats] = field(default_factory=dict)
     adapt_targets: dict[str, Floats] = field(default_factory=dict)
-    ridge: Floats | None = None
     int8_features: Floats | None = None
 
     def arrays(self) -> dict[str, NDArray[Any]]:

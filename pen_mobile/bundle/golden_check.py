@@ -63,8 +63,6 @@ def _expected(golden: Golden, manifest: Manifest) -> dict[str, tuple[int, ...]]:
         expected["frames"] = (examples, backbone.crop.size, backbone.crop.size, 3)
     if golden.int8_features is not None:
         expected["int8_features"] = (examples, head.feature_size)
-    if golden.ridge is not None:
-        expected["ridge"] = head.parameters_shape
     if head.adapt is not None:
         expected |= _expected_of_adapt(golden, head, head.adapt)
     for part in head.train:

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pen_mobile.bundle.golden import NO_FRAMES, RIDGE_LOOSENESS, Golden
+from pen_mobile.bundle.golden import NO_FRAMES, Golden
 from pen_mobile.bundle.recipe import HeadRecipe
 from pen_mobile.data.synthetic import SyntheticConfig, synthetic_table
 from pen_mobile.data.table import FrameTable
@@ -24,7 +24,6 @@ from pen_mobile.models.losses import adaptation_loss
 from pen_mobile.models.optimizers import OptimizerName, make_optimizer
 from pen_mobile.training.features import extract_features
 from pen_mobile.training.run_folder import Run
-from pen_mobile.training.strategies.ridge import fit_experts
 from pen_mobile.types import Floats
 
 _STEPS = 20
@@ -64,7 +63,6 @@ def head_answers(head: ExpertHead, features: Floats, labels: Floats, recipe: Hea
     z, y = torch.from_numpy(features), torch.from_numpy(labels)
     with torch.no_grad():
         answer = head(z)
-        fitted = fit_experts(head.head_parameters, z, y, RIDGE_LOOSENESS).unsqueeze(0).numpy()
     references = {name: _reference_training(head, z, y, recipe, name) for name in recipe.learning_rate}
     return Golden(
         NO_FRAMES,
@@ -76,7 +74,6 @@ def head_answers(head: ExpertHead, features: Floats, labels: Floats, recipe: Hea
         {name: one.hyper for name, one in references.items()},
         {name: one.losses for name, one in references.items()},
         {name: one.parameters for name, one in references.items()},
-        ridge=fitted if recipe.ridge_labels else None,
     )
 
 

@@ -32,7 +32,6 @@ class HeadRecipe(_Table):
     learning_rate: Annotated[dict[OptimizerName, Annotated[float, Field(gt=0)]], Field(min_length=1)]
     batch: Annotated[int, Field(ge=1, le=4096)]
     steps_per_call: Annotated[int, Field(ge=1, le=64)]
-    ridge_labels: Annotated[int, Field(ge=0, le=1024)]
     adapt_labels: Annotated[int, Field(ge=0, le=512)]
     lambda_1: Annotated[float, Field(ge=0)] | None = None
 

@@ -59,22 +59,6 @@ class TrainPart(Part):
         return [value.default for value in self.hyper]
 
 
-class RidgePart(Part):
-    """Experts in closed form.
-
-    ``(head_parameters, z [1,N,D_z], y [1,N,K], weight [1,N], looseness [1]) -> head_parameters'``.
-
-    Attributes:
-        labels: N, samples of one call; weight 0 pads.
-        looseness: values to choose among, ascending; 0 moves everybody's offset alone.
-    """
-
-    method: MethodName
-    labels: Count
-    looseness: Annotated[list[Annotated[float, Field(ge=0)]], Field(min_length=1)]
-    coreml: CoreMLPart | None = None
-
-
 class AdaptPart(Part):
     """Adaptation under the prior, in one call.
 
@@ -113,7 +97,6 @@ class HeadPart(Part):
         head_parameters: file with those that every phone starts from, row-major little-endian float32.
         expert_count, target_count, feature_size: n_s, K and D_z.
         train: one method for each optimizer that the bundle carries.
-        ridge: adaptation without steps; None where the bundle carries none.
         adapt: adaptation under the prior; None where the bundle carries none.
     """
 
@@ -124,7 +107,6 @@ class HeadPart(Part):
     feature_size: Count
     predict: PredictPart
     train: Annotated[list[TrainPart], Field(min_length=1)]
-    ridge: RidgePart | None = None
     adapt: AdaptPart | None = None
 
     @property

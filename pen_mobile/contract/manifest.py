@@ -119,7 +119,7 @@ class Manifest(Part):
     @model_validator(mode="after")
     def _programs_are_of_the_runtime(self) -> Manifest:
         head = self.head
-        for program in (self.backbone, head.predict, *head.train, head.ridge, head.adapt):
+        for program in (self.backbone, head.predict, *head.train, head.adapt):
             if program is not None and (program.coreml is not None) != (self.runtime == "coreml"):
                 raise ValueError(f"program {program.method} does not say what runtime {self.runtime} needs")
         return self

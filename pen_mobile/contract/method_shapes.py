@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from pen_mobile.contract.adaptation_report import ReportRow
-from pen_mobile.contract.head import AdaptPart, HeadPart, RidgePart, TrainPart
+from pen_mobile.contract.head import AdaptPart, HeadPart, TrainPart
 from pen_mobile.contract.manifest import BackbonePart
 
 Shape = tuple[int, ...]
@@ -39,15 +39,6 @@ def train_shapes(head: HeadPart, part: TrainPart) -> MethodShapes:
     return MethodShapes(
         [*state, (*samples, head.feature_size), (*samples, head.target_count), samples, (len(part.hyper),)],
         [*state, (part.steps,)],
-    )
-
-
-def ridge_shapes(head: HeadPart, part: RidgePart) -> MethodShapes:
-    """Head parameters, ``z [1,N,D_z]``, ``y [1,N,K]``, ``weight [1,N]``, ``looseness [1]`` -> head parameters."""
-    samples = (1, part.labels)
-    return MethodShapes(
-        [head.parameters_shape, (*samples, head.feature_size), (*samples, head.target_count), samples, (1,)],
-        [head.parameters_shape],
     )
 
 

@@ -18,7 +18,6 @@ from pen_mobile.contract.method_shapes import (
     adapt_shapes,
     backbone_shapes,
     predict_shapes,
-    ridge_shapes,
     train_shapes,
 )
 from pen_mobile.errors import BadInput, BundleError, one_line
@@ -35,7 +34,6 @@ class Programs(NamedTuple):
 
     predict: Method
     train: Mapping[str, Method]
-    ridge: Method | None
     backbone: Method | None
     adapt: Method | None = None
 
@@ -75,13 +73,12 @@ class BundleRuntime:
         train: dict[str, Method] = {
             part.optimizer: head.method(part.method, train_shapes(parts, part)) for part in parts.train
         }
-        ridge = None if parts.ridge is None else head.method(parts.ridge.method, ridge_shapes(parts, parts.ridge))
         adapt = None if parts.adapt is None else head.method(parts.adapt.method, adapt_shapes(parts, parts.adapt))
         backbone = None
         if manifest.backbone is not None:
             program = self._program(manifest.backbone.file)
             backbone = program.method(manifest.backbone.method, backbone_shapes(manifest.backbone))
-        return Programs(head.method(parts.predict.method, predict_shapes(parts)), train, ridge, backbone, adapt)
+        return Programs(head.method(parts.predict.method, predict_shapes(parts)), train, backbone, adapt)
 
     def _program(self, name: str) -> _Program:
         return _Program(self.bundle.file(name), self.bundle.content(name))
@@ -154,20 +151,6 @@ class BundleRuntime:
             raise BadInput(f"{self.bundle.origin} carries no method adapt; export the run again")
         adapted, report = self._programs.adapt(parameters, z, y, weight, time)
         return adapted, report
-
-    def ridge(self, parameters: Floats, z: Floats, y: Floats, weight: Floats, looseness: float) -> Floats:
-        """Return the parameters whose experts fit labels in closed form.
-
-        Args:
-            z, y, weight: features ``[1, N, D_z]``, labels ``[1, N, 2]``, weights ``[1, N]``; weight 0 pads.
-            looseness: how far experts may move; 0 moves everybody's offset alone.
-
-        Raises:
-            BadInput: the bundle carries no such method.
-        """
-        if self._programs.ridge is None:
-            raise BadInput(f"{self.bundle.origin} carries no ridge method; export with ridge_labels above 0")
-        return self._programs.ridge(parameters, z, y, weight, np.array([looseness], np.float32))[0]
 
     def head_parameters(self) -> Floats:
         """Return the parameters that the bundle ships, ``[1, 3 n_s, D_z + 1]``."""

@@ -52,9 +52,9 @@ def test_verify_reports_every_check_with_its_tolerance(bundle_folder: Path) -> N
     names = [check.name for check in verification.checks]
     trained = [f"{name}: {what}" for name in ("adadelta", "sgd", "adam") for what in ("loss", "head parameters")]
     adapt = [f"adapt: {what}" for what in ("targets", "report", "verdicts")]
-    assert names == ["features", "targets", "gate", *trained, "ridge: targets", *adapt]
+    assert names == ["features", "targets", "gate", *trained, *adapt]
     assert verification.passed
-    assert [check.tolerance for check in verification.checks] == [1e-4] * 3 + [1e-5] * 6 + [1e-4, 1e-4, 1e-3, 0]
+    assert [check.tolerance for check in verification.checks] == [1e-4] * 3 + [1e-5] * 6 + [1e-4, 1e-3, 0]
     assert verification.agreement.ccc is not None
     assert verification.agreement.ccc > 0.9999
 
@@ -103,7 +103,7 @@ def test_a_recipe_that_cannot_be_met_leaves_nothing(feature_run: Run, tmp_path: 
 def test_lambda_1_is_the_run_s_unless_the_recipe_says_otherwise(feature_run: Run, tmp_path: Path) -> None:
     """The recipe wins, and the export says so."""
     recipe = load_recipe("android-fp32")
-    one_method = recipe.head.model_copy(update={"learning_rate": {"adadelta": 0.1}, "ridge_labels": 0})
+    one_method = recipe.head.model_copy(update={"learning_rate": {"adadelta": 0.1}})
     recipe = recipe.model_copy(
         update={"head": one_method, "adaptation": recipe.adaptation.model_copy(update={"strategy": Strategy.GRADIENT})}
     )

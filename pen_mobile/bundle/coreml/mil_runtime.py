@@ -11,14 +11,13 @@ from pen_mobile.bundle.coreml.mil_evaluation import MilProgram
 from pen_mobile.bundle.coreml.mil_weights import weights_digest
 from pen_mobile.bundle.coreml.mlpackage import unpack_archive
 from pen_mobile.contract.bundle_folder import BundleFolder
-from pen_mobile.contract.head import AdaptPart, PredictPart, RidgePart, TrainPart
+from pen_mobile.contract.head import AdaptPart, PredictPart, TrainPart
 from pen_mobile.contract.manifest import BackbonePart
 from pen_mobile.contract.method_shapes import (
     MethodShapes,
     adapt_shapes,
     backbone_shapes,
     predict_shapes,
-    ridge_shapes,
     train_shapes,
 )
 from pen_mobile.errors import BadInput, BundleError
@@ -54,12 +53,11 @@ class MilRuntime(BundleRuntime):
             train: dict[str, Method] = {
                 part.optimizer: self._method(folder, part, train_shapes(head, part)) for part in head.train
             }
-            ridge = None if head.ridge is None else self._method(folder, head.ridge, ridge_shapes(head, head.ridge))
             adapt = None if head.adapt is None else self._method(folder, head.adapt, adapt_shapes(head, head.adapt))
         if backbone is None:
-            return Programs(predict, train, ridge, None, adapt)
+            return Programs(predict, train, None, adapt)
         with self._packages(backbone.file) as folder:
-            return Programs(predict, train, ridge, self._method(folder, backbone, backbone_shapes(backbone)), adapt)
+            return Programs(predict, train, self._method(folder, backbone, backbone_shapes(backbone)), adapt)
 
     @contextmanager
     def _packages(self, name: str) -> Iterator[Path]:
@@ -75,7 +73,7 @@ class MilRuntime(BundleRuntime):
             yield folder / "packages"
 
     def _method(
-        self, folder: Path, part: PredictPart | TrainPart | RidgePart | AdaptPart | BackbonePart, shapes: MethodShapes
+        self, folder: Path, part: PredictPart | TrainPart | AdaptPart | BackbonePart, shapes: MethodShapes
     ) -> Callable[..., Sequence[Floats]]:
         """Return a package's program as a function of arrays in the manifest's order."""
         package, names = folder / f"{part.method}.mlpackage", part.coreml

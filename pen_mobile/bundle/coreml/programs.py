@@ -23,7 +23,6 @@ from pen_mobile.bundle.coreml.mil_weights import Arrays, constants
 from pen_mobile.bundle.coreml.mlpackage import Package
 from pen_mobile.bundle.programs.adapt import AdaptProgram
 from pen_mobile.bundle.programs.head import HeadProgram, PredictProgram
-from pen_mobile.bundle.programs.ridge import LOOSENESS, RidgeProgram
 from pen_mobile.bundle.programs.train import TrainProgram
 from pen_mobile.contract.adaptation_report import ReportRow
 from pen_mobile.errors import PenMobileError
@@ -98,10 +97,8 @@ def convert_head(program: HeadProgram, about: About) -> CoreMLModel:
         return _convert_predict(program, about)
     if isinstance(program, TrainProgram):
         return _convert_train(program, about)
-    if isinstance(program, AdaptProgram):
-        return _convert_adapt(program, about)
-    assert isinstance(program, RidgeProgram)
-    return _convert_ridge(program, about)
+    assert isinstance(program, AdaptProgram)
+    return _convert_adapt(program, about)
 
 
 def _convert_predict(program: PredictProgram, about: About) -> CoreMLModel:
@@ -147,20 +144,6 @@ def _convert_adapt(program: AdaptProgram, about: About) -> CoreMLModel:
         Port("report", f"Rows {', '.join(row.name.lower() for row in ReportRow)}; a column for each target."),
     ]
     purpose = f"The head: adapted to at most {n} labels of one person under the prior over people (adapt)."
-    return _convert(program, purpose, inputs, outputs, about)
-
-
-def _convert_ridge(program: RidgeProgram, about: About) -> CoreMLModel:
-    n = program.labels
-    inputs = [
-        _parameters(program),
-        Port("z", f"Features, float32 [1, {n}, {program.size.features}]."),
-        Port("y", "Labels of every target, in the order of the manifest."),
-        Port("weight", "Share of each sample; 0 pads."),
-        Port("looseness", f"How far experts may move, 0 to {LOOSENESS[-1]:g}; 0 moves everybody's offset alone."),
-    ]
-    outputs = [Port("head_parameters" + _SUFFIX, "Head parameters fitted to the labels.")]
-    purpose = f"The head: fitted to at most {n} labels in closed form (ridge)."
     return _convert(program, purpose, inputs, outputs, about)
 
 

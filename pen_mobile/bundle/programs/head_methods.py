@@ -9,14 +9,13 @@ import numpy as np
 
 from pen_mobile.bundle.programs.adapt import AdaptProgram
 from pen_mobile.bundle.programs.head import HeadProgram, HeadSize, PredictProgram
-from pen_mobile.bundle.programs.ridge import LOOSENESS, RidgeProgram
 from pen_mobile.bundle.programs.train import TrainProgram
 from pen_mobile.bundle.recipe import HeadRecipe
-from pen_mobile.contract.head import AdaptPart, HeadPart, HyperParameter, PredictPart, RidgePart, StateTensor, TrainPart
+from pen_mobile.contract.head import AdaptPart, HeadPart, HyperParameter, PredictPart, StateTensor, TrainPart
 from pen_mobile.models.optimizers import OPTIMIZERS, OptimizerName
 from pen_mobile.models.prior import Prior
 
-PREDICT, RIDGE, ADAPT = "predict", "ridge", "adapt"
+PREDICT, ADAPT = "predict", "adapt"
 _PREDICT_BATCH = 32
 
 
@@ -40,8 +39,6 @@ class HeadMethods:
             PREDICT: PredictProgram(self.size, _PREDICT_BATCH),
             **{_train(name): self._train_program(name) for name in self.recipe.learning_rate},
         }
-        if self.recipe.ridge_labels:
-            found[RIDGE] = RidgeProgram(self.size, self.recipe.ridge_labels)
         if self.prior is not None and self.recipe.adapt_labels:
             found[ADAPT] = AdaptProgram(self.size, self.prior, self.recipe.adapt_labels)
         return found
@@ -57,14 +54,12 @@ class HeadMethods:
             "optimizers": list(recipe.learning_rate),
             "steps": recipe.steps_per_call,
             "batch": recipe.batch,
-            "ridge labels": recipe.ridge_labels,
             "adapt labels": recipe.adapt_labels,
             "prior": None if self.prior is None else _digest(self.prior),
         }
 
     def part(self, file: str, head_parameters: str) -> HeadPart:
         """Describe the head whose programs are in ``file``."""
-        labels = self.recipe.ridge_labels
         return HeadPart(
             file=file,
             head_parameters=head_parameters,
@@ -74,7 +69,6 @@ class HeadMethods:
             predict=PredictPart(method=PREDICT, batch=_PREDICT_BATCH),
             train=[self._train_part(name) for name in self.recipe.learning_rate],
             adapt=self._adapt_part(),
-            ridge=RidgePart(method=RIDGE, labels=labels, looseness=list(LOOSENESS)) if labels else None,
         )
 
     def _adapt_part(self) -> AdaptPart | None:

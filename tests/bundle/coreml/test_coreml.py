@@ -267,7 +267,7 @@ def test_what_recipes_share_is_converted_once(
     monkeypatch.setattr("pen_mobile.bundle.coreml_exporter.convert_head", convert)
     exporter._write_head(tmp_path / "head.mlpackage.zip")
     assert (tmp_path / "head.mlpackage.zip").read_bytes() == first
-    assert set(exporter.parts) == {"predict", "ridge", "adapt", *(f"train_{name}" for name in OPTIMIZER_NAMES)}
+    assert set(exporter.parts) == {"predict", "adapt", *(f"train_{name}" for name in OPTIMIZER_NAMES)}
     for kept in run.glob("lowered/*/program.bin"):
         if kept.read_bytes() == first:
             kept.write_bytes(first[:-1])
@@ -368,7 +368,7 @@ def test_the_mac_script_with_apple_s_runtime_played(
     output = capsys.readouterr().out
     assert ended.value.code == 0, output
     checked = {line.split()[1].rstrip(":") for line in output.splitlines() if line.startswith("pass  ")}
-    assert checked >= {"features", "targets", "gate", *OPTIMIZER_NAMES, "ridge"}
+    assert checked >= {"features", "targets", "gate", *OPTIMIZER_NAMES, "adapt"}
     assert "PASS: " in output
     assert "one frame: " in output
 
