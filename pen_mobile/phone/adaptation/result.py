@@ -16,7 +16,9 @@ from pen_mobile.utils.plain import Result
 from pen_mobile.utils.text import joined
 
 _DECLINED = {
-    "NO_LABELS": "none of the labels can be used",
+    "NO_LABELS": (
+        "no label can be used: the faces are far from all that the model learned from (another camera, light or crop?)"
+    ),
     "CONTRADICTS_HEAD": (
         "the labels contradict the shipped head: they may be inverted, or belong to other moments or another person"
     ),

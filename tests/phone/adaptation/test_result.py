@@ -43,7 +43,11 @@ def test_one_target_keeps_its_head() -> None:
     ("verdict", "words"),
     [
         (Verdict.CONTRADICTS_HEAD, f"valence and arousal keep the old head: {DOUBT}"),
-        (Verdict.NO_LABELS, "valence and arousal keep the old head: none of the labels can be used"),
+        (
+            Verdict.NO_LABELS,
+            "valence and arousal keep the old head: no label can be used: the faces are far from all that the model "
+            "learned from (another camera, light or crop?)",
+        ),
     ],
 )
 def test_both_targets_keep_the_head(verdict: Verdict, words: str) -> None:
