@@ -45,7 +45,7 @@ class LocalProcesses:
         note: Callable[[Task[Item]], str] = lambda task: task.key,
     ) -> None:
         """Do as :meth:`pen_mobile.engine.task.Engine.map` says."""
-        todo = [task for task in tasks if not task.output.exists()]
+        todo = [task for task in tasks if not task.done]
         with progress.task(title, len(tasks)) as bar:
             bar.advance(len(tasks) - len(todo))
             self._run(work, todo, lambda task: bar.advance(1, note(task)))

@@ -28,6 +28,11 @@ class Task(Generic[Item]):
     output: Path
     needs: str | None = None
 
+    @property
+    def done(self) -> bool:
+        """Whether the output exists."""
+        return self.output.exists()
+
 
 class Engine(Protocol):
     """Anything that runs tasks: this process, processes of this machine, later a cluster."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from pen_mobile.evaluation.verdict import agreement_table, headline, people_table, person_sentence
 from pen_mobile.metrics import Agreement
 from pen_mobile.phone.adaptation.result import AdaptationResult
-from pen_mobile.types import Doubles, Floats
+from pen_mobile.types import Doubles, Floats, Rows
 from pen_mobile.utils.frames import Tabular
 from pen_mobile.utils.plain import Result, to_plain
 from pen_mobile.utils.readable import Readable
@@ -32,6 +32,14 @@ class Trace:
     before: Floats
     after: Floats
     own_mean: Floats
+
+    def of_rows(self, rows: Rows) -> Trace:
+        """Return some of the moments.
+
+        Args:
+            rows: their numbers.
+        """
+        return Trace(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
 @dataclass(frozen=True, repr=False)

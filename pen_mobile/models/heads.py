@@ -25,6 +25,14 @@ class HeadOutput(NamedTuple):
     logits: Tensor
     experts: Tensor
 
+    def of_rows(self, rows: Tensor) -> HeadOutput:
+        """Return the outputs of some samples.
+
+        Args:
+            rows: numbers of the samples, int64 ``[M]``.
+        """
+        return HeadOutput(*(part[rows] for part in self))
+
 
 class Dense(nn.Linear):
     """A linear layer with the initial weights of Keras' ``Dense``, in which the paper's heads were written."""

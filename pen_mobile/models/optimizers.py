@@ -24,6 +24,14 @@ class OptimizerSpec:
     learning_rate: float
     constants: dict[str, float]
 
+    def step_size(self, wanted: float | None) -> float:
+        """Return the step size to use.
+
+        Args:
+            wanted: step size that was asked for; None is the default.
+        """
+        return self.learning_rate if wanted is None else wanted
+
 
 OPTIMIZERS: dict[OptimizerName, OptimizerSpec] = {
     # Keras' defaults at the time of the paper; torch's own eps would be 1e-6. https://arxiv.org/abs/1212.5701
@@ -38,8 +46,7 @@ def make_optimizer(
 ) -> torch.optim.Optimizer:
     """Return the ``torch.optim`` optimizer with this project's constants; ``learning_rate`` None is its default."""
     spec = OPTIMIZERS[name]
-    lr = spec.learning_rate if learning_rate is None else learning_rate
-    constants = spec.constants
+    lr, constants = spec.step_size(learning_rate), spec.constants
     if name == "adadelta":
         return torch.optim.Adadelta(parameters, lr=lr, rho=constants["rho"], eps=constants["eps"])
     if name == "sgd":

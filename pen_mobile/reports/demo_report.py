@@ -29,8 +29,8 @@ from pen_mobile.reports.gate_figure import gate_figure, gate_is_unchanged
 from pen_mobile.reports.html import number, render
 from pen_mobile.reports.person_figures import affect_plane_figure, trace_figure
 from pen_mobile.reports.sample_faces import SampleFace
-from pen_mobile.training.checkpoint import StageLog
 from pen_mobile.training.prior.summary import PriorSummary
+from pen_mobile.training.stage_log import StageLog
 from pen_mobile.utils.files import replacing
 from pen_mobile.utils.text import counted
 

@@ -9,8 +9,8 @@ import numpy as np
 from pen_mobile.evaluation.person_result import Personalization, PersonResult
 from pen_mobile.evaluation.verdict import TARGETS, verdicts
 from pen_mobile.phone.adaptation.target_verdict import TargetVerdict
-from pen_mobile.training.checkpoint import StageLog
 from pen_mobile.training.prior.summary import PriorSummary
+from pen_mobile.training.stage_log import StageLog
 from pen_mobile.types import Floats
 from pen_mobile.utils.table import Cell, Row, Table, Tone
 from pen_mobile.utils.text import decimal, duration, file_size

@@ -66,7 +66,7 @@ def trace_figure(person: PersonResult) -> str:
     Args:
         person: result of one person.
     """
-    trace = _thinned(person.trace, _MOMENTS)
+    trace = person.trace.of_rows(_spread(len(person.trace.time_s), _MOMENTS))
     height, tall, wide = 262, 84, 180
     panels = (("before", trace.before, BEFORE, 46), ("after", trace.after, AFTER, WIDTH - wide - 4))
     with figure_style():
@@ -141,12 +141,6 @@ def _arrow(axes: Axes, start: Values, end: Values) -> None:
         return
     line = {"arrowstyle": "-|>", "color": INK, "linewidth": 1.6, "shrinkA": 0, "shrinkB": 0, "mutation_scale": 9}
     axes.annotate("", (end[0], end[1]), (start[0], start[1]), arrowprops=line, zorder=5)
-
-
-def _thinned(trace: Trace, count: int) -> Trace:
-    """Return at most ``count`` moments of a trace, evenly spread."""
-    rows = _spread(len(trace.time_s), count)
-    return Trace(trace.time_s[rows], trace.affect[rows], trace.before[rows], trace.after[rows], trace.own_mean[rows])
 
 
 def _spread(length: int, count: int) -> NDArray[np.intp]:

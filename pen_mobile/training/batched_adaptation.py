@@ -153,7 +153,7 @@ class _Adaptation:
         terms = LossTerms.of(
             0.0, settings.lambda_1, settings.loss_convention, expert_count=expert_count, target_count=targets
         )
-        factors = TermFactors(*(heads.new_full((heads.shape[1], 1), value) for value in vars(terms).values()))
+        factors = TermFactors.of([terms] * heads.shape[1], heads)
         self.heads = HeadBatch(heads, samples, expert_count, factors)
         self.optimizer = batched_optimizer(settings.optimizer, self.heads.flat_weights(), settings.learning_rate)
         self.trained = None

@@ -94,4 +94,4 @@ def batched_optimizer(name: OptimizerName, weights: Tensor, learning_rate: float
         weights: array whose shape and device the slots take.
         learning_rate: step size; None is the optimizer's default.
     """
-    return _CLASSES[name](weights, OPTIMIZERS[name].learning_rate if learning_rate is None else learning_rate)
+    return _CLASSES[name](weights, OPTIMIZERS[name].step_size(learning_rate))

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from pen_mobile.models.optimizers import make_optimizer
 from pen_mobile.training.batches import Batch, EpochBatches, Samples, batch_loader
-from pen_mobile.training.checkpoint import Checkpoint, EpochLog, StageLog, Weights, load_checkpoint, save_checkpoint
+from pen_mobile.training.checkpoint import Checkpoint, Weights
 from pen_mobile.training.stage import StageSettings, diverged
+from pen_mobile.training.stage_log import EpochLog, StageLog
 from pen_mobile.utils.progress import SILENT, Progress
 
 if TYPE_CHECKING:
@@ -42,6 +43,22 @@ class ModuleStage:
     training: Samples
     validation: Samples
 
+    def optimizer(self) -> torch.optim.Optimizer:
+        """Return a new optimizer of the module's parameters."""
+        settings = self.settings
+        return make_optimizer(settings.optimizer, self.module.parameters(), settings.learning_rate)
+
+    def orders(self, rank: int, world: int) -> tuple[EpochBatches, EpochBatches]:
+        """Return the batches of training, shuffled, and those of validation, of one process.
+
+        Args:
+            rank: number of the process, from 0.
+            world: number of processes.
+        """
+        seed, size = self.settings.seed, self.settings.batch_size
+        order = EpochBatches(len(self.training), size, seed, shuffle=True, rank=rank, world=world)
+        return order, EpochBatches(len(self.validation), 256, seed, shuffle=False, rank=rank, world=world)
+
 
 def fit(fabric: Fabric, stage: ModuleStage, checkpoint: Path | None = None, progress: Progress = SILENT) -> StageLog:
     """Train one stage and leave the best weights in its module.
@@ -55,7 +72,7 @@ def fit(fabric: Fabric, stage: ModuleStage, checkpoint: Path | None = None, prog
     Raises:
         BadInput: the loss is not finite.
     """
-    saved = load_checkpoint(checkpoint) if checkpoint else None
+    saved = Checkpoint.load(checkpoint) if checkpoint else None
     if saved and saved.log.finished:
         stage.module.load_state_dict(saved.best)
         return saved.log
@@ -80,12 +97,8 @@ class _Loop:
         self.log = StageLog()
         self.seconds = 0.0
         self.train_loss: float | None = None
-        settings = stage.settings
-        optimizer = make_optimizer(settings.optimizer, stage.module.parameters(), settings.learning_rate)
-        self.module, self.optimizer = fabric.setup(stage.module, optimizer)
-        share = {"rank": fabric.global_rank, "world": fabric.world_size}
-        self.order = EpochBatches(len(stage.training), settings.batch_size, settings.seed, shuffle=True, **share)
-        self.held_out = EpochBatches(len(stage.validation), 256, settings.seed, shuffle=False, **share)
+        self.module, self.optimizer = fabric.setup(stage.module, stage.optimizer())
+        self.order, self.held_out = stage.orders(fabric.global_rank, fabric.world_size)
         self.best: Weights = {}
 
     def _batches(self, samples: Samples, order: EpochBatches) -> Iterator[Batch]:
@@ -142,7 +155,7 @@ class _Loop:
     def save(self, checkpoint: Path | None) -> None:
         if checkpoint and self.fabric.is_global_zero:
             latest = self.stage.module.state_dict()
-            save_checkpoint(checkpoint, Checkpoint(self.best, latest, self.optimizer.state_dict(), self.log))
+            Checkpoint(self.best, latest, self.optimizer.state_dict(), self.log).save(checkpoint)
 
     def finish(self, checkpoint: Path | None) -> None:
         self.stage.module.load_state_dict(self.best)

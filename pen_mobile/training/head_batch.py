@@ -11,7 +11,7 @@ from torch import Tensor
 from pen_mobile.training.batched_optimizers import BatchedOptimizer
 from pen_mobile.training.batches import EpochBatches
 from pen_mobile.training.feature_scaling import FeatureScaling
-from pen_mobile.training.head_kernels import Labels, TermFactors, head_losses, mixture, product_gradient
+from pen_mobile.training.head_kernels import Labels, Mixture, TermFactors
 
 _ROWS_AT_ONCE = 512  # rows of each set that are gathered at once to measure a loss
 
@@ -38,11 +38,8 @@ class HeadSamples(NamedTuple):
         return HeadSamples(self.features.to(device), self.affect.to(device), subject, scaling)
 
 
-class _Batch(NamedTuple):
-    """Row numbers ``[G, B]`` of one batch, and their labels."""
-
-    rows: Tensor
-    labels: Labels
+Batch = tuple[Tensor, Labels]
+"""Row numbers ``[G, B]`` of one batch, and their labels."""
 
 
 class HeadBatch:
@@ -69,7 +66,7 @@ class HeadBatch:
         self._gradient = torch.empty_like(self._flat)
         self._buffers: dict[int, Tensor] = {}
 
-    def epoch(self, orders: Sequence[Tensor], batch_size: int) -> Iterator[_Batch]:
+    def epoch(self, orders: Sequence[Tensor], batch_size: int) -> Iterator[Batch]:
         """Yield the batches of one epoch; each weighs its own samples equally.
 
         Args:
@@ -77,10 +74,9 @@ class HeadBatch:
             batch_size: samples a step; a last batch may be shorter.
         """
         for rows, labels in self._cut(orders, batch_size):
-            share = labels.share / labels.share.sum(dim=2, keepdim=True)
-            yield _Batch(rows, labels._replace(share=share))
+            yield rows, labels.shared_among(labels.share.sum(dim=2, keepdim=True))
 
-    def step(self, batch: _Batch, optimizer: BatchedOptimizer, trained: Tensor | None = None) -> Tensor:
+    def step(self, batch: Batch, optimizer: BatchedOptimizer, trained: Tensor | None = None) -> Tensor:
         """Take one step and return the loss of each head before it, ``[G, H]``.
 
         Args:
@@ -88,13 +84,14 @@ class HeadBatch:
             optimizer: of ``weights`` flattened to ``[G, H R, D_z + 1]``.
             trained: 1 for rows of a head that change and 0 for others, ``[R, 1]``; None is all.
         """
-        z = self._gather(batch.rows)
-        mixed = mixture(self._products(z), self.expert_count)
-        to_products = product_gradient(mixed, batch.labels, self.factors)
+        rows, labels = batch
+        z = self._gather(rows)
+        mixed = Mixture.of(self._products(z), self.expert_count)
+        to_products = mixed.gradient(labels, self.factors)
         to_rows = (to_products if trained is None else to_products * trained).flatten(1, 2)
         torch.bmm(to_rows, z, out=self._gradient[:, :, :-1])
         self._gradient[:, :, -1] = to_rows.sum(dim=2)
-        loss = head_losses(mixed, batch.labels, self.factors)
+        loss = mixed.losses(labels, self.factors)
         optimizer.update(self._flat, self._gradient)
         return loss
 
@@ -109,8 +106,8 @@ class HeadBatch:
         count = torch.tensor([[[len(chosen)]] for chosen in rows], device=self._flat.device)
         loss = torch.zeros(self.weights.shape[:2], dtype=torch.float64, device=self._flat.device)
         for chosen, labels in self._cut(rows, size):
-            mixed = mixture(self._products(self._gather(chosen)), self.expert_count)
-            loss += head_losses(mixed, labels._replace(share=labels.share / count), factors or self.factors)
+            mixed = Mixture.of(self._products(self._gather(chosen)), self.expert_count)
+            loss += mixed.losses(labels.shared_among(count), factors or self.factors)
         return loss
 
     def as_given(self, weights: Tensor) -> Tensor:
@@ -126,7 +123,7 @@ class HeadBatch:
         """Return ``weights`` as ``[G, H R, D_z + 1]``, as an optimizer sees them."""
         return self._flat
 
-    def _cut(self, orders: Sequence[Tensor], size: int) -> Iterator[_Batch]:
+    def _cut(self, orders: Sequence[Tensor], size: int) -> Iterator[Batch]:
         """Yield batches of ``size`` rows of each set; a short batch is padded with a row of the same set."""
         number = -(-max(map(len, orders)) // size)
         padded = torch.stack([torch.cat([order, order[:1].expand(number * size - len(order))]) for order in orders])
@@ -138,7 +135,7 @@ class HeadBatch:
         people = None if subject is None else subject[rows][:, :, None, None]
         for place in range(number):
             of_subject = None if people is None else people[:, place]
-            yield _Batch(rows[:, place], Labels(affect[:, place], share[:, place], of_subject))
+            yield rows[:, place], Labels(affect[:, place], share[:, place], of_subject)
 
     def _gather(self, rows: Tensor) -> Tensor:
         """Return z ``[G, B, D_z]``, which the next call with the same B overwrites."""

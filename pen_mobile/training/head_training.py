@@ -17,11 +17,15 @@ from torch import Tensor
 
 from pen_mobile.models.losses import LossTerms
 from pen_mobile.training.batched_optimizers import batched_optimizer
-from pen_mobile.training.checkpoint import Checkpoint, EpochLog, StageLog, load_checkpoint, save_checkpoint
+from pen_mobile.training.checkpoint import Checkpoint
 from pen_mobile.training.head_batch import HeadBatch, HeadSamples, epoch_order
 from pen_mobile.training.head_kernels import TermFactors
 from pen_mobile.training.stage import StageSettings, diverged
+from pen_mobile.training.stage_log import EpochLog, StageLog
 from pen_mobile.utils.progress import SILENT, Progress
+
+TrainedHeads = tuple[Tensor, list[list[StageLog]]]
+"""Head parameters of the best epoch of each, as functions of z, ``[G, H, R, D_z + 1]``, and the logs, ``[G][H]``."""
 
 _KEY = "head_parameters"
 
@@ -48,27 +52,28 @@ class HeadStage:
     validation: Sequence[Tensor]
     terms: Sequence[LossTerms]
 
+    @property
+    def batches(self) -> int:
+        """Steps of one epoch."""
+        return -(-max(map(len, self.training)) // self.settings.batch_size)
 
-def without_steps(stage: HeadStage) -> HeadStage:
-    """Return the stage that leaves its heads as they are and only measures them.
+    def without_steps(self) -> HeadStage:
+        """Return the stage that leaves its heads as they are and only measures them."""
+        return replace(self, settings=replace(self.settings, epochs=0))
 
-    Args:
-        stage: with its heads.
-    """
-    return replace(stage, settings=replace(stage.settings, epochs=0))
+    def start(self) -> HeadBatch:
+        """Return the heads to train."""
+        factors = TermFactors.of(self.terms, self.heads)
+        return HeadBatch(self.heads, self.samples, self.expert_count, factors)
 
+    def orders(self, epoch: int) -> list[Tensor]:
+        """Return the row numbers of each set in the order of one epoch.
 
-@dataclass(frozen=True, eq=False)
-class TrainedHeads:
-    """Heads after a stage.
-
-    Attributes:
-        heads: head parameters of the best epoch of each, as functions of z, ``[G, H, R, D_z + 1]``.
-        logs: how each went, ``[G][H]``.
-    """
-
-    heads: Tensor
-    logs: list[list[StageLog]]
+        Args:
+            epoch: number of the pass, from 1.
+        """
+        size, seed = self.settings.batch_size, self.settings.seed
+        return [rows[epoch_order(len(rows), size, seed, epoch)] for rows in self.training]
 
 
 @torch.no_grad()
@@ -84,18 +89,17 @@ def train_heads(stage: HeadStage, checkpoint: Path | None = None, progress: Prog
     Raises:
         BadInput: the loss of a single head is not finite. Of several heads, such a one keeps what it was before.
     """
-    saved = load_checkpoint(checkpoint) if checkpoint else None
+    saved = Checkpoint.load(checkpoint) if checkpoint else None
     if saved and saved.log.finished:
-        return TrainedHeads(saved.best[_KEY].view_as(stage.heads), [[saved.log]])
+        return saved.best[_KEY].view_as(stage.heads), [[saved.log]]
     loop = _Loop(stage, checkpoint)
     if saved:
         loop.resume(saved)
     else:
         loop.validate(None, 0.0)
     settings = stage.settings
-    batches = -(-max(map(len, stage.training)) // settings.batch_size)
-    with progress.task(settings.name, settings.epochs * batches) as task:
-        task.advance(loop.epoch * batches, loop.note())
+    with progress.task(settings.name, settings.epochs * stage.batches) as task:
+        task.advance(loop.epoch * stage.batches, loop.note())
         while not loop.done():
             steps = loop.train_one_epoch()
             loop.save()
@@ -108,9 +112,7 @@ class _Loop:
 
     def __init__(self, stage: HeadStage, checkpoint: Path | None) -> None:
         self.stage, self.settings, self.checkpoint = stage, stage.settings, checkpoint
-        rows = zip(*(vars(terms).values() for terms in stage.terms), strict=True)
-        factors = TermFactors(*(stage.heads.new_tensor(values)[:, None] for values in rows))
-        self.heads = HeadBatch(stage.heads, stage.samples, stage.expert_count, factors)
+        self.heads = stage.start()
         weights, settings = self.heads.flat_weights(), stage.settings
         self.optimizer = batched_optimizer(settings.optimizer, weights, settings.learning_rate)
         self.logs = [[StageLog() for _ in stage.terms] for _ in stage.training]
@@ -132,13 +134,10 @@ class _Loop:
 
     def train_one_epoch(self) -> int:
         """Take the steps of one epoch, validate, and return how many steps they were."""
-        started, size = time.perf_counter(), self.settings.batch_size
-        orders = [
-            rows[epoch_order(len(rows), size, self.settings.seed, self.epoch + 1)] for rows in self.stage.training
-        ]
+        started = time.perf_counter()
         left = self.settings.steps_left(self.steps)
         losses: list[Tensor] = []
-        for batch in self.heads.epoch(orders, size):
+        for batch in self.heads.epoch(self.stage.orders(self.epoch + 1), self.settings.batch_size):
             if len(losses) == left:
                 break
             losses.append(self.heads.step(batch, self.optimizer))
@@ -172,7 +171,7 @@ class _Loop:
             return
         state = {"state": {0: self.optimizer.state()}, "param_groups": []}
         best, latest = {_KEY: self.best[0, 0]}, {_KEY: self.heads.weights[0, 0]}
-        save_checkpoint(self.checkpoint, Checkpoint(best, latest, state, self.logs[0][0]))
+        Checkpoint(best, latest, state, self.logs[0][0]).save(self.checkpoint)
 
     def resume(self, saved: Checkpoint) -> None:
         self.logs = [[saved.log]]
@@ -187,4 +186,4 @@ class _Loop:
             for log in logs:
                 log.finished = True
         self.save()
-        return TrainedHeads(self.best, self.logs)
+        return self.best, self.logs

@@ -6,19 +6,21 @@ The pair with the smallest Eq. 5 on the held-out rows wins: Eq. 4 of different p
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
 import torch
+from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from pen_mobile.metrics import Agreement, agreement
 from pen_mobile.models.heads import ExpertHead
 from pen_mobile.training.config import LearningConfig
-from pen_mobile.training.head_training import TrainedHeads, train_heads
+from pen_mobile.training.head_training import train_heads
 from pen_mobile.training.source_experts import expert_stage
 from pen_mobile.training.source_heads import Lambdas, SourceSplits, gate_stage
+from pen_mobile.training.stage_log import StageLog
 from pen_mobile.utils.progress import SILENT, Progress
 
 PAPER_GRID = (0.0, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
@@ -63,11 +65,11 @@ def search_lambdas(
     """
     splits = replace(splits, training=[_some(splits.training[0], config.seed)])
     pairs: list[Lambdas] = list(product(grid, grid))
-    gates = train_heads(gate_stage(splits, config, [(0.0, value) for value in grid]), progress=progress).heads
+    gates, _ = train_heads(gate_stage(splits, config, [(0.0, value) for value in grid]), progress=progress)
     of_pairs = gates[:, [grid.index(lambda_1) for _, lambda_1 in pairs]]
     start = shared.head_parameters.detach()[None, None]
-    trained = train_heads(expert_stage(splits, config, pairs, start, of_pairs), progress=progress)
-    return sorted(_candidates(splits, pairs, trained), key=lambda one: one.loss)
+    heads, logs = train_heads(expert_stage(splits, config, pairs, start, of_pairs), progress=progress)
+    return sorted(_candidates(splits, pairs, heads[0], logs[0]), key=lambda one: one.loss)
 
 
 def _some(rows: Tensor, seed: int) -> Tensor:
@@ -76,13 +78,15 @@ def _some(rows: Tensor, seed: int) -> Tensor:
 
 
 @torch.no_grad()
-def _candidates(splits: SourceSplits, pairs: list[Lambdas], trained: TrainedHeads) -> list[LambdaCandidate]:
+def _candidates(
+    splits: SourceSplits, pairs: list[Lambdas], heads: Tensor, logs: list[StageLog]
+) -> list[LambdaCandidate]:
     """Compare every pair's best epoch with the labels of the held-out rows."""
     rows = splits.validation[0]
     z, labels = splits.samples.features[rows], splits.samples.affect[rows].numpy()
     head = ExpertHead(splits.feature_size, splits.expert_count, splits.target_count)
     found = []
-    for pair, parameters, log in zip(pairs, trained.heads[0], trained.logs[0], strict=True):
+    for pair, parameters, log in zip(pairs, heads, logs, strict=True):
         head.head_parameters.copy_(parameters)
         estimate = head(z).affect.numpy()
         loss = float(np.square(estimate.astype(np.float64) - labels).sum(axis=1).mean())

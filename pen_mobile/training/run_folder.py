@@ -23,9 +23,10 @@ from pen_mobile.metrics import Agreement
 from pen_mobile.models.backbone import Backbone, backbone_digest
 from pen_mobile.models.heads import ExpertHead, SharedHead
 from pen_mobile.models.prior import Prior
-from pen_mobile.training.checkpoint import StageLog, Weights, load_checkpoint
+from pen_mobile.training.checkpoint import Checkpoint, Weights
 from pen_mobile.training.config import LearningConfig
 from pen_mobile.training.feature_scaling import FeatureScaling
+from pen_mobile.training.stage_log import StageLog
 from pen_mobile.types import Floats
 from pen_mobile.utils.files import read_json, replacing, write_json
 from pen_mobile.utils.places import place_from
@@ -344,7 +345,7 @@ class Run(Readable):
         return self.folder / "feature-statistics.safetensors"
 
     def _weights(self, stage: str) -> Weights:
-        checkpoint = load_checkpoint(self.stage_file(stage))
+        checkpoint = Checkpoint.load(self.stage_file(stage))
         if checkpoint is None:
             raise BadInput(f"{self.stage_file(stage)} is missing; train again")
         return checkpoint.best

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from pen_mobile.training.config import LearningConfig
-from pen_mobile.training.head_training import HeadStage, train_heads, without_steps
+from pen_mobile.training.head_training import HeadStage, train_heads
 from pen_mobile.training.source_heads import Lambdas, SourceSplits, joint_stage, shared_stage
 
 
@@ -36,7 +36,7 @@ def expert_stage(
         experts = tuned_alone(splits, config, shared[0, 0])
     start = torch.cat([gates, experts.expand(*gates.shape[:2], -1, -1)], dim=2)
     stage = joint_stage(splits, config, lambdas, start)
-    return without_steps(stage) if config.expert_learning == "isolated" else stage
+    return stage.without_steps() if config.expert_learning == "isolated" else stage
 
 
 def tuned_alone(splits: SourceSplits, config: LearningConfig, shared: Tensor) -> Tensor:
@@ -48,7 +48,7 @@ def tuned_alone(splits: SourceSplits, config: LearningConfig, shared: Tensor) ->
         shared: head parameters of the shared head, ``[1 + K, D_z + 1]``.
     """
     alone = (_rows_of(splits, person) for person in range(splits.expert_count))
-    tuned = [train_heads(shared_stage(rows, config, shared)).heads[0, 0, 1:] for rows in alone]
+    tuned = [train_heads(shared_stage(rows, config, shared))[0][0, 0, 1:] for rows in alone]
     return torch.cat(tuned)
 
 

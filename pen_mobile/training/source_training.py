@@ -19,7 +19,7 @@ from pen_mobile.training.config import LearningConfig
 from pen_mobile.training.feature_scaling import feature_statistics
 from pen_mobile.training.features import cached_features
 from pen_mobile.training.frame_cache import cached_frames
-from pen_mobile.training.head_training import HeadStage, train_heads, without_steps
+from pen_mobile.training.head_training import HeadStage, train_heads
 from pen_mobile.training.prior.learn import prior_stage, source_rows
 from pen_mobile.training.run_folder import STAGES, Run, RunData, RunRecord
 from pen_mobile.training.source_experts import expert_stage
@@ -136,7 +136,7 @@ class _Learner:
         start = self.shared_start if network is None else shared_parameters(network.head.cpu())
         lambdas = [(config.lambda_0, config.lambda_1)]
         shared_head = shared_stage(splits, config, start)
-        shared = self._train(without_steps(shared_head) if config.layer_strategy == "together" else shared_head)
+        shared = self._train(shared_head.without_steps() if config.layer_strategy == "together" else shared_head)
         gate = self._train(gate_stage(splits, config, lambdas))
         experts = self._train(expert_stage(splits, config, lambdas, shared, gate))
         self._learn_prior(features, experts[0, 0].cpu(), seen=network is not None)
@@ -153,9 +153,9 @@ class _Learner:
     def _train(self, stage: HeadStage) -> Tensor:
         """Run one stage, note how it went, and return its head parameters ``[1, 1, R, D_z + 1]``."""
         name = stage.settings.name
-        trained = train_heads(stage, self.run.stage_file(name), self.progress)
-        self.run.record.stages[name] = trained.logs[0][0]
-        return trained.heads
+        heads, logs = train_heads(stage, self.run.stage_file(name), self.progress)
+        self.run.record.stages[name] = logs[0][0]
+        return heads
 
     @torch.no_grad()
     def _conclude(self, features: Floats, digest: str) -> None:

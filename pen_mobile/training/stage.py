@@ -36,7 +36,7 @@ class StageSettings:
     @property
     def step_size(self) -> float:
         """The learning rate, resolved."""
-        return OPTIMIZERS[self.optimizer].learning_rate if self.learning_rate is None else self.learning_rate
+        return OPTIMIZERS[self.optimizer].step_size(self.learning_rate)
 
     def steps_left(self, taken: int) -> int | None:
         """Return how many steps may follow; None without a limit.

@@ -68,7 +68,7 @@ def _table_text(table: Table, terminal: bool) -> str:
     for title, numeric in zip(table.titles(), table.numeric(), strict=True):
         grid.add_column(title, justify="right" if numeric else "left", overflow="fold")
     for row in table.lines():
-        grid.add_row(*(Text(str(cell), "bold" if cell.bold else "") for cell in row.cells))
+        grid.add_row(*(Text(str(cell), "bold" if cell.bold else "") for cell in row.entries))
     text = io.StringIO()
     width = None if terminal else _WIDTH
     Console(file=text, highlight=False, markup=False, width=width, force_terminal=terminal).print(grid)

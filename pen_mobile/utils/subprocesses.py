@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from pen_mobile.errors import PenMobileError
 from pen_mobile.utils.spawn import spawn_context
@@ -23,11 +22,6 @@ class SubprocessFailed(PenMobileError):
 
 class SubprocessKilled(SubprocessFailed):
     """The system or a library ended the process by a signal, or memory was wanting."""
-
-
-@dataclass(frozen=True)
-class _Done:
-    result: Any
 
 
 class Subprocess(Generic[Result]):
@@ -79,9 +73,9 @@ class Subprocess(Generic[Result]):
         """
         while isinstance(message := _next(self._messages), str):
             on_message(message)
-        if isinstance(message, _Done):
-            result: Result = message.result
-            return result
+        if isinstance(message, tuple):  # the result alone comes as a tuple
+            (result,) = message
+            return cast("Result", result)
         if isinstance(message, PenMobileError):
             raise message
         if isinstance(message, MemoryError):
@@ -124,7 +118,7 @@ def _next(connection: Connection) -> Any:
 def _do(connection: Connection, work: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent receives Ctrl-C and ends this process
     try:
-        connection.send(_Done(work(*arguments, connection.send)))
+        connection.send((work(*arguments, connection.send),))
     except (PenMobileError, MemoryError) as error:
         connection.send(error)
     except Exception as error:  # noqa: BLE001  whatever it is, the parent reports it

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Literal, NamedTuple, Union
+from typing import Literal, Union
 
 Tone = Literal["", "better", "worse", "muted"]
 Kind = Literal["plain", "reference", "total", "title"]
@@ -52,12 +52,27 @@ class Row:
     cells: Sequence[Cell | str]
     kind: Kind = "plain"
 
+    @property
+    def entries(self) -> list[Cell]:
+        """The cells, those of plain text included."""
+        return [cell if isinstance(cell, Cell) else Cell(cell) for cell in self.cells]
 
-class Line(NamedTuple):
-    """One row of a table in a single form."""
+    def to_html(self, head: Sequence[str], numeric: Sequence[bool]) -> str:
+        """Return a ``<tr>``.
 
-    cells: list[Cell]
-    kind: Kind
+        Args:
+            head: titles of the columns, shown beside each cell on a narrow screen.
+            numeric: whether each column holds numbers.
+        """
+        first, *others = self.entries
+        if self.kind == "title":
+            return f'<tr class="title"><th scope="rowgroup" colspan="{len(head)}">{_cell_html(first)}</th></tr>'
+        cells = "".join(
+            f'<td data-label="{escape(title)}"{_align(right)}>{_cell_html(cell)}</td>'
+            for cell, title, right in zip(others, head[1:], numeric[1:], strict=True)
+        )
+        kind = f' class="{self.kind}"' if self.kind != "plain" else ""
+        return f'<tr{kind}><th scope="row"{_align(numeric[0])}>{_cell_html(first)}</th>{cells}</tr>'
 
 
 @dataclass(frozen=True)
@@ -76,10 +91,9 @@ class Table:
     caption: str = ""
     groups: Sequence[tuple[str, int]] = ()
 
-    def lines(self) -> list[Line]:
-        """Return all rows as :class:`Line`."""
-        rows = [row if isinstance(row, Row) else Row(row) for row in self.rows]
-        return [Line([cell if isinstance(cell, Cell) else Cell(cell) for cell in row.cells], row.kind) for row in rows]
+    def lines(self) -> list[Row]:
+        """Return all rows, plain ones included."""
+        return [row if isinstance(row, Row) else Row(row) for row in self.rows]
 
     def titles(self) -> list[str]:
         """Return the titles of the columns, each with the title of its group."""
@@ -93,7 +107,7 @@ class Table:
 
     def numeric(self) -> list[bool]:
         """Return for each column whether it holds nothing but numbers and dashes."""
-        lines = [row.cells for row in self.lines() if row.kind != "title"]
+        lines = [row.entries for row in self.lines() if row.kind != "title"]
         columns = zip(*lines, strict=True) if lines else [()] * len(self.head)
         return [bool(lines) and all(_is_number(cell) for cell in column) for column in columns]
 
@@ -101,7 +115,7 @@ class Table:
         """Return a ``<table>`` in a box that scrolls; a table with long text becomes a list on a narrow screen."""
         numeric = self.numeric()
         long = len(self.head) > 2 and any(len(str(cell)) > _LONG for row in self.lines() for cell in row.cells)
-        body = "\n".join(_line_html(row, self.head, numeric) for row in self.lines())
+        body = "\n".join(row.to_html(self.head, numeric) for row in self.lines())
         caption = f"<caption>{escape(self.caption)}</caption>" if self.caption else ""
         label = f' tabindex="0" role="region" aria-label="{escape(self.caption)}"' if self.caption else ""
         return (
@@ -139,18 +153,6 @@ def invented(synthetic: bool) -> str:
         synthetic: whether the people are invented.
     """
     return " (synthetic people: not comparable with real recordings)" if synthetic else ""
-
-
-def _line_html(row: Line, head: Sequence[str], numeric: Sequence[bool]) -> str:
-    first, *others = row.cells
-    if row.kind == "title":
-        return f'<tr class="title"><th scope="rowgroup" colspan="{len(head)}">{_cell_html(first)}</th></tr>'
-    cells = "".join(
-        f'<td data-label="{escape(title)}"{_align(right)}>{_cell_html(cell)}</td>'
-        for cell, title, right in zip(others, head[1:], numeric[1:], strict=True)
-    )
-    kind = f' class="{row.kind}"' if row.kind != "plain" else ""
-    return f'<tr{kind}><th scope="row"{_align(numeric[0])}>{_cell_html(first)}</th>{cells}</tr>'
 
 
 def _cell_html(cell: Cell) -> str:

@@ -21,8 +21,8 @@ from pen_mobile.metrics import Agreement
 from pen_mobile.phone.adaptation.result import AdaptationResult, targets_of
 from pen_mobile.reports.demo_report import DemoContext, fewer_labels, write_demo_page
 from pen_mobile.reports.sample_faces import SampleFace
-from pen_mobile.training.checkpoint import EpochLog, StageLog
 from pen_mobile.training.prior.summary import PriorSummary, TargetSummary
+from pen_mobile.training.stage_log import EpochLog, StageLog
 from pen_mobile.utils import files
 from tests.phone.adaptation.reports import made_up_report
 

@@ -11,7 +11,8 @@ from torch import nn
 
 from pen_mobile.errors import BadInput
 from pen_mobile.models.optimizers import OptimizerName, make_optimizer
-from pen_mobile.training.checkpoint import Checkpoint, EpochLog, StageLog, load_checkpoint, save_checkpoint
+from pen_mobile.training.checkpoint import Checkpoint
+from pen_mobile.training.stage_log import EpochLog, StageLog
 
 
 def trained(optimizer: OptimizerName, seed: int = 0, steps: int = 3) -> tuple[nn.Module, torch.optim.Optimizer]:
@@ -42,9 +43,9 @@ def test_training_goes_on_from_disk_as_if_never_stopped(tmp_path: Path, optimize
     best = {key: value.clone() for key, value in network.state_dict().items()}
     step(network, made, 2)
     path = tmp_path / "stage.safetensors"
-    save_checkpoint(path, Checkpoint(best, network.state_dict(), made.state_dict(), log()))
+    Checkpoint(best, network.state_dict(), made.state_dict(), log()).save(path)
 
-    saved = load_checkpoint(path)
+    saved = Checkpoint.load(path)
     assert saved is not None
     assert saved.log == log()
     again, made_again = trained(optimizer, seed=9)
@@ -61,10 +62,10 @@ def test_training_goes_on_from_disk_as_if_never_stopped(tmp_path: Path, optimize
 def test_a_finished_stage_keeps_its_best_weights_only(tmp_path: Path) -> None:
     network, made = trained("adam")
     checkpoint = Checkpoint(network.state_dict(), network.state_dict(), made.state_dict(), log())
-    save_checkpoint(tmp_path / "going.safetensors", checkpoint)
+    checkpoint.save(tmp_path / "going.safetensors")
     checkpoint.log.finished = True
-    save_checkpoint(tmp_path / "done.safetensors", checkpoint)
-    saved = load_checkpoint(tmp_path / "done.safetensors")
+    checkpoint.save(tmp_path / "done.safetensors")
+    saved = Checkpoint.load(tmp_path / "done.safetensors")
     assert saved is not None
     assert saved.log.finished
     assert (saved.latest, saved.optimizer["state"]) == ({}, {})
@@ -77,25 +78,25 @@ def test_best_loss_is_that_of_the_best_epoch() -> None:
 
 
 def test_no_file_is_no_checkpoint(tmp_path: Path) -> None:
-    assert load_checkpoint(tmp_path / "stage.safetensors") is None
+    assert Checkpoint.load(tmp_path / "stage.safetensors") is None
 
 
 @pytest.mark.parametrize("kept", [0, 5, 200, -1], ids=lambda kept: f"first {kept} bytes")
 def test_damaged_files_are_named_with_what_to_do(tmp_path: Path, kept: int) -> None:
     network, made = trained("sgd")
     path = tmp_path / "stage.safetensors"
-    save_checkpoint(path, Checkpoint(network.state_dict(), network.state_dict(), made.state_dict(), log()))
+    Checkpoint(network.state_dict(), network.state_dict(), made.state_dict(), log()).save(path)
     path.write_bytes(path.read_bytes()[:kept])
     with pytest.raises(BadInput, match=r"stage\.safetensors: damaged checkpoint \(.*\); delete it to train this stage"):
-        load_checkpoint(path)
+        Checkpoint.load(path)
 
 
 def test_saving_again_replaces_the_file_and_leaves_nothing_else(tmp_path: Path) -> None:
     network, made = trained("sgd")
     path = tmp_path / "stage.safetensors"
     for steps in (6, 9):
-        save_checkpoint(path, Checkpoint(network.state_dict(), {}, made.state_dict(), log(steps=steps)))
-    saved = load_checkpoint(path)
+        Checkpoint(network.state_dict(), {}, made.state_dict(), log(steps=steps)).save(path)
+    saved = Checkpoint.load(path)
     assert saved is not None
     assert saved.log.steps == 9
     assert list(tmp_path.iterdir()) == [path]

@@ -19,9 +19,10 @@ from pen_mobile.models.heads import SharedHead
 from pen_mobile.models.losses import affect_loss
 from pen_mobile.models.optimizers import OptimizerName
 from pen_mobile.training.batches import Batch
-from pen_mobile.training.checkpoint import StageLog, load_checkpoint
+from pen_mobile.training.checkpoint import Checkpoint
 from pen_mobile.training.fit import ModuleStage, fit
 from pen_mobile.training.stage import StageSettings
+from pen_mobile.training.stage_log import StageLog
 from pen_mobile.utils.progress import Task
 from tests.training.feature_samples import FeatureSamples
 
@@ -230,7 +231,7 @@ def test_interrupted_and_resumed_is_bit_identical(tmp_path: Path, optimizer: Opt
     path = tmp_path / "parts.safetensors"
     with pytest.raises(KeyboardInterrupt):
         fit(FABRIC, stage(deep_network(), loss=Steps(interrupted_at=step), **settings), path)
-    saved = load_checkpoint(path)
+    saved = Checkpoint.load(path)
     epochs_done = (step - 1) // 3
     assert (len(saved.log.epochs) - 1 if saved else 0) == epochs_done
 
@@ -303,7 +304,7 @@ def test_interrupted_before_its_conclusion_a_stage_is_concluded(tmp_path: Path) 
     # Besides one call after every epoch, the loop announces where it starts with the steps done so far: 0.
     with pytest.raises(KeyboardInterrupt):
         fit(FABRIC, overfitting(epochs=20), path, InterruptedAfterLastEpoch(1 + 20))
-    saved = load_checkpoint(path)
+    saved = Checkpoint.load(path)
     assert saved is not None
     assert (saved.log.finished, len(saved.log.epochs)) == (False, 21)
     steps = Steps()

@@ -45,10 +45,10 @@ def shared_head() -> ExpertHead:
 def alone(splits: SourceSplits, lambda_0: float, lambda_1: float) -> tuple[Tensor, int]:
     """Return what source learning makes of one pair: its head, and the epoch that it keeps."""
     pair = [(lambda_0, lambda_1)]
-    gates = train_heads(gate_stage(splits, CONFIG, pair)).heads
+    gates, _ = train_heads(gate_stage(splits, CONFIG, pair))
     start = shared_head().head_parameters.detach()[None, None]
-    trained = train_heads(expert_stage(splits, CONFIG, pair, start, gates))
-    return trained.heads[0, 0], trained.logs[0][0].best_epoch
+    heads, logs = train_heads(expert_stage(splits, CONFIG, pair, start, gates))
+    return heads[0, 0], logs[0][0].best_epoch
 
 
 def test_every_pair_is_as_source_learning_makes_it(splits: SourceSplits) -> None:

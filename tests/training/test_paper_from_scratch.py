@@ -146,7 +146,7 @@ def test_source_learning_is_what_the_paper_says(people: tuple[Tensor, Tensor, Te
     start = SharedHead(SIZE)
     shared = train_heads(shared_stage(splits, config, ExpertHead.of_shared(start).head_parameters.detach()))
     gate = train_heads(gate_stage(splits, config, pair))
-    experts = train_heads(expert_stage(splits, config, pair, shared.heads, gate.heads))
+    experts = train_heads(expert_stage(splits, config, pair, shared[0], gate[0]))
 
     how = {"optimizer": config.optimizer, "rate": config.learning_rate, "batch": config.batch_size, "seed": config.seed}
     first = Network(1)
@@ -190,10 +190,10 @@ def test_source_learning_is_what_the_paper_says(people: tuple[Tensor, Tensor, Te
 
 
 def compare(found: Any, losses: list[float], best: int, parameters: Tensor) -> None:
-    log = found.logs[0][0]
+    log = found[1][0][0]
     assert [epoch.validation_loss for epoch in log.epochs] == pytest.approx(losses, rel=1e-4)
     assert log.best_epoch == best
-    torch.testing.assert_close(found.heads[0, 0], parameters, rtol=0, atol=1e-5)
+    torch.testing.assert_close(found[0][0, 0], parameters, rtol=0, atol=1e-5)
 
 
 def adapt(network: Network, z: Tensor, y: Tensor, config: LearningConfig) -> None:

@@ -15,10 +15,10 @@ from pen_mobile.data.splits import validation_split
 from pen_mobile.data.table import FrameTable
 from pen_mobile.errors import BadInput
 from pen_mobile.metrics import agreement
-from pen_mobile.training.checkpoint import EpochLog, StageLog
 from pen_mobile.training.config import LearningConfig
 from pen_mobile.training.feature_scaling import feature_statistics
 from pen_mobile.training.run_folder import STAGES, Run, RunData, RunRecord
+from pen_mobile.training.stage_log import EpochLog, StageLog
 
 CONFIG = LearningConfig(seed=3)
 DATA = RunData(digest="abc", origin="people.npz", rows=40, source_subjects=["al", "bea"], synthetic=False)

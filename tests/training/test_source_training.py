@@ -24,7 +24,7 @@ from pen_mobile.data.table import FeatureTable, FrameTable
 from pen_mobile.errors import BadInput
 from pen_mobile.models.heads import ExpertHead
 from pen_mobile.models.losses import source_loss
-from pen_mobile.training.checkpoint import load_checkpoint
+from pen_mobile.training.checkpoint import Checkpoint
 from pen_mobile.training.config import LearningConfig
 from pen_mobile.training.fabric import make_fabric
 from pen_mobile.training.run_folder import STAGES, Run
@@ -97,7 +97,7 @@ def weights_of(run: Run) -> dict[str, torch.Tensor]:
     """Best weights of every stage that left a file."""
     found = {}
     for stage in STAGES:
-        saved = load_checkpoint(run.stage_file(stage))
+        saved = Checkpoint.load(run.stage_file(stage))
         found |= {} if saved is None else {f"{stage}/{key}": value for key, value in saved.best.items()}
     return found
 
@@ -152,7 +152,7 @@ def test_joint_learning_starts_from_shared_head_and_gate(learnt: Run) -> None:
     """Before stage 4 trains, its validation loss (Eq. 4) is that of W^e_i = W^s with the gate of stage 3."""
     z, affect, names = held_out_rows(feature_table())
     subject = torch.tensor([sorted(SIGNS).index(name) for name in names])
-    saved = load_checkpoint(learnt.stage_file("3-gate"))
+    saved = Checkpoint.load(learnt.stage_file("3-gate"))
     assert saved is not None
     start = ExpertHead(6, 4)
     start.start_from_shared(learnt.shared_head())
@@ -196,7 +196,7 @@ def test_interrupted_and_resumed_is_bit_identical(tmp_path: Path, stage: str) ->
     folder = tmp_path / "parts"
     with pytest.raises(KeyboardInterrupt):
         learn_source(feature_table(), SHORT, folder, progress=Listener(stage, after=7))
-    saved = load_checkpoint(folder / f"{stage}.safetensors")
+    saved = Checkpoint.load(folder / f"{stage}.safetensors")
     assert saved is not None
     assert (saved.log.finished, saved.log.steps) == (False, 10)
     with pytest.raises(BadInput, match="training did not finish"):
@@ -254,7 +254,7 @@ def test_killed_and_resumed_is_bit_identical(tmp_path: Path) -> None:
         process.kill()
     assert process.wait() == -signal.SIGKILL
 
-    saved = load_checkpoint(first)
+    saved = Checkpoint.load(first)
     assert saved is not None
     assert not saved.log.finished
     assert 1 <= len(saved.log.epochs) - 1 < 12

@@ -27,5 +27,5 @@ def retune(run: Run, frames: SourceFrames, features: NDArray[np.float32], epochs
     splits = source_splits(table, features, config.halves(table), scaling=run.feature_scaling())
     start = head.head_parameters.detach()[None, None]
     stage = joint_stage(splits, replace(config, joint_epochs=epochs), [(config.lambda_0, config.lambda_1)], start)
-    head.load_state_dict({"head_parameters": train_heads(stage).heads[0, 0]})
+    head.load_state_dict({"head_parameters": train_heads(stage)[0][0, 0]})
     return head

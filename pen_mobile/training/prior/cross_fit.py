@@ -75,6 +75,6 @@ def _head_without(rows: SourceRows, held: NDArray[np.bool_], config: LearningCon
     training, validation = ([torch.from_numpy(np.flatnonzero(part))] for part in (~validates, validates))
     splits = SourceSplits(samples, len(people), training, validation)
     lambdas = [(config.lambda_0, config.lambda_1)]
-    shared = train_heads(shared_stage(splits, config)).heads
-    gate = train_heads(gate_stage(splits, config, lambdas)).heads
-    return train_heads(expert_stage(splits, config, lambdas, shared, gate)).heads[0, 0]
+    shared = train_heads(shared_stage(splits, config))[0]
+    gate = train_heads(gate_stage(splits, config, lambdas))[0]
+    return train_heads(expert_stage(splits, config, lambdas, shared, gate))[0][0, 0]

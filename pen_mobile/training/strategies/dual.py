@@ -9,8 +9,6 @@ float64.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor
 
@@ -23,11 +21,8 @@ _CHOOSE_ON = 1000  # labels are enough to choose t, where an eigendecomposition 
 _ROUNDING = 1e-9  # errors as close as this are equal, and the smaller t wins
 
 
-class Correction(NamedTuple):
-    """Weights of the samples ``[N, K]`` and the intercept ``[K]``."""
-
-    alpha: Tensor
-    intercept: Tensor
+Correction = tuple[Tensor, Tensor]
+"""Weights of the samples alpha ``[N, K]``, and the intercept ``[K]``."""
 
 
 def inverse_regularization_grid(kernel: Tensor) -> list[float]:
@@ -83,7 +78,7 @@ def solve(kernel: Tensor, residual: Tensor, inverse_regularization: float, *, in
         ones = torch.cholesky_solve(torch.ones_like(residual[:, :1]), factor)
         offset = solved.sum(dim=0) / ones.sum()
         solved = solved - ones * offset
-    return Correction(inverse_regularization * solved, offset)
+    return inverse_regularization * solved, offset
 
 
 def chosen_labels(count: int, seed: int) -> Tensor:

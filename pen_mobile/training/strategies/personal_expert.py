@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor
 
@@ -22,13 +20,6 @@ from pen_mobile.training.strategies.mixture import evaluate, with_one
 PROMINENCE = (-4.0, -2.0, -1.0, 0.0, 1.0, 2.0, 4.0, 8.0, 16.0)
 
 
-class _Choice(NamedTuple):
-    """How loose the ridge is, and the newcomer's gate bias."""
-
-    inverse_regularization: float
-    beta: float
-
-
 def adapt_personal_expert(head_parameters: Tensor, z: Tensor, affect: Tensor, settings: AdaptationSettings) -> Tensor:
     """Append an expert, ridge regression from the mean of the experts there are to the person's labels.
 
@@ -42,16 +33,17 @@ def adapt_personal_expert(head_parameters: Tensor, z: Tensor, affect: Tensor, se
     output, inputs = evaluate(head_parameters, z), with_one(z)
     residual = affect.double() - output.experts.mean(dim=1)
     few = chosen_labels(len(z), settings.seed)
-    subset = HeadOutput(*(part[few] for part in output))
+    subset = output.of_rows(few)
     choice = _choose(subset, inputs[few], residual[few], affect[few].double() - subset.affect)
     if choice is None:
         return head_parameters.clone()
-    alpha = solve(inputs @ inputs.T, residual, choice.inverse_regularization, intercept=False).alpha
-    return _append(head_parameters, alpha.T @ inputs, choice.beta)
+    inverse_regularization, beta = choice
+    alpha, _ = solve(inputs @ inputs.T, residual, inverse_regularization, intercept=False)
+    return _append(head_parameters, alpha.T @ inputs, beta)
 
 
-def _choose(output: HeadOutput, inputs: Tensor, residual: Tensor, of_mixture: Tensor) -> _Choice | None:
-    """Return the candidate with the smallest left-out error, or None where the newcomer had better stay out."""
+def _choose(output: HeadOutput, inputs: Tensor, residual: Tensor, of_mixture: Tensor) -> tuple[float, float] | None:
+    """Return t and beta with the smallest left-out error, or None where the newcomer had better stay out."""
     kernel = inputs @ inputs.T
     alone = left_out_residuals(kernel, residual, intercept=False)  # [T, N, 2]
     others = output.logits.logsumexp(dim=1)
@@ -63,7 +55,7 @@ def _choose(output: HeadOutput, inputs: Tensor, residual: Tensor, of_mixture: Te
     if best <= 0:
         return None
     beta, inverse_regularization = divmod(best - 1, errors.shape[1])
-    return _Choice(inverse_regularization_grid(kernel)[inverse_regularization], float(betas[beta]))
+    return inverse_regularization_grid(kernel)[inverse_regularization], float(betas[beta])
 
 
 def _append(head_parameters: Tensor, change: Tensor, beta: float) -> Tensor:

@@ -54,9 +54,10 @@ def fit_experts(head_parameters: Tensor, z: Tensor, affect: Tensor, inverse_regu
 
 
 def _corrected(head_parameters: Tensor, gate: Tensor, inputs: Tensor, correction: Correction) -> Tensor:
-    by_expert = (gate[:, :, None] * correction.alpha[:, None]).flatten(1)  # [N, 2 n_s]
+    alpha, intercept = correction
+    by_expert = (gate[:, :, None] * alpha[:, None]).flatten(1)  # [N, 2 n_s]
     change = (by_expert.T @ inputs).view(-1, 2, inputs.shape[1])
-    change[:, :, -1] += correction.intercept
+    change[:, :, -1] += intercept
     return add_to_experts(head_parameters, change)
 
 
