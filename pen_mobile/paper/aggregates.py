@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -13,6 +12,10 @@ from pen_mobile.paper.protocol_result import Cell, Evaluation, Model
 
 MEASURES = ("ccc_valence", "ccc_arousal", "ccc", "rmse_valence", "rmse_arousal", "rmse")
 """Attributes of :class:`~pen_mobile.metrics.Agreement`; ``ccc`` and ``rmse`` are over both dimensions."""
+
+
+RowKey = tuple[Sampling, AdaptationScope, Study, Model, str, float | None, int | None]
+"""Sampling, scope, study, model, strategy, share and count."""
 
 
 @dataclass(frozen=True)
@@ -62,20 +65,15 @@ class AggregateRow:
     pooled: dict[str, MeanStd]
     person: dict[str, MeanStd]
 
+    @classmethod
+    def of(cls, key: RowKey, evaluations: Sequence[Evaluation]) -> AggregateRow:
+        """Summarize evaluations that differ in their seed only.
 
-def aggregate_rows(cells: Sequence[Cell]) -> Iterator[AggregateRow]:
-    """Group evaluations that differ in their seed only.
-
-    Args:
-        cells: of all seeds and studies.
-    """
-    groups: dict[tuple[Any, ...], list[Evaluation]] = {}
-    for cell in cells:
-        for one in cell.evaluations:
-            key = (cell.sampling, cell.scope, cell.study, one.model, one.strategy, one.share, one.count)
-            groups.setdefault(key, []).append(one)
-    for key, evaluations in groups.items():
-        yield AggregateRow(
+        Args:
+            key: of the row.
+            evaluations: one for each seed.
+        """
+        return cls(
             *key,
             labels=float(np.mean([one.labels for one in evaluations])),
             fewest=min(one.fewest for one in evaluations),
@@ -83,6 +81,26 @@ def aggregate_rows(cells: Sequence[Cell]) -> Iterator[AggregateRow]:
             pooled={name: MeanStd.of([getattr(one.pooled, name) for one in evaluations]) for name in MEASURES},
             person={name: MeanStd.of([person_mean(one, name) for one in evaluations]) for name in MEASURES},
         )
+
+    @property
+    def budget(self) -> tuple[float | None, int | None]:
+        """Share and number of the labels, of which one is None."""
+        return self.share, self.count
+
+
+def aggregate_rows(cells: Sequence[Cell]) -> Iterator[AggregateRow]:
+    """Group evaluations that differ in their seed only.
+
+    Args:
+        cells: of all seeds and studies.
+    """
+    groups: dict[RowKey, list[Evaluation]] = {}
+    for cell in cells:
+        for one in cell.evaluations:
+            key = (cell.sampling, cell.scope, cell.study, one.model, one.strategy, one.share, one.count)
+            groups.setdefault(key, []).append(one)
+    for key, evaluations in groups.items():
+        yield AggregateRow.of(key, evaluations)
 
 
 def person_mean(evaluation: Evaluation, measure: str) -> float | None:

@@ -47,7 +47,7 @@ def run_comparator_study(
         seconds = time.perf_counter() - began
         answer = Answer(_estimates(comparator, table, target), {})
         tested = target.compare(answer, model, share=0.0, seconds=seconds, strategy=UNADAPTED)
-        evaluations.append(tested.evaluation)
+        evaluations.append(tested[0])
     return Cell(*key, evaluations, left_out=target.left_out, seconds=time.perf_counter() - started)
 
 

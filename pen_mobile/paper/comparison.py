@@ -8,7 +8,7 @@ from dataclasses import astuple, dataclass
 import numpy as np
 
 from pen_mobile.metrics import Agreement
-from pen_mobile.paper.protocol_result import Model, ProtocolResult
+from pen_mobile.paper.protocol_result import Evaluation, Model, ProtocolResult
 
 _NAMES: dict[Model, tuple[str, str]] = {
     "GRU": ("End2You's design", "two GRU layers over features of consecutive frames, loss 1 - CCC"),
@@ -35,19 +35,20 @@ class ComparisonRow:
     seconds: float | None = None
     note: str = ""
 
+    @classmethod
+    def over_seeds(cls, evaluations: Sequence[Evaluation]) -> ComparisonRow:
+        """Return the mean of one design; a number that is undefined for a seed is undefined.
+
+        Args:
+            evaluations: of the design, one for each seed.
+        """
+        columns = zip(*(astuple(one.pooled) for one in evaluations), strict=True)
+        means = (None if None in column else float(np.mean(column)) for column in columns)
+        seconds = float(np.mean([one.seconds for one in evaluations]))
+        return cls(*_NAMES[evaluations[0].model], Agreement(*means), seconds, _NOTE)  # type: ignore[arg-type]
+
 
 def comparison_rows(result: ProtocolResult) -> list[ComparisonRow]:
     """Return the designs as rows beside s-PEN, each the mean over the seeds."""
     cells = [cell for cell in result.cells if cell.study == "comparators"]
-    rows = []
-    for same in zip(*(cell.evaluations for cell in cells), strict=True):
-        mean = _mean([one.pooled for one in same])
-        seconds = float(np.mean([one.seconds for one in same]))
-        rows.append(ComparisonRow(*_NAMES[same[0].model], mean, seconds, _NOTE))
-    return rows
-
-
-def _mean(agreements: Sequence[Agreement]) -> Agreement:
-    """Average every number; one that is undefined for a seed is undefined."""
-    columns = zip(*(astuple(one) for one in agreements), strict=True)
-    return Agreement(*(None if None in column else float(np.mean(column)) for column in columns))  # type: ignore[arg-type]
+    return [ComparisonRow.over_seeds(same) for same in zip(*(cell.evaluations for cell in cells), strict=True)]

@@ -57,6 +57,40 @@ class Difference:
     low: float | None
     high: float | None
 
+    @classmethod
+    def of(cls, cell: Cell, pairs: Sequence[tuple[Evaluation, Evaluation]], measure: str) -> Difference:
+        """Return the difference over all seeds.
+
+        Args:
+            cell: of the table, for its sampling, scope and study.
+            pairs: both evaluations of every seed.
+            measure: attribute of :class:`~pen_mobile.metrics.Agreement`.
+        """
+        first, second = pairs[0]
+        person, interval = _person_difference(pairs, measure)
+        low, high = interval or (None, None)
+        return cls(
+            cell.sampling,
+            cell.scope,
+            cell.study,
+            first.share,
+            first.count,
+            first.model,
+            first.strategy,
+            second.model,
+            second.strategy,
+            measure,
+            MeanStd.of([minus(one.pooled, two.pooled, measure) for one, two in pairs]),
+            person,
+            low,
+            high,
+        )
+
+    @property
+    def budget(self) -> tuple[float | None, int | None]:
+        """Share and number of the labels, of which one is None."""
+        return self.share, self.count
+
 
 def bootstrap_interval(values: Doubles, draws: int = _DRAWS, seed: int = 0) -> tuple[float, float] | None:
     """Return the 95 % percentile interval of a mean over people, or None for one person.
@@ -97,7 +131,7 @@ def model_differences(cells: Sequence[Cell], shares: Sequence[float]) -> Iterato
         for share in shares:
             pairs = list(paired(cells, (model, _GRADIENT), (other, _GRADIENT), share))
             for measure in ("ccc", "rmse") if pairs else ():
-                yield _difference(cells[0], pairs, measure)
+                yield Difference.of(cells[0], pairs, measure)
 
 
 def strategy_differences(cells: Sequence[Cell]) -> Iterator[Difference]:
@@ -117,7 +151,7 @@ def strategy_differences(cells: Sequence[Cell]) -> Iterator[Difference]:
         to_unadapted = paired(cells, (model, strategy), (model, UNADAPTED), share, count)
         for pairs in (list(to_own_mean), list(to_unadapted)):
             if pairs:
-                yield _difference(cells[0], pairs, "rmse")
+                yield Difference.of(cells[0], pairs, "rmse")
 
 
 def paired(
@@ -142,28 +176,6 @@ def paired(
         second = cell.find(other[0], budget[0], strategy=other[1], count=budget[1])
         if first is not None and second is not None:
             yield first, second
-
-
-def _difference(cell: Cell, pairs: Sequence[tuple[Evaluation, Evaluation]], measure: str) -> Difference:
-    (first, second), *_ = pairs
-    person, interval = _person_difference(pairs, measure)
-    low, high = interval or (None, None)
-    return Difference(
-        cell.sampling,
-        cell.scope,
-        cell.study,
-        first.share,
-        first.count,
-        first.model,
-        first.strategy,
-        second.model,
-        second.strategy,
-        measure,
-        MeanStd.of([minus(one.pooled, two.pooled, measure) for one, two in pairs]),
-        person,
-        low,
-        high,
-    )
 
 
 def _person_difference(

@@ -61,9 +61,9 @@ def run_model_study(
     tested = list(study.tested())
     cell = Cell(
         *key,
-        evaluations=[one.evaluation for one in tested],
+        evaluations=[evaluation for evaluation, _ in tested],
         gate_before=target.test(target.everybody(study.source["s-PEN"])).gate,
-        gate_after=next(one.answer.gate for one in reversed(tested) if one.evaluation.model == "s-PEN"),
+        gate_after=next(answer.gate for one, answer in reversed(tested) if one.model == "s-PEN"),
         left_out=target.left_out,
         notes=target.notes,
         seconds=time.perf_counter() - started,

@@ -12,7 +12,7 @@ from pen_mobile.paper.protocol_result import Model, ProtocolResult, SourceEvalua
 from pen_mobile.paper.protocol_summary import Summary
 from pen_mobile.paper.report_tables import DIGITS, Setting, percent, spread_text
 from pen_mobile.paper.statements import OURS, Statement
-from pen_mobile.utils.table import Cell, Row, Table
+from pen_mobile.utils.table import Row, Table
 from pen_mobile.utils.text import decimal
 
 
@@ -30,16 +30,9 @@ def statement_table(statements: Sequence[Statement], *, ours: bool = False) -> T
     rows = [
         row
         for (text, source), found in alike.items()
-        for row in (Row([text if ours else f"{text} [{source}]"], "title"), *(Row(_cells(one)) for one in found))
+        for row in (Row([text if ours else f"{text} [{source}]"], "title"), *(one.row() for one in found))
     ]
     return Table(("where", "here", "numbers"), rows)
-
-
-def _cells(one: Statement) -> list[Cell | str]:
-    holds = {True: Cell("holds", tone="better"), False: Cell("does not hold", tone="worse")}
-    where = ", ".join(word for word in (one.scope, one.sampling) if word) or "source learning"
-    numbers = "; ".join(f"{name}: {decimal(value)}" for name, value in one.numbers.items())
-    return [where, Cell("not looked at") if one.holds is None else holds[one.holds], numbers]
 
 
 def source_table(sources: Sequence[SourceEvaluation]) -> Table:

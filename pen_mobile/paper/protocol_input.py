@@ -17,7 +17,6 @@ from pen_mobile.training.features import cached_features
 from pen_mobile.training.run_folder import Run
 from pen_mobile.types import Rows
 from pen_mobile.utils.files import replacing
-from pen_mobile.utils.places import without_home
 from pen_mobile.utils.progress import SILENT, Progress
 
 _BLOCK = 4096  # rows copied at once
@@ -32,6 +31,15 @@ class _Side:
     time_s: NDArray[np.float64]
     affect: NDArray[np.float32]
     features: Path
+
+    @classmethod
+    def of(cls, table: SubjectTable, rows: Rows, features: Path) -> _Side:
+        return cls(table.subject[rows], table.role[rows], table.time_s[rows], table.affect[rows], features)
+
+    def table(self, origin: str, synthetic: bool) -> FeatureTable:
+        features = np.load(self.features, mmap_mode="c")  # copy on write: torch wants writable memory
+        columns = (self.subject, self.role, self.time_s, self.affect)
+        return FeatureTable(*columns, features=features, origin=origin, synthetic=synthetic)
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,18 +59,7 @@ class FeatureStore:
 
         The pages belong to the operating system's cache: any number of processes share one copy.
         """
-        side = self.sides[role]
-        features = np.load(side.features, mmap_mode="c")  # copy on write: torch wants writable memory
-        origin, synthetic = self.record.origin, self.record.synthetic
-        return FeatureTable(
-            side.subject,
-            side.role,
-            side.time_s,
-            side.affect,
-            features=features,
-            origin=origin,
-            synthetic=synthetic,
-        )
+        return self.sides[role].table(self.record.origin, self.record.synthetic)
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +89,7 @@ class ProtocolInput:
         for role in ROLES:
             rows = self.table.rows_with_role(role)
             features = self._file(role, rows, cache, fabric, progress)
-            sides[role] = _side(self.table, rows, features)
+            sides[role] = _Side.of(self.table, rows, features)
         return FeatureStore(self.record, sides)
 
     def _file(self, role: Role, rows: Rows, cache: Path, fabric: Fabric, progress: Progress) -> Path:
@@ -132,7 +129,7 @@ def read_people(source: str, data: str | None = None, progress: Progress = SILEN
             f"{source}: holds images; the protocol needs features: 'pen-mobile train {source} --out RUN', "
             "then 'pen-mobile protocol RUN'"
         )
-    return ProtocolInput(_record(table, table.features.shape[1]), table)
+    return ProtocolInput(DataRecord.of(table, table.features.shape[1]), table)
 
 
 def _from_run(run: Run, data: str | None, progress: Progress) -> ProtocolInput:
@@ -147,9 +144,9 @@ def _from_run(run: Run, data: str | None, progress: Progress) -> ProtocolInput:
             f"{origin}: the source people differ from those that {run.folder} learned from; give its data with --data"
         )
     if isinstance(table, FeatureTable):
-        return ProtocolInput(_record(table, table.features.shape[1]), table)
+        return ProtocolInput(DataRecord.of(table, table.features.shape[1]), table)
     backbone = f"{run.config.backbone} {run.record.backbone_digest}"
-    record = _record(table, run.record.feature_size, backbone)
+    record = DataRecord.of(table, run.record.feature_size, backbone)
     config = run.config
     seed = config.seed if config.split_seed is None else config.split_seed
     return ProtocolInput(replace(record, validation_fraction=config.validation_fraction, split_seed=seed), table, run)
@@ -163,16 +160,6 @@ def _write_rows(features: NDArray[np.float32], rows: Rows, path: Path) -> None:
         for start in range(0, len(rows), _BLOCK):
             out[start : start + _BLOCK] = features[rows[start : start + _BLOCK]]
         out.flush()
-
-
-def _side(table: SubjectTable, rows: Rows, features: Path) -> _Side:
-    return _Side(table.subject[rows], table.role[rows], table.time_s[rows], table.affect[rows], features)
-
-
-def _record(table: SubjectTable, feature_size: int, backbone: str = "") -> DataRecord:
-    source, target = ({name: len(table.rows_of(name)) for name in table.subjects(role)} for role in ROLES)
-    origin = without_home(table.origin)
-    return DataRecord(origin, table.digest, table.synthetic, len(table), feature_size, source, target, backbone)
 
 
 def _check_roles(table: SubjectTable) -> None:

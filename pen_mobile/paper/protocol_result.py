@@ -7,11 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from pen_mobile.contract.strategy import Strategy
+from pen_mobile.data.table import ROLES, SubjectTable
 from pen_mobile.errors import BadInput
 from pen_mobile.metrics import Agreement
 from pen_mobile.paper.protocol_plan import AdaptationScope, ProtocolPlan, Sampling, Study
+from pen_mobile.types import Doubles
 from pen_mobile.utils.files import read_json, replacing, to_json
+from pen_mobile.utils.places import without_home
 from pen_mobile.utils.plain import to_plain
 from pen_mobile.utils.validation import validated
 
@@ -66,6 +71,11 @@ class Evaluation:
     people: dict[str, Agreement]
     strategy: str = Strategy.GRADIENT.value
 
+    @property
+    def key(self) -> tuple[Model, float | None, str, int | None]:
+        """What tells it from the other evaluations of a cell: model, share, strategy and count."""
+        return self.model, self.share, self.strategy, self.count
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -108,8 +118,7 @@ class Cell:
     ) -> Evaluation | None:
         """Return one evaluation, or None when there is none: target-only models and baselines have no n = 0."""
         wanted = (model, share, strategy, count)
-        found = (one for one in self.evaluations if (one.model, one.share, one.strategy, one.count) == wanted)
-        return next(found, None)
+        return next((one for one in self.evaluations if one.key == wanted), None)
 
 
 @dataclass(frozen=True)
@@ -130,6 +139,17 @@ class SourceEvaluation:
     gate: GateMeans
     steps: dict[str, int]
     seconds: float
+
+    @property
+    def gain(self) -> float | None:
+        """CCC of s-PEN minus CCC of s-SN; None where either is missing or undefined."""
+        ccc = [found.ccc for model in ("s-SN", "s-PEN") if (found := self.validation.get(model))]
+        return None if len(ccc) < 2 or None in ccc else float(ccc[1] - ccc[0])  # type: ignore[operator]
+
+    @property
+    def gate_matrix(self) -> Doubles:
+        """Mean weight of each expert, a row for each person: ``[n_s, n_s]``, people and experts by name."""
+        return np.array([self.gate[name] for name in sorted(self.gate)], dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -159,6 +179,19 @@ class DataRecord:
     backbone: str = ""
     validation_fraction: float | None = None
     split_seed: int | None = None
+
+    @classmethod
+    def of(cls, table: SubjectTable, feature_size: int, backbone: str = "") -> DataRecord:
+        """Describe a table.
+
+        Args:
+            table: source and target people.
+            feature_size: D_z.
+            backbone: name and hash of the network that made the features.
+        """
+        source, target = ({name: len(table.rows_of(name)) for name in table.subjects(role)} for role in ROLES)
+        origin = without_home(table.origin)
+        return cls(origin, table.digest, table.synthetic, len(table), feature_size, source, target, backbone)
 
 
 @dataclass(frozen=True)

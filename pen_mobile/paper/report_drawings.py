@@ -12,21 +12,20 @@ from markupsafe import Markup
 
 from pen_mobile.data.statistics_record import EDGES
 from pen_mobile.data.table import ROLES, Role
-from pen_mobile.paper.person_scores import COMPARED, PersonScore, by_size, person_scores, representative
+from pen_mobile.paper.person_scores import PersonScore, by_size, person_scores, representative
 from pen_mobile.paper.predictions import Predictions, estimate_key
 from pen_mobile.paper.protocol_figures import (
     Over,
-    TracePanel,
     gate_maps_figure,
     learning_curve_figure,
     person_figure,
-    person_trace_figure,
 )
 from pen_mobile.paper.protocol_plan import Sampling
 from pen_mobile.paper.protocol_result import Cell, ProtocolResult
 from pen_mobile.paper.protocol_summary import Summary
 from pen_mobile.paper.report_tables import Setting, percent, sampling_words
 from pen_mobile.paper.strategy_figures import strategy_figure
+from pen_mobile.paper.trace_figure import TracePanel, person_trace_figure
 from pen_mobile.reports.data_figures import JOINT, draw_joint
 from pen_mobile.reports.figure_output import inline_svg, save_figure
 from pen_mobile.reports.mpl import Figure
@@ -49,6 +48,20 @@ class Drawing(NamedTuple):
 
     caption: str
     svg: Markup
+
+    @classmethod
+    def saved(cls, figure: Figure, caption: str, path: Path) -> Drawing:
+        """Save a figure as files and return it for the page; the SVG is drawn once for both.
+
+        Args:
+            figure: the figure.
+            caption: text above it.
+            path: where the files go, without a suffix.
+        """
+        for suffix in (".png", ".svg"):
+            save_figure(figure, path.with_name(path.name + suffix))
+        drawn = path.with_name(f"{path.name}.svg").read_text(encoding="utf-8")
+        return cls(caption, Markup(inline_svg(figure, caption, drawn)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,11 +184,7 @@ class Drawings:
         return next(there, None)
 
     def _add(self, name: str, figure: Figure, caption: str) -> Drawing:
-        """Save a figure as files and return it for the page; the SVG is drawn once for both."""
-        for suffix in (".png", ".svg"):
-            save_figure(figure, self.folder / FIGURES / f"{name}{suffix}")
-        drawn = (self.folder / FIGURES / f"{name}.svg").read_text(encoding="utf-8")
-        return Drawing(caption, Markup(inline_svg(figure, caption, drawn)))
+        return Drawing.saved(figure, caption, self.folder / FIGURES / name)
 
 
 def _gain_words(score: PersonScore) -> str:
@@ -193,10 +202,8 @@ def _counts(affect: Floats) -> list[list[int]]:
 
 def _trace_panels(predictions: Predictions, shares: Sequence[float]) -> list[TracePanel]:
     """Return one column for the smallest and one for the largest share, as far as there are estimates."""
-    panels = []
-    for share in dict.fromkeys((min(shares), max(shares))):
-        keys = {model: estimate_key(model, share) for model in COMPARED}
-        there = {model: key for model, key in keys.items() if key in predictions.estimates}
-        if there:
-            panels.append(TracePanel(f"adapted to {percent(share)}" if share else "unadapted", there))
-    return panels
+    ends = dict.fromkeys((min(shares), max(shares)))
+    panels = [
+        TracePanel.of(predictions, share, f"adapted to {percent(share)}" if share else "unadapted") for share in ends
+    ]
+    return [panel for panel in panels if panel.keys]

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from pen_mobile.contract.strategy import Strategy
-from pen_mobile.metrics import Agreement
 from pen_mobile.paper.aggregates import MeanStd
 from pen_mobile.paper.differences import minus, paired
 from pen_mobile.paper.person_scores import PersonScore, person_scores
 from pen_mobile.paper.protocol_plan import AdaptationScope, Sampling
-from pen_mobile.paper.protocol_result import ISOLATED, JOINT, OWN_MEAN, Cell, GateMeans, Model, ProtocolResult
+from pen_mobile.paper.protocol_result import ISOLATED, JOINT, OWN_MEAN, GateMeans, Model, ProtocolResult
+from pen_mobile.paper.protocol_result import Cell as ProtocolCell
+from pen_mobile.utils.table import Cell, Row
+from pen_mobile.utils.text import decimal
 
 _GRADIENT = Strategy.GRADIENT.value
 OURS = "not in the paper"
@@ -41,6 +43,14 @@ class Statement:
     holds: bool | None
     numbers: dict[str, float]
 
+    def row(self) -> Row:
+        """Return the line of a table: where, whether it holds there, and the numbers."""
+        words = {True: Cell("holds", tone="better"), False: Cell("does not hold", tone="worse")}
+        holds = Cell("not looked at") if self.holds is None else words[self.holds]
+        where = ", ".join(word for word in (self.scope, self.sampling) if word) or "source learning"
+        numbers = "; ".join(f"{name}: {decimal(value)}" for name, value in self.numbers.items())
+        return Row([where, holds, numbers])
+
 
 def statements(result: ProtocolResult) -> list[Statement]:
     """Return every statement in every setting, and those about source learning.
@@ -61,14 +71,13 @@ def statements(result: ProtocolResult) -> list[Statement]:
 
 def _source_statements(result: ProtocolResult) -> Iterator[Statement]:
     """Look at experiment (i) and at Fig. 4, left."""
-    gains = [_gain(source.validation) for source in result.sources if {"s-SN", "s-PEN"} <= set(source.validation)]
-    known = [gain for gain in gains if gain is not None]
+    known = [source.gain for source in result.sources if source.gain is not None]
     text = "s-PEN fits held-out rows of source people better than s-SN (CCC)"
     numbers = {"ccc difference": float(np.mean(known))} if known else {}
     yield Statement(text, "Section 1", None, None, numbers["ccc difference"] > 0 if known else None, numbers)
-    gates = [source.gate for source in result.sources if source.gate]
-    own = [[gate[name][place] for place, name in enumerate(sorted(gate))] for gate in gates]
-    first = [[float(np.argmax(gate[name]) == place) for place, name in enumerate(sorted(gate))] for gate in gates]
+    gates = [source.gate_matrix for source in result.sources if source.gate]
+    own = [gate.diagonal() for gate in gates]
+    first = [gate.argmax(axis=1) == np.arange(len(gate)) for gate in gates]
     text = "source people: the gate is near the identity (every own expert weighs more than all others together)"
     if not own:
         return
@@ -97,10 +106,6 @@ def _learning_statements(result: ProtocolResult) -> Iterator[Statement]:
         yield Statement(text, "Section 3.5", cell.sampling, cell.scope, holds, numbers if known else {})
 
 
-def _gain(validation: dict[str, Agreement]) -> float | None:
-    return minus(validation["s-PEN"], validation["s-SN"], "ccc")
-
-
 @dataclass(frozen=True, eq=False)
 class _Setting:
     """One Table 1."""
@@ -108,7 +113,7 @@ class _Setting:
     result: ProtocolResult
     sampling: Sampling
     scope: AdaptationScope
-    cells: Sequence[Cell]
+    cells: Sequence[ProtocolCell]
 
     def table_1(self) -> Iterator[Statement]:
         shares = list(self.result.plan.adapting_shares)
@@ -219,7 +224,7 @@ def _percent(shares: Sequence[float]) -> str:
     return ", ".join(f"{100 * share:g} %" for share in shares)
 
 
-def _pooled(cell: Cell, model: Model, share: float, strategy: str) -> float | None:
+def _pooled(cell: ProtocolCell, model: Model, share: float, strategy: str) -> float | None:
     found = cell.find(model, share, strategy=strategy)
     return None if found is None else found.pooled.ccc
 

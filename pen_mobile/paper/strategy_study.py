@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -46,7 +47,7 @@ def run_strategy_study(
     settings = plan.adaptation_settings(key.seed, run.feature_scaling())
     prior = run.prior() if Strategy.PRIOR in plan.strategies else None
     study = _StrategyStudy(target, plan, settings, source, prior)
-    evaluations = [tested.evaluation for tested in study.tested()]
+    evaluations = [evaluation for evaluation, _ in study.tested()]
     return Cell(*key, evaluations, left_out=target.left_out, notes=target.notes, seconds=time.perf_counter() - started)
 
 
@@ -57,6 +58,11 @@ class _Budget:
     share: float | None
     count: int | None
     rows: dict[str, Rows]
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Fields of an evaluation that say how many labels there were."""
+        return {"share": self.share, "count": self.count, **label_counts(self.rows)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,9 +111,7 @@ class _StrategyStudy:
         return self.target.evaluate(
             dict(zip(budget.rows, adapted, strict=True)),
             _PRIORS_MODEL,
-            share=budget.share,
-            count=budget.count,
-            **label_counts(budget.rows),
+            **budget.facts,
             steps=0,
             seconds=(time.perf_counter() - started) / len(labels),
             strategy=Strategy.PRIOR.value,
@@ -126,9 +130,7 @@ class _StrategyStudy:
         return self.target.evaluate(
             heads,
             model,
-            share=budget.share,
-            count=budget.count,
-            **label_counts(budget.rows),
+            **budget.facts,
             steps=max(step_count(settings, len(rows)) for rows in budget.rows.values()),
             seconds=float(np.median(seconds)),
             strategy=strategy.value,

@@ -47,7 +47,7 @@ def strategy_grids(lines: Sequence[AggregateRow]) -> list[Table]:
     Args:
         lines: of one sampling's study of strategies.
     """
-    budgets = dict.fromkeys((line.share, line.count) for line in sorted(lines, key=lambda line: line.labels))
+    budgets = dict.fromkeys(line.budget for line in sorted(lines, key=lambda line: line.labels))
     unadapted = [line for line in lines if not line.labels]
     return [
         _strategy_grid(budget_words(given[0]), given, unadapted)
@@ -64,7 +64,7 @@ def lines_of(lines: Iterable[AggregateRow], share: float | None, count: int | No
         share: of the labels.
         count: of the labels.
     """
-    return [line for line in lines if (line.share, line.count) == (share, count)]
+    return [line for line in lines if line.budget == (share, count)]
 
 
 def budget_words(line: AggregateRow) -> str:
@@ -132,7 +132,7 @@ def winners_table(summary: Summary, sampling: Sampling) -> Table:
     unadapted = {one.model: one for one in lines if one.strategy == UNADAPTED}
     head = ["labels", "model", "smallest error", "RMSE", "prior", "own mean", "not adapted"]
     rows = []
-    for share, count in dict.fromkeys((one.share, one.count) for one in lines if one.strategy != UNADAPTED):
+    for share, count in dict.fromkeys(one.budget for one in lines if one.strategy != UNADAPTED):
         given = lines_of(lines, share, count)
         own_mean = next((one for one in given if one.model == OWN_MEAN), None)
         for model in [model for model in MODELS if any(one.model == model for one in given)]:
@@ -181,8 +181,8 @@ def interval_tables(summary: Summary, sampling: Sampling) -> list[Table]:
 
 
 def _interval_table(model: Model, reference: str, found: Sequence[Difference]) -> Table:
-    budgets = list(dict.fromkeys((one.share, one.count) for one in found))
-    cells = {(one.strategy, one.share, one.count): difference_cell(one) for one in found}
+    budgets = list(dict.fromkeys(one.budget for one in found))
+    cells = {(one.strategy, *one.budget): difference_cell(one) for one in found}
     rows = [
         Row([strategy_name(strategy), *(cells.get((strategy, *budget), Cell("-")) for budget in budgets)])
         for strategy in dict.fromkeys(one.strategy for one in found)

@@ -36,11 +36,8 @@ class Answer(NamedTuple):
     gate: GateMeans
 
 
-class Tested(NamedTuple):
-    """An evaluation, and the estimates that it is of."""
-
-    evaluation: Evaluation
-    answer: Answer
+Tested = tuple[Evaluation, Answer]
+"""An evaluation, and the estimates that it is of."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,9 +154,7 @@ class Target:
             for (name, split), end in zip(self.splits.items(), ends, strict=True)
         }
         fields = {"share": None, "count": None, "labels": 0, "fewest": 0, "steps": 0, "seconds": 0.0} | facts
-        return Tested(
-            Evaluation(model, pooled=agreement(answer.estimate, self.labels), people=people, **fields), answer
-        )
+        return Evaluation(model, pooled=agreement(answer.estimate, self.labels), people=people, **fields), answer
 
     def predictions(self, tested: Sequence[Tested]) -> Predictions:
         """Return the estimates of a model study beside the labels."""

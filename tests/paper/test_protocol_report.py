@@ -17,7 +17,6 @@ from pen_mobile.metrics import Agreement
 from pen_mobile.paper.comparison import ComparisonRow
 from pen_mobile.paper.person_scores import by_size, person_scores, representative
 from pen_mobile.paper.predictions import Predictions, estimate_key
-from pen_mobile.paper.protocol_figures import TracePanel, person_trace_figure
 from pen_mobile.paper.protocol_plan import ProtocolPlan
 from pen_mobile.paper.protocol_report import write_report
 from pen_mobile.paper.protocol_result import (
@@ -28,6 +27,7 @@ from pen_mobile.paper.protocol_result import (
     SourceEvaluation,
 )
 from pen_mobile.paper.protocol_summary import summarize
+from pen_mobile.paper.trace_figure import TracePanel, person_trace_figure
 
 BANNER = "no number here may be compared with real recordings"
 DASH, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"

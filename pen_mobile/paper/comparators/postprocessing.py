@@ -58,6 +58,14 @@ class ValidationSeries:
     label: Floats
     step_s: float
 
+    def repaired(self, steps: PostProcessing) -> Floats:
+        """Return the repaired estimates, ``[T]``.
+
+        Args:
+            steps: steps to apply.
+        """
+        return steps.apply(self.estimate, self.step_s)
+
 
 def filter_rows(window_s: float, step_s: float) -> int:
     """Return the odd number of rows nearest to a window: the row itself and as many on either side."""
@@ -116,7 +124,7 @@ class _Chain:
             self.steps, self.ccc = candidate, ccc
 
     def _repaired(self, steps: PostProcessing) -> Floats:
-        return np.concatenate([steps.apply(recording.estimate, recording.step_s) for recording in self.recordings])
+        return np.concatenate([recording.repaired(steps) for recording in self.recordings])
 
     def _ccc(self, estimate: Floats) -> float:
         # agreement() compares two dimensions at a time; here they are one and the same.

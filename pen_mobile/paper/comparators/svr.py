@@ -88,6 +88,15 @@ class FittedDimension:
     repair: PostProcessing
     validation_ccc: float
 
+    def predict(self, z: Floats, step_s: float) -> Floats:
+        """Return the estimates of a whole recording, ``[T]``.
+
+        Args:
+            z: standardised features, ``[T, D]``.
+            step_s: seconds between rows.
+        """
+        return self.repair.apply(z @ self.weights + self.bias, step_s)
+
 
 @dataclass(frozen=True, eq=False)
 class SvrComparator:
@@ -111,7 +120,7 @@ class SvrComparator:
         """
         known = self.standardisation.apply(checked_features(z, len(self.standardisation.mean)))
         step_s = (None if time_s is None else usual_step(time_s)) or self.step_s
-        series = [fitted.repair.apply(known @ fitted.weights + fitted.bias, step_s) for fitted in self.dimensions]
+        series = [fitted.predict(known, step_s) for fitted in self.dimensions]
         return np.column_stack(series).astype(np.float32)
 
 
