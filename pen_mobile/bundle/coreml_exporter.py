@@ -8,7 +8,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from pen_mobile.bundle.coreml.mil_weights import different_weights, stored_weights, weights_digest
+from pen_mobile.bundle.coreml.mil_weights import different_weights, stored_weights
 from pen_mobile.bundle.coreml.mlpackage import unpacked, write_archive
 from pen_mobile.bundle.coreml.programs import About, CoreMLModel, Weights, convert_backbone, convert_head
 from pen_mobile.bundle.exporter import Exporter
@@ -53,7 +53,7 @@ class CoreMLExporter(Exporter):
             with unpacked(path) as folder:
                 for name, model in models.items():
                     insist_on_weights(folder / f"{name}.mlpackage", model)
-            kept = path.read_bytes(), {name: _part(model) for name, model in models.items()}
+            kept = path.read_bytes(), {name: model.part() for name, model in models.items()}
             self.cache.put_file(key, *kept)
         else:
             path.write_bytes(kept[0])
@@ -97,7 +97,3 @@ def insist_on_weights(package: Path, model: CoreMLModel) -> None:
             f"{package.name}: {len(changed)} of {len(model.weights)} stored weights are not the converted ones, "
             f"{changed[0]} first; nothing was exported"
         )
-
-
-def _part(model: CoreMLModel) -> dict[str, Any]:
-    return {"inputs": model.inputs, "outputs": model.outputs, "weights": weights_digest(model.weights)}

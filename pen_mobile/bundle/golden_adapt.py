@@ -44,6 +44,31 @@ class _LabelSet:
     reports: Floats
     targets: Floats
 
+    @classmethod
+    def drawn(
+        cls, prior: Prior, head: Doubles, moments: Floats, labels: int, name: str, rng: np.random.Generator
+    ) -> _LabelSet:
+        count = min(_FEW if name == "few" else len(moments), labels)
+        rows = rng.permutation(len(moments))[:count].astype(np.int32)
+        z = moments.astype(np.float64)
+        y = _labels(name, head_output(head, z[rows], prior.targets), rng).astype(np.float32)
+        times = _times(name, count).astype(np.float32)
+        adapted, report = adapt(prior, head, z[rows], y.astype(np.float64), np.ones(count), times.astype(np.float64))
+        targets = head_output(adapted, z, prior.targets)
+        return cls(rows, y, times, report.astype(np.float32), targets.astype(np.float32))
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether every decision stays the same when the numbers differ a little."""
+        report = self.reports
+        worse = report[ReportRow.ERROR_ADAPTED] - report[ReportRow.ERROR_NOT_ADAPTED] - report[ReportRow.MARGIN]
+        distances = [
+            report[ReportRow.CHECK] - report[ReportRow.CHECK_LIMIT],
+            report[ReportRow.JOINT_CHECK] - report[ReportRow.JOINT_CHECK_LIMIT],
+            worse - report[ReportRow.ERROR_LIMIT] * report[ReportRow.UNCERTAINTY],
+        ]
+        return bool(np.abs(distances).min() > _CLEAR)
+
 
 def with_label_sets(golden: Golden, prior: Prior, head_parameters: Floats, labels: int) -> Golden:
     """Return golden vectors with every kind of label set, drawn again until no verdict is a close one.
@@ -78,21 +103,10 @@ def _moments(prior: Prior) -> Floats:
 def _clear_set(prior: Prior, head_parameters: Floats, moments: Floats, labels: int, name: str) -> _LabelSet:
     for draw in range(_DRAWS):
         rng = np.random.default_rng([_SEED, SCENARIOS.index(name), draw])
-        found = _set(prior, head_parameters.astype(np.float64), moments, labels, name, rng)
-        if _is_clear(found.reports):
+        found = _LabelSet.drawn(prior, head_parameters.astype(np.float64), moments, labels, name, rng)
+        if found.is_clear:
             break
     return found
-
-
-def _set(prior: Prior, head: Doubles, moments: Floats, labels: int, name: str, rng: np.random.Generator) -> _LabelSet:
-    count = min(_FEW if name == "few" else len(moments), labels)
-    rows = rng.permutation(len(moments))[:count].astype(np.int32)
-    z = moments.astype(np.float64)
-    y = _labels(name, head_output(head, z[rows], prior.targets), rng).astype(np.float32)
-    times = _times(name, count).astype(np.float32)
-    adapted, report = adapt(prior, head, z[rows], y.astype(np.float64), np.ones(count), times.astype(np.float64))
-    targets = head_output(adapted, z, prior.targets)
-    return _LabelSet(rows, y, times, report.astype(np.float32), targets.astype(np.float32))
 
 
 def _tells_faces_apart(prior: Prior, head_parameters: Floats, moments: Floats) -> bool:
@@ -111,14 +125,3 @@ def _labels(name: str, output: Doubles, rng: np.random.Generator) -> Doubles:
 def _times(name: str, count: int) -> Doubles:
     number = np.arange(count, dtype=np.float64)
     return 900 * (number // _BURST) + number % _BURST if name == "clustered" else 60 * number
-
-
-def _is_clear(report: Floats) -> bool:
-    """Return whether every decision stays the same when the numbers differ a little."""
-    worse = report[ReportRow.ERROR_ADAPTED] - report[ReportRow.ERROR_NOT_ADAPTED] - report[ReportRow.MARGIN]
-    distances = [
-        report[ReportRow.CHECK] - report[ReportRow.CHECK_LIMIT],
-        report[ReportRow.JOINT_CHECK] - report[ReportRow.JOINT_CHECK_LIMIT],
-        worse - report[ReportRow.ERROR_LIMIT] * report[ReportRow.UNCERTAINTY],
-    ]
-    return bool(np.abs(distances).min() > _CLEAR)

@@ -115,6 +115,32 @@ class TrainingReference(NamedTuple):
     losses: Floats
     parameters: Floats
 
+    def can_judge(self, head: ExpertHead, features: Tensor, labels: Tensor, name: OptimizerName) -> bool:
+        """Return whether the training ends where it ends in float64, and there too from inputs that differ a little.
+
+        A runtime adds in its own order, which can be unluckier than torch's; noise of several times what rounding does
+        stands for all of them.
+
+        Args:
+            head: where training started.
+            features: ``[G, D_z]``.
+            labels: ``[G, K]``.
+            name: optimizer.
+        """
+        rate, lambda_1 = self.hyper.tolist()
+        scale = max(1.0, float(np.abs(self.parameters).max()))
+        generator = torch.Generator().manual_seed(_SEED)
+        for noise, allowed in ((0.0, _AGREES), *[(_NOISE, _STAYS)] * _NOISY):
+            from_here = copy.deepcopy(head).double()
+            from_here.head_parameters.data = _noisy(from_here.head_parameters.data, noise, generator)
+            inputs = _noisy(features.double(), noise, generator)
+            losses, parameters = _train(from_here, inputs, labels.double(), self.batches, (rate, lambda_1), name)
+            if np.abs(self.losses - losses).max() > allowed * max(1.0, float(losses.max())):
+                return False
+            if np.abs(self.parameters[0] - parameters).max() > allowed * scale:
+                return False
+        return True
+
 
 def _reference_training(
     head: ExpertHead, features: Tensor, labels: Tensor, recipe: HeadRecipe, name: OptimizerName
@@ -134,34 +160,11 @@ def _reference_training(
             batches, np.array([rate, recipe.sparsity], np.float32), losses.astype(np.float32), parameters[None]
         )
         converges = losses.max() <= _DIVERGES * losses[0]  # False with nan
-        if converges and _can_judge(reference, head, features, labels, name):
+        if converges and reference.can_judge(head, features, labels, name):
             break
         if not converges or draw >= _DRAWS // 2:
             rate /= 10
     return reference
-
-
-def _can_judge(
-    reference: TrainingReference, head: ExpertHead, features: Tensor, labels: Tensor, name: OptimizerName
-) -> bool:
-    """Say whether a training ends where it ends in float64, and there too from inputs that differ a little.
-
-    A runtime adds in its own order, which can be unluckier than torch's; noise of several times what rounding does
-    stands for all of them.
-    """
-    rate, lambda_1 = reference.hyper.tolist()
-    scale = max(1.0, float(np.abs(reference.parameters).max()))
-    generator = torch.Generator().manual_seed(_SEED)
-    for noise, allowed in ((0.0, _AGREES), *[(_NOISE, _STAYS)] * _NOISY):
-        from_here = copy.deepcopy(head).double()
-        from_here.head_parameters.data = _noisy(from_here.head_parameters.data, noise, generator)
-        inputs = _noisy(features.double(), noise, generator)
-        losses, parameters = _train(from_here, inputs, labels.double(), reference.batches, (rate, lambda_1), name)
-        if np.abs(reference.losses - losses).max() > allowed * max(1.0, float(losses.max())):
-            return False
-        if np.abs(reference.parameters[0] - parameters).max() > allowed * scale:
-            return False
-    return True
 
 
 def _noisy(values: Tensor, noise: float, generator: torch.Generator) -> Tensor:

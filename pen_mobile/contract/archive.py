@@ -32,6 +32,15 @@ class Content(NamedTuple):
     kind: str
     has: Callable[[str], object]
 
+    def unreadable(self, archive: Path, reason: object) -> BundleError:
+        """Return the error of a file that is no archive of this content.
+
+        Args:
+            archive: the file.
+            reason: why it is none.
+        """
+        return BundleError(f"{archive} is not a readable archive of {self.kind}: {reason}")
+
 
 def pack(archive: Path, files: Iterable[tuple[str, Path | bytes]]) -> None:
     """Write files, given as path or content, into an archive in this order; the same files give the same bytes."""
@@ -93,7 +102,7 @@ def _reading(archive: Path, content: Content) -> Iterator[zipfile.ZipFile]:
             _check_amount(archive, packed.infolist())
             yield packed
     except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError) as error:
-        raise BundleError(f"{archive} is not a readable archive of {content.kind}: {error}") from None
+        raise content.unreadable(archive, error) from None
 
 
 def _check_end(archive: Path, content: Content) -> None:
@@ -103,10 +112,10 @@ def _check_end(archive: Path, content: Content) -> None:
         stream.seek(max(0, length - _END.size - _END_64.size))
         tail = stream.read()
     if len(tail) < _END.size or not tail[-_END.size :].startswith(b"PK\x05\x06"):
-        raise BundleError(f"{archive} is not a readable archive of {content.kind}: it does not end as one")
+        raise content.unreadable(archive, "it does not end as one")
     _, _, _, _, count, directory, _, _ = _END.unpack(tail[-_END.size :])
     if directory > length - _END.size:
-        raise BundleError(f"{archive} is not a readable archive of {content.kind}: its list of files is cut")
+        raise content.unreadable(archive, "its list of files is cut")
     if count > MAX_FILES or directory > _MAX_DIRECTORY or tail.startswith(b"PK\x06\x07"):
         raise BundleError(
             f"{archive} lists {count} files in {directory:,} bytes; at most {MAX_FILES} files are allowed"
@@ -115,7 +124,7 @@ def _check_end(archive: Path, content: Content) -> None:
 
 def _check_entry(archive: Path, entry: zipfile.ZipInfo, content: Content) -> None:
     if entry.header_offset < 0:
-        raise BundleError(f"{archive} is not a readable archive of {content.kind}: a file starts before it")
+        raise content.unreadable(archive, "a file starts before it")
     if not content.has(entry.orig_filename):  # the other one ends at the first NUL
         raise BundleError(f"{archive}: {one_line(entry.orig_filename)} does not belong into {content.kind}")
     if entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 0x1:

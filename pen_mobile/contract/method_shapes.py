@@ -17,35 +17,39 @@ class MethodShapes(NamedTuple):
     inputs: list[Shape]
     outputs: list[Shape]
 
+    def __str__(self) -> str:
+        inputs, outputs = (", ".join(str(list(shape)) for shape in part) for part in self)
+        return f"{inputs} -> {outputs}"
 
-def backbone_shapes(part: BackbonePart) -> MethodShapes:
-    """One frame ``[1, 3, S, S]`` -> feature ``[1, D_z]``."""
-    return MethodShapes([(1, 3, part.crop.size, part.crop.size)], [(1, part.feature_size)])
+    @classmethod
+    def of_backbone(cls, part: BackbonePart) -> MethodShapes:
+        """One frame ``[1, 3, S, S]`` -> feature ``[1, D_z]``."""
+        return cls([(1, 3, part.crop.size, part.crop.size)], [(1, part.feature_size)])
 
+    @classmethod
+    def of_predict(cls, head: HeadPart) -> MethodShapes:
+        """Head parameters, features ``[1, B, D_z]`` -> targets ``[1, B, K]``, gate ``[1, B, n_s]``."""
+        batch = head.predict.batch
+        return cls(
+            [head.parameters_shape, (1, batch, head.feature_size)],
+            [(1, batch, head.target_count), (1, batch, head.expert_count)],
+        )
 
-def predict_shapes(head: HeadPart) -> MethodShapes:
-    """Head parameters, features ``[1, B, D_z]`` -> targets ``[1, B, K]``, gate ``[1, B, n_s]``."""
-    batch = head.predict.batch
-    return MethodShapes(
-        [head.parameters_shape, (1, batch, head.feature_size)],
-        [(1, batch, head.target_count), (1, batch, head.expert_count)],
-    )
+    @classmethod
+    def of_train(cls, head: HeadPart, part: TrainPart) -> MethodShapes:
+        """State, ``z [S, B, D_z]``, ``y [S, B, K]``, ``weight [S, B]``, ``hyper [H]`` -> state, ``loss [S]``."""
+        state: list[Shape] = [tensor.shape for tensor in part.state]
+        samples = (part.steps, part.batch)
+        return cls(
+            [*state, (*samples, head.feature_size), (*samples, head.target_count), samples, (len(part.hyper),)],
+            [*state, (part.steps,)],
+        )
 
-
-def train_shapes(head: HeadPart, part: TrainPart) -> MethodShapes:
-    """State, ``z [S, B, D_z]``, ``y [S, B, K]``, ``weight [S, B]``, ``hyper [H]`` -> state, ``loss [S]``."""
-    state: list[Shape] = [tensor.shape for tensor in part.state]
-    samples = (part.steps, part.batch)
-    return MethodShapes(
-        [*state, (*samples, head.feature_size), (*samples, head.target_count), samples, (len(part.hyper),)],
-        [*state, (part.steps,)],
-    )
-
-
-def adapt_shapes(head: HeadPart, part: AdaptPart) -> MethodShapes:
-    """Head parameters, ``z [1,N,D_z]``, ``y [1,N,K]``, ``weight [1,N]``, ``time [1,N]`` -> head parameters, report."""
-    samples = (1, part.labels)
-    return MethodShapes(
-        [head.parameters_shape, (*samples, head.feature_size), (*samples, head.target_count), samples, samples],
-        [head.parameters_shape, (1, len(ReportRow), head.target_count)],
-    )
+    @classmethod
+    def of_adapt(cls, head: HeadPart, part: AdaptPart) -> MethodShapes:
+        """Head parameters, ``z [1,N,D_z]``, ``y [1,N,K]``, ``weight [1,N]``, ``time [1,N]`` -> the same, report."""
+        samples = (1, part.labels)
+        return cls(
+            [head.parameters_shape, (*samples, head.feature_size), (*samples, head.target_count), samples, samples],
+            [head.parameters_shape, (1, len(ReportRow), head.target_count)],
+        )

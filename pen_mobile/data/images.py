@@ -7,7 +7,6 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -49,23 +48,14 @@ class EncodedImage:
 ImageSource = Path | EncodedImage
 
 
-class ImageFolder(NamedTuple):
-    """What lies in a folder.
-
-    Attributes:
-        images: files that are taken for images, sorted by name.
-        others: all other files and folders, sorted by name; hidden ones are left out.
-    """
-
-    images: list[Path]
-    others: list[Path]
-
-
-def list_images(folder: Path) -> ImageFolder:
+def list_images(folder: Path) -> tuple[list[Path], list[Path]]:
     """List the images of a folder by their suffixes, in whatever case.
 
     Args:
         folder: folders inside it are not entered.
+
+    Returns:
+        Files that are taken for images, and all other files and folders, both sorted by name; hidden ones are left out.
 
     Raises:
         BadInput: the folder cannot be read.
@@ -75,7 +65,7 @@ def list_images(folder: Path) -> ImageFolder:
     except OSError as error:
         raise BadInput(f"{folder}: cannot be read as a folder: {error.strerror}") from None
     images = [path for path in found if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
-    return ImageFolder(images, [path for path in found if path not in set(images)])
+    return images, [path for path in found if path not in set(images)]
 
 
 def read_image(source: ImageSource) -> Image:

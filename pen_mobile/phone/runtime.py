@@ -13,13 +13,7 @@ from numpy.typing import NDArray
 
 from pen_mobile.contract.bundle_folder import BundleFolder
 from pen_mobile.contract.head_state import State
-from pen_mobile.contract.method_shapes import (
-    MethodShapes,
-    adapt_shapes,
-    backbone_shapes,
-    predict_shapes,
-    train_shapes,
-)
+from pen_mobile.contract.method_shapes import MethodShapes
 from pen_mobile.errors import BadInput, BundleError, one_line
 from pen_mobile.phone.executorch_runtime import executorch_runtime, use_threads
 from pen_mobile.types import Floats
@@ -71,14 +65,16 @@ class BundleRuntime:
         use_threads(threads)
         parts, head = manifest.head, self._program(manifest.head.file)
         train: dict[str, Method] = {
-            part.optimizer: head.method(part.method, train_shapes(parts, part)) for part in parts.train
+            part.optimizer: head.method(part.method, MethodShapes.of_train(parts, part)) for part in parts.train
         }
-        adapt = None if parts.adapt is None else head.method(parts.adapt.method, adapt_shapes(parts, parts.adapt))
-        backbone = None
+        predict = head.method(parts.predict.method, MethodShapes.of_predict(parts))
+        adapt, backbone = None, None
+        if parts.adapt is not None:
+            adapt = head.method(parts.adapt.method, MethodShapes.of_adapt(parts, parts.adapt))
         if manifest.backbone is not None:
             program = self._program(manifest.backbone.file)
-            backbone = program.method(manifest.backbone.method, backbone_shapes(manifest.backbone))
-        return Programs(head.method(parts.predict.method, predict_shapes(parts)), train, backbone, adapt)
+            backbone = program.method(manifest.backbone.method, MethodShapes.of_backbone(manifest.backbone))
+        return Programs(predict, train, backbone, adapt)
 
     def _program(self, name: str) -> _Program:
         return _Program(self.bundle.file(name), self.bundle.content(name))
@@ -182,7 +178,8 @@ class _Program:
             raise BundleError(f"{self.path}: method {name} cannot be loaded: {one_line(error)}") from None
         if method is None:
             raise BundleError(
-                f"{self.path}: method {name} takes and returns {_said(stated)}, the manifest says {_said(expected)}"
+                f"{self.path}: method {name} takes and returns {one_line(stated)}, "
+                f"the manifest says {one_line(expected)}"
             )
         return _Method(f"{self.path}: method {name}", self, method)
 
@@ -217,8 +214,3 @@ def _stated_shapes(method: Any) -> MethodShapes:
     if {tensor.dtype() for tensor in (*inputs, *outputs)} != {_FLOAT32}:
         raise ValueError("not all of its tensors are float32")
     return MethodShapes([tuple(tensor.sizes()) for tensor in inputs], [tuple(tensor.sizes()) for tensor in outputs])
-
-
-def _said(shapes: MethodShapes) -> str:
-    inputs, outputs = (", ".join(str(list(shape)) for shape in part) for part in shapes)
-    return one_line(f"{inputs} -> {outputs}")

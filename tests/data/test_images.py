@@ -56,16 +56,16 @@ def test_every_format_is_found_in_a_folder_and_read(tmp_path: Path, upright: Ima
         image = read_image(path)
         assert image.shape == (40, 64, 3)
         assert np.abs(image.astype(int) - upright).mean() < 6
-    assert [path.name for path in list_images(tmp_path).images] == [f"B.{name.upper()}", f"a.{name}"]
+    assert [path.name for path in list_images(tmp_path)[0]] == [f"B.{name.upper()}", f"a.{name}"]
 
 
 def test_other_files_of_a_folder_are_listed_and_hidden_ones_are_not(tmp_path: Path) -> None:
     for name in ("a.png", "IMG.HEIC", "notes.txt", ".DS_Store", "._a.png", "b.psd"):
         (tmp_path / name).write_bytes(b"x")
     (tmp_path / "folder.png").mkdir()
-    found = list_images(tmp_path)
-    assert [path.name for path in found.images] == ["a.png"]
-    assert [path.name for path in found.others] == ["IMG.HEIC", "b.psd", "folder.png", "notes.txt"]
+    images, others = list_images(tmp_path)
+    assert [path.name for path in images] == ["a.png"]
+    assert [path.name for path in others] == ["IMG.HEIC", "b.psd", "folder.png", "notes.txt"]
 
 
 @pytest.mark.parametrize("name", ["jpg", "png", "webp", "tif", "avif"])

@@ -13,13 +13,7 @@ from pen_mobile.bundle.coreml.mlpackage import unpack_archive
 from pen_mobile.contract.bundle_folder import BundleFolder
 from pen_mobile.contract.head import AdaptPart, PredictPart, TrainPart
 from pen_mobile.contract.manifest import BackbonePart
-from pen_mobile.contract.method_shapes import (
-    MethodShapes,
-    adapt_shapes,
-    backbone_shapes,
-    predict_shapes,
-    train_shapes,
-)
+from pen_mobile.contract.method_shapes import MethodShapes
 from pen_mobile.errors import BadInput, BundleError
 from pen_mobile.phone.runtime import BundleRuntime, Method, Programs
 from pen_mobile.types import Floats
@@ -49,15 +43,18 @@ class MilRuntime(BundleRuntime):
     def _load(self, threads: int) -> Programs:
         head, backbone = self.bundle.manifest.head, self.bundle.manifest.backbone
         with self._packages(head.file) as folder:
-            predict = self._method(folder, head.predict, predict_shapes(head))
+            predict = self._method(folder, head.predict, MethodShapes.of_predict(head))
             train: dict[str, Method] = {
-                part.optimizer: self._method(folder, part, train_shapes(head, part)) for part in head.train
+                part.optimizer: self._method(folder, part, MethodShapes.of_train(head, part)) for part in head.train
             }
-            adapt = None if head.adapt is None else self._method(folder, head.adapt, adapt_shapes(head, head.adapt))
+            adapt = None
+            if head.adapt is not None:
+                adapt = self._method(folder, head.adapt, MethodShapes.of_adapt(head, head.adapt))
         if backbone is None:
             return Programs(predict, train, None, adapt)
         with self._packages(backbone.file) as folder:
-            return Programs(predict, train, self._method(folder, backbone, backbone_shapes(backbone)), adapt)
+            features = self._method(folder, backbone, MethodShapes.of_backbone(backbone))
+            return Programs(predict, train, features, adapt)
 
     @contextmanager
     def _packages(self, name: str) -> Iterator[Path]:

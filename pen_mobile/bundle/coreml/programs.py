@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pen_mobile.bundle.coreml.mil_weights import Arrays, constants
+from pen_mobile.bundle.coreml.mil_weights import Arrays, constants, weights_digest
 from pen_mobile.bundle.coreml.mlpackage import Package
 from pen_mobile.bundle.programs.adapt import AdaptProgram
 from pen_mobile.bundle.programs.head import HeadProgram, PredictProgram
@@ -33,7 +33,7 @@ Weights = Literal["fp32", "fp16", "int8", "palettized-4"]
 """How a backbone's weights are stored; all but ``fp32`` compute in float16."""
 
 FRAME, FEATURE = "frame", "feature"
-_SUFFIX = "_new"  # Core ML does not allow an output the name of an input
+_SUFFIX = "_new"
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,18 @@ class About:
     licence: str
     version: str
 
+    def write(self, metadata: Any, purpose: str) -> None:
+        """Write everything into the metadata of a package.
+
+        Args:
+            metadata: of the package's description.
+            purpose: what the program does.
+        """
+        metadata.shortDescription, metadata.author, metadata.license = purpose, self.author, self.licence
+        metadata.versionString = self.version
+        # The only thing in a package that would differ from day to day.
+        metadata.userDefined.pop("com.github.apple.coremltools.conversion_date", None)
+
 
 @dataclass(frozen=True)
 class Port:
@@ -56,6 +68,14 @@ class Port:
 
     name: str
     holds: str
+
+    def after(self, holds: str) -> Port:
+        """Return the output that replaces this input; Core ML does not allow it the same name.
+
+        Args:
+            holds: what it holds.
+        """
+        return Port(self.name + _SUFFIX, holds)
 
 
 @dataclass(frozen=True)
@@ -72,6 +92,10 @@ class CoreMLModel:
     weights: Arrays
     inputs: list[str]
     outputs: list[str]
+
+    def part(self) -> dict[str, Any]:
+        """Return the entry of the manifest, a :class:`~pen_mobile.contract.part.CoreMLPart`."""
+        return {"inputs": self.inputs, "outputs": self.outputs, "weights": weights_digest(self.weights)}
 
 
 def convert_backbone(backbone: Backbone, weights: Weights, about: About) -> CoreMLModel:
@@ -123,7 +147,7 @@ def _convert_train(program: TrainProgram, about: About) -> CoreMLModel:
         Port("hyper", f"{', '.join(program.hyper_names)}."),
     ]
     outputs = [
-        *(Port(port.name + _SUFFIX, f"{port.name} after the steps.") for port in state),
+        *(port.after(f"{port.name} after the steps.") for port in state),
         Port("loss", "Loss before each step."),
     ]
     purpose = f"The head: {s} training step(s) with {program.optimizer_name} on the phone, state in and state out."
@@ -140,7 +164,7 @@ def _convert_adapt(program: AdaptProgram, about: About) -> CoreMLModel:
         Port("time", "Seconds since any fixed moment; differences count."),
     ]
     outputs = [
-        Port("head_parameters" + _SUFFIX, "Head parameters adapted to the labels."),
+        _parameters(program).after("Head parameters adapted to the labels."),
         Port("report", f"Rows {', '.join(row.name.lower() for row in ReportRow)}; a column for each target."),
     ]
     purpose = f"The head: adapted to at most {n} labels of one person under the prior over people (adapt)."
@@ -207,11 +231,7 @@ def _finish(model: Any, purpose: str, inputs: Sequence[Port], outputs: Sequence[
 
 
 def _describe(description: Any, purpose: str, inputs: Sequence[Port], outputs: Sequence[Port], about: About) -> None:
-    metadata = description.metadata
-    metadata.shortDescription, metadata.author, metadata.license = purpose, about.author, about.licence
-    metadata.versionString = about.version
-    # The only thing in a package that would differ from day to day.
-    metadata.userDefined.pop("com.github.apple.coremltools.conversion_date", None)
+    about.write(description.metadata, purpose)
     texts = {port.name: port.holds for port in (*inputs, *outputs)}
     for feature in (*description.input, *description.output):
         feature.shortDescription = texts[feature.name]

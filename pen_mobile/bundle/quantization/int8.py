@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import hashlib
 
-import torch
-
 from pen_mobile.bundle.programs.lowered_cache import LoweredCache
 from pen_mobile.bundle.quantization.int8_builder import Int8Backbone, Int8Builder
 from pen_mobile.bundle.recipe import Recipe
-from pen_mobile.contract.evidence import QuantizationPart
 from pen_mobile.errors import BadInput
 from pen_mobile.training.run_folder import Run
 from pen_mobile.utils.plain import to_plain
@@ -42,14 +39,5 @@ def make_int8(run: Run, recipe: Recipe, data: str | None, cache: LoweredCache) -
         "config": to_plain(run.record.config),
         "quantization": recipe.quantization.model_dump(),
     }
-    return _cached(run, key, cache) or Int8Builder(run, backbone.network(), recipe, data).make(key, cache)
-
-
-def _cached(run: Run, key: dict[str, object], cache: LoweredCache) -> Int8Backbone | None:
-    lowered, others = cache.get(key), cache.get_arrays(key | {"what": "int8"})
-    if lowered is None or others is None:
-        return None
-    arrays, values = others
-    head = run.expert_head()
-    head.load_state_dict({"head_parameters": torch.from_numpy(arrays["head_parameters"])})
-    return Int8Backbone(lowered, QuantizationPart.model_validate(values), arrays["golden"], head)
+    known = Int8Backbone.load(run.expert_head(), key, cache)
+    return known or Int8Builder(run, backbone.network(), recipe, data).make(key, cache)

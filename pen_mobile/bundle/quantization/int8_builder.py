@@ -20,7 +20,7 @@ from pen_mobile.bundle.quantization.graph_runs import features_of
 from pen_mobile.bundle.quantization.quantizer import Quantizer
 from pen_mobile.bundle.quantization.sensitivity import Loss, SensitivitySearch, Trial, cosine
 from pen_mobile.bundle.recipe import QuantizationRecipe, Recipe
-from pen_mobile.contract.evidence import QuantizationPart, QuantizationTrial
+from pen_mobile.contract.evidence import QuantizationPart
 from pen_mobile.errors import Refused
 from pen_mobile.metrics import agreement
 from pen_mobile.models.backbone import Backbone
@@ -33,6 +33,7 @@ from pen_mobile.utils.provenance import core_count
 
 _BLOCK = 256  # frames in memory at once
 _TRIES = 3  # programs to make before giving up
+_REST = {"what": "int8"}  # key of what is kept beside the program
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +52,34 @@ class Int8Backbone:
     golden: Floats
     head: ExpertHead
 
+    def save(self, key: dict[str, object], cache: LoweredCache) -> None:
+        """Keep it for later exports.
+
+        Args:
+            key: everything that it follows from.
+            cache: programs made before.
+        """
+        head_parameters = self.head.head_parameters.detach().numpy()
+        arrays = {"golden": self.golden, "head_parameters": head_parameters}
+        cache.put(key, self.lowered)
+        cache.put_arrays(key | _REST, arrays, self.part.model_dump())
+
+    @classmethod
+    def load(cls, head: ExpertHead, key: dict[str, object], cache: LoweredCache) -> Int8Backbone | None:
+        """Return what an earlier export kept, or None.
+
+        Args:
+            head: one of the right shape; gets the parameters of the head that ships.
+            key: everything that it follows from.
+            cache: programs made before.
+        """
+        lowered, others = cache.get(key), cache.get_arrays(key | _REST)
+        if lowered is None or others is None or not {"golden", "head_parameters"} <= set(others[0]):
+            return None  # also where an older version kept it under other names
+        arrays, values = others
+        head.load_state_dict({"head_parameters": torch.from_numpy(arrays["head_parameters"])})
+        return cls(lowered, QuantizationPart.model_validate(values), arrays["golden"], head)
+
 
 @dataclass(frozen=True, eq=False)
 class _Attempt:
@@ -59,6 +88,9 @@ class _Attempt:
     network: GraphModule
     lowered: Lowered
     shipped: Trial
+
+    def fits(self, budget: Loss) -> bool:
+        return self.shipped.loss.fits(budget)
 
 
 class Int8Builder:
@@ -92,11 +124,7 @@ class Int8Builder:
         head, after = self._tuned_head(lowered)
         part = self._part(attempt.shipped, after)
         made = Int8Backbone(lowered, part, features_of(network, golden_frames(self.backbone.input_size)), head)
-        cache.put(key, lowered)
-        head_parameters = head.head_parameters.detach().numpy()
-        cache.put_arrays(
-            key | {"what": "int8"}, {"golden": made.golden, "head_parameters": head_parameters}, part.model_dump()
-        )
+        made.save(key, cache)
         return made
 
     def _within_budget(self) -> _Attempt:
@@ -124,7 +152,7 @@ class Int8Builder:
         XNNPACK rounds a little differently from torch; what that costs is taken off the budget of the simulation.
         """
         whole = self._ship(quantizer, [], qat_epochs)
-        if whole.shipped.loss.fits(self.budget):
+        if whole.fits(self.budget):
             return whole
         ladder = SensitivitySearch(quantizer, self._loss, self.pixels, self.calibration, self.settings.max_float_share)
         budget = self.budget
@@ -135,7 +163,7 @@ class Int8Builder:
             if trial is None:
                 return None
             made = self._ship(quantizer, trial.float_blocks, qat_epochs) if trial.float_blocks else whole
-            if made.shipped.loss.fits(self.budget):
+            if made.fits(self.budget):
                 return made
             budget = self.budget.less(trial.loss, made.shipped.loss)
         return None
@@ -178,23 +206,11 @@ class Int8Builder:
             min_cosine=self.budget.cosine,
             cosine=shipped.loss.cosine,
             ccc_loss_retuned=after,
-            tried=[
-                QuantizationTrial(
-                    float_blocks=trial.float_blocks,
-                    ccc_loss=trial.loss.ccc,
-                    cosine=trial.loss.cosine,
-                    qat_epochs=trial.qat_epochs,
-                )
-                for trial in self.trials
-            ],
+            tried=[trial.record() for trial in self.trials],
         )
 
     def _over_budget(self) -> Refused:
-        tried = "; ".join(
-            f"{len(trial.float_blocks)} blocks in float{' after fine-tuning' if trial.qat_epochs else ''}: "
-            f"CCC loss {trial.loss.ccc:.4f}, cosine {trial.loss.cosine:.4f}"
-            for trial in self.trials
-        )
+        tried = "; ".join(map(str, self.trials))
         hint = "" if self.settings.qat_epochs else "; qat_epochs above 0 would fine-tune the backbone"
         return Refused(
             f"recipe {self.recipe.name}: int8 allows a CCC loss of {self.budget.ccc:g} and a cosine of "

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pen_mobile.bundle.quantization.quantizer import Quantizer
+from pen_mobile.contract.evidence import QuantizationTrial
 from pen_mobile.types import Floats
 
 
@@ -41,6 +42,20 @@ class Trial:
     float_blocks: list[str]
     loss: Loss
     qat_epochs: int = 0
+
+    def record(self) -> QuantizationTrial:
+        """Return the entry of the manifest."""
+        return QuantizationTrial(
+            float_blocks=self.float_blocks,
+            ccc_loss=self.loss.ccc,
+            cosine=self.loss.cosine,
+            qat_epochs=self.qat_epochs,
+        )
+
+    def __str__(self) -> str:
+        tuned = " after fine-tuning" if self.qat_epochs else ""
+        loss = f"CCC loss {self.loss.ccc:.4f}, cosine {self.loss.cosine:.4f}"
+        return f"{len(self.float_blocks)} blocks in float{tuned}: {loss}"
 
 
 class SensitivitySearch:

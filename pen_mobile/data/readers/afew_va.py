@@ -36,6 +36,17 @@ class _Clip(NamedTuple):
     ratings: list[tuple[float, float]]
     rated: int
 
+    def recording(self, role: Role, start_s: float) -> Recording:
+        return Recording(
+            subject=self.subject,
+            role=role,
+            images=self.images,
+            time_s=start_s + np.array(self.numbers, dtype=np.float64) / FRAMES_PER_SECOND,
+            affect=np.array(self.ratings, dtype=np.float32),
+            origin=str(self.path),
+            dropped={UNRATED: lost} if (lost := self.rated - len(self.images)) else {},
+        )
+
 
 def read_afew_va(
     root: Path, target_share: float = 0.5, seed: int = 0, left_out: LeftOut | None = None
@@ -70,7 +81,7 @@ def read_afew_va(
     for clip in clips:
         with left_out.unless_good(clip.path.stem):
             start = free_from.get(clip.subject, 0.0)
-            recordings.append(_recording(clip, "target" if clip.subject in targets else "source", start))
+            recordings.append(clip.recording("target" if clip.subject in targets else "source", start))
             free_from[clip.subject] = float(recordings[-1].time_s[-1]) + SECONDS_BETWEEN_CLIPS
     if not recordings:
         raise BadInput(left_out.first())
@@ -135,15 +146,3 @@ def _drawn(subjects: set[str], share: float, seed: int) -> set[str]:
     """Return a share of people by lots that hang on the seed and on each name alone."""
     lots = {name: np.random.default_rng([seed, zlib.crc32(name.encode())]).random() for name in subjects}
     return set(sorted(subjects, key=lambda name: (lots[name], name))[: round(share * len(subjects))])
-
-
-def _recording(clip: _Clip, role: Role, start_s: float) -> Recording:
-    return Recording(
-        subject=clip.subject,
-        role=role,
-        images=clip.images,
-        time_s=start_s + np.array(clip.numbers, dtype=np.float64) / FRAMES_PER_SECOND,
-        affect=np.array(clip.ratings, dtype=np.float32),
-        origin=str(clip.path),
-        dropped={UNRATED: lost} if (lost := clip.rated - len(clip.images)) else {},
-    )

@@ -18,6 +18,7 @@ from pen_mobile.data.readers.recording import Recording
 from pen_mobile.data.readers.video import is_video, presentation_times
 from pen_mobile.data.table import Role
 from pen_mobile.errors import BadInput
+from pen_mobile.types import Rows
 from pen_mobile.utils.progress import SILENT, Progress
 
 INVALID = "marked invalid (-5)"
@@ -36,6 +37,10 @@ class _Images(NamedTuple):
     images: Path | list[Path]
     time_s: NDArray[np.float64]
     lacking: str
+
+    def of_frames(self, rows: Rows) -> Path | list[Path]:
+        """Return the crops of some frames, or the video."""
+        return self.images if isinstance(self.images, Path) else [self.images[row] for row in rows]
 
 
 def read_aff_wild2(
@@ -147,7 +152,7 @@ def _recording(path: Path, role: Role, affect: NDArray[np.float64], images: _Ima
     return Recording(
         subject=printable(path.stem),
         role=role,
-        images=images.images if isinstance(images.images, Path) else [images.images[row] for row in kept],
+        images=images.of_frames(kept),
         time_s=images.time_s[kept],
         affect=affect[kept].astype(np.float32),
         origin=str(path),

@@ -42,6 +42,19 @@ class Timeline:
     in_order: bool
     broken: str
 
+    def seconds_of(self, number: int) -> float:
+        """Return when a frame is shown that only has a place in the order.
+
+        Args:
+            number: of the frame, from 0.
+
+        Raises:
+            Broken: the file lists fewer frames.
+        """
+        if number == len(self.shown_s):
+            raise Broken(_REMUX)
+        return float(self.shown_s[number])
+
 
 @contextmanager
 def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
@@ -108,7 +121,7 @@ def timed_frames(container: InputContainer, stream: VideoStream, times: Timeline
     """
     last = -np.inf
     for number, frame in enumerate(_frames(container, stream, times.in_order)):
-        time_s = _place_seconds(number, times) if times.in_order else _frame_seconds(frame, stream)
+        time_s = times.seconds_of(number) if times.in_order else _frame_seconds(frame, stream)
         if time_s > last and not frame.is_corrupt:
             last = time_s
             yield time_s, frame
@@ -196,12 +209,6 @@ def _check_end(container: InputContainer, stream: VideoStream, end_s: float) -> 
 
 def _seconds(ticks: list[int | None], start: int, base: Fraction) -> Doubles:
     return np.sort(np.array([float((tick - start) * base) for tick in ticks if tick is not None], dtype=np.float64))
-
-
-def _place_seconds(number: int, times: Timeline) -> float:
-    if number == len(times.shown_s):
-        raise Broken(_REMUX)
-    return float(times.shown_s[number])
 
 
 def _frame_seconds(frame: VideoFrame, stream: VideoStream) -> float:

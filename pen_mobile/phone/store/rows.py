@@ -13,7 +13,7 @@ from pen_mobile.errors import BadInput
 from pen_mobile.phone.store.clock import ClockState
 from pen_mobile.phone.store.database import Database
 from pen_mobile.phone.store.encryption import TAG_BYTES, Cipher, NoKey
-from pen_mobile.phone.store.store_state import StoreState, packed_state, unpacked_state
+from pen_mobile.phone.store.store_state import StoreState
 from pen_mobile.utils.strict_json import parse_strictly
 
 BINDING_COLUMNS = (
@@ -214,7 +214,7 @@ class Rows:
                 yield _name(kind, row, tag)
 
     def _sealed_state(self, state: StoreState) -> bytes:
-        return self.cipher.seal(packed_state(state), self._state_place())
+        return self.cipher.seal(state.to_bytes(), self._state_place())
 
     def _state_place(self) -> bytes:
         return self.place("state", *(self.binding[name] for name in _STATE_FIELDS))
@@ -224,7 +224,7 @@ class Rows:
         if isinstance(self.cipher, NoKey) or (stored is None and self.binding["key_check"] is not None):
             return None
         blob = self.cipher.open(stored, self._state_place()) if isinstance(stored, bytes) else None
-        state = None if blob is None else unpacked_state(blob)
+        state = None if blob is None else StoreState.from_bytes(blob)
         if state is None:
             raise BadInput(
                 f"{self.database.path}: the store is damaged: what it says of its bundle was changed; nothing was "

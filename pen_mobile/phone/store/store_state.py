@@ -21,27 +21,22 @@ class StoreState:
     clock: ClockState
     rows: int
 
+    def to_bytes(self) -> bytes:
+        """Return the state as bytes of JSON."""
+        values = {"seen_at": self.clock.seen_at, "doubt": self.clock.doubt, "rows": f"{self.rows:064x}"}
+        return json.dumps(values).encode()
 
-def packed_state(state: StoreState) -> bytes:
-    """Return a state as bytes of JSON.
+    @classmethod
+    def from_bytes(cls, blob: bytes) -> StoreState | None:
+        """Return the state in some bytes, or None when they hold none.
 
-    Args:
-        state: of the store.
-    """
-    values = {"seen_at": state.clock.seen_at, "doubt": state.clock.doubt, "rows": f"{state.rows:064x}"}
-    return json.dumps(values).encode()
-
-
-def unpacked_state(blob: bytes) -> StoreState | None:
-    """Return the state in some bytes, or None when they hold none.
-
-    Args:
-        blob: what :func:`packed_state` wrote.
-    """
-    try:
-        values = parse_strictly(blob)
-        seen_at, doubt, rows = values["seen_at"], values["doubt"], values["rows"]
-        clock = ClockState(float(seen_at), None if doubt is None else (float(doubt[0]), float(doubt[1])))
-        return StoreState(clock, int(rows, 16))
-    except (ValueError, TypeError, KeyError, IndexError):
-        return None
+        Args:
+            blob: what :meth:`to_bytes` returned.
+        """
+        try:
+            values = parse_strictly(blob)
+            seen_at, doubt, rows = values["seen_at"], values["doubt"], values["rows"]
+            clock = ClockState(float(seen_at), None if doubt is None else (float(doubt[0]), float(doubt[1])))
+            return cls(clock, int(rows, 16))
+        except (ValueError, TypeError, KeyError, IndexError):
+            return None
