@@ -12,7 +12,7 @@ import torch
 from pen_mobile.data.table import FeatureTable, FrameTable
 from pen_mobile.errors import BadInput
 from pen_mobile.training.backbone_stage import HEAD_FIRST
-from pen_mobile.training.checkpoint import load_checkpoint
+from pen_mobile.training.checkpoint import Checkpoint
 from pen_mobile.training.config import LearningConfig
 from pen_mobile.training.run_folder import STAGES, Run
 from pen_mobile.training.source_training import learn_source
@@ -51,7 +51,7 @@ def experts(run: Run) -> torch.Tensor:
 def test_experts_in_isolation_know_their_person_alone(tmp_path: Path) -> None:
     """Each is what the shared head would become on one person's rows, and the gate stays as it was learned alone."""
     run = learned(tmp_path, expert_learning="isolated")
-    gate = load_checkpoint(run.stage_file(STAGES[2]))
+    gate = Checkpoint.load(run.stage_file(STAGES[2]))
     assert gate is not None
     assert torch.equal(run.expert_head().head_parameters[:2].detach(), gate.best["head_parameters"].view(2, -1))
     ann, ben = experts(run)
@@ -122,7 +122,7 @@ def test_layers_that_a_strategy_changes(
     assert list(stages) == [*([HEAD_FIRST] if strategy == "head-first" else []), *STAGES]
 
     def changed(stage: str) -> set[str]:
-        saved = load_checkpoint(run.stage_file(stage))
+        saved = Checkpoint.load(run.stage_file(stage))
         assert saved is not None
         return {name.partition(".")[0] for name, value in saved.best.items() if not torch.equal(value, starts[name])}
 
