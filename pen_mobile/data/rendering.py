@@ -7,17 +7,15 @@ the layout ``[B, K, P, 2]``: B frames, K polygons of one colour (two eyes, say),
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal, cast
+from typing import cast
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pen_mobile.data.appearance import INK, Appearance, Colour, brow_colour, mix
 from pen_mobile.types import Image
 
-Colour = tuple[int, int, int]
-Hair = Literal["short", "swept", "fringe", "parted", "bald"]
 Shape = NDArray[np.float64]
 Painted = tuple[Shape, Colour]
 
@@ -33,30 +31,7 @@ CENTRE = (0.5, 0.51)  # where the middle of the face lies in the image
 SIDES = np.array([-1.0, 1.0])[:, None]  # image left, image right: [K=2, P=1]
 ARC = np.linspace(0, 2 * np.pi, 24, endpoint=False)
 SPAN = np.linspace(-1, 1, 13)
-WHITE, INK, MOUTH, TONGUE = (250, 250, 248), (45, 34, 34), (98, 26, 34), (214, 104, 108)
-
-
-@dataclass(frozen=True)
-class Appearance:
-    """What somebody looks like, whatever they feel. Sizes are in face units; colours are RGB."""
-
-    skin: Colour
-    hair: Colour
-    iris: Colour
-    shirt: Colour
-    background: Colour
-    hair_style: Hair
-    hair_length: float
-    curls: float
-    face_width: float
-    jaw: float
-    eye_spacing: float
-    eye_size: float
-    brow_thickness: float
-    mouth_width: float
-    lip: float
-    glasses: bool
-    beard: bool
+WHITE, MOUTH, TONGUE = (250, 250, 248), (98, 26, 34), (214, 104, 108)
 
 
 def render_faces(look: Appearance, action: NDArray[np.float64], pose: NDArray[np.float64], size: int) -> Image:
@@ -82,26 +57,6 @@ def render_faces(look: Appearance, action: NDArray[np.float64], pose: NDArray[np
             cv2.fillPoly(canvas, corners[frame], colour, cv2.LINE_AA, SHIFT)
         cv2.resize(canvas, (size, size), dst=out[frame], interpolation=cv2.INTER_AREA)
     return out
-
-
-def mix(first: Colour, second: Colour, share: float) -> Colour:
-    """Return one colour with a share of another.
-
-    Args:
-        first: RGB, 0 to 255.
-        second: the other colour.
-        share: of the second, 0 to 1.
-    """
-    return cast(Colour, tuple(round(a + (b - a) * share) for a, b in zip(first, second, strict=True)))
-
-
-def brow_colour(hair: Colour) -> Colour:
-    """Return the colour of the brows that go with a colour of hair.
-
-    Args:
-        hair: RGB, 0 to 255.
-    """
-    return mix(hair, INK, 0.35)
 
 
 def _backdrop(colour: Colour, side: int) -> Image:

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import wasserstein_distance
 
-from pen_mobile.data.statistics_record import (
+from pen_mobile.data.label_statistics import (
     DIMENSIONS,
     EDGES,
     ConstantRun,
     Dimension,
     FeatureSummary,
-    LabelSummary,
     RoleLabels,
-    SubjectStatistics,
-    TableStatistics,
+    usual_step,
 )
-from pen_mobile.data.table import ROLES, FeatureTable, Role, SubjectTable
-from pen_mobile.types import Doubles, Rows
+from pen_mobile.data.statistics_record import SubjectStatistics, TableStatistics
+from pen_mobile.data.table import ROLES, FeatureTable, SubjectTable
+from pen_mobile.types import Doubles
 from pen_mobile.utils.progress import SILENT, Progress
 from pen_mobile.utils.text import duration
 
@@ -41,9 +39,7 @@ def table_statistics(table: SubjectTable, progress: Progress = SILENT) -> TableS
     """
     content = np.concatenate(list(_content_digests(table, progress)))
     people = tuple(
-        _person(subject, role, table, table.rows_of(subject), content)
-        for role in ROLES
-        for subject in table.subjects(role)
+        SubjectStatistics.of(subject, role, table, content) for role in ROLES for subject in table.subjects(role)
     )
     roles = [role for role in ROLES if table.subjects(role)]
     return TableStatistics(
@@ -53,9 +49,9 @@ def table_statistics(table: SubjectTable, progress: Progress = SILENT) -> TableS
         rows=len(table),
         people=people,
         edges=EDGES,
-        labels={role: _role_labels(table.affect[table.rows_with_role(role)]) for role in roles},
+        labels={role: RoleLabels.of(table.affect[table.rows_with_role(role)]) for role in roles},
         distance=_distance(table) if len(roles) == len(ROLES) else None,
-        features=_features(table.features) if isinstance(table, FeatureTable) else None,
+        features=FeatureSummary.of(table.features) if isinstance(table, FeatureTable) else None,
         warnings=_warnings(people),
     )
 
@@ -72,14 +68,8 @@ def covered_spans(time_s: Doubles) -> list[tuple[float, float]]:
     if len(time_s) == 1:
         return [(float(time_s[0]), float(time_s[0]))]
     steps = np.diff(time_s)
-    after_gaps = np.flatnonzero(steps > GAP_STEPS * _usual_step(steps)) + 1
+    after_gaps = np.flatnonzero(steps > GAP_STEPS * usual_step(steps)) + 1
     return [(float(span[0]), float(span[-1])) for span in np.split(time_s, after_gaps)]
-
-
-def _usual_step(steps: Doubles) -> float:
-    """Return the median of steps in time; rows at one instant do not count, unless there are no others."""
-    positive = steps[steps > 0]
-    return float(np.median(positive)) if len(positive) else 0.0
 
 
 def _content_digests(table: SubjectTable, progress: Progress) -> Iterator[NDArray[np.object_]]:
@@ -93,68 +83,12 @@ def _content_digests(table: SubjectTable, progress: Progress) -> Iterator[NDArra
             task.advance(len(rows))
 
 
-def _person(
-    subject: str, role: Role, table: SubjectTable, rows: Rows, content: NDArray[np.object_]
-) -> SubjectStatistics:
-    time_s = table.time_s[rows]
-    steps = np.diff(time_s)
-    widest = int(np.argmax(steps)) if len(steps) else None
-    valence, arousal = (_label_summary(labels, time_s) for labels in table.affect[rows].T.astype(np.float64))
-    return SubjectStatistics(
-        subject=subject,
-        role=role,
-        rows=len(rows),
-        first_s=float(time_s[0]),
-        last_s=float(time_s[-1]),
-        seconds=float(time_s[-1] - time_s[0]),
-        median_step_s=None if widest is None else _usual_step(steps),
-        largest_gap_s=None if widest is None else float(steps[widest]),
-        gap_start_s=None if widest is None else float(time_s[widest]),
-        valence=valence,
-        arousal=arousal,
-        duplicates=len(rows) - len(set(content[rows])),
-    )
-
-
-def _label_summary(labels: Doubles, time_s: Doubles) -> LabelSummary:
-    mean = float(np.clip(labels.mean(), labels.min(), labels.max()))  # rounding must not leave the range
-    return LabelSummary(
-        mean, float(labels.std()), float(labels.min()), float(labels.max()), _constant_run(labels, time_s)
-    )
-
-
-def _constant_run(labels: Doubles, time_s: Doubles) -> ConstantRun:
-    """Find the longest run of equal labels, the first of several."""
-    borders = [0, *(np.flatnonzero(np.diff(labels)) + 1).tolist(), len(labels)]
-    start, end = max(pairwise(borders), key=lambda run: run[1] - run[0])
-    rows = end - start
-    seconds = float(time_s[end - 1] - time_s[start])
-    return ConstantRun(float(labels[start]), rows, rows / len(labels), float(time_s[start]), seconds)
-
-
-def _role_labels(affect: NDArray[np.float32]) -> RoleLabels:
-    values = affect.astype(np.float64).round(6)  # a label of 0.7 belongs to the bin that begins at 0.7
-    joint, _, _ = np.histogram2d(values[:, 0], values[:, 1], bins=(EDGES, EDGES))
-    counts = joint.astype(np.int64)
-    return RoleLabels(
-        valence=tuple(counts.sum(axis=1).tolist()),
-        arousal=tuple(counts.sum(axis=0).tolist()),
-        joint=tuple(tuple(line) for line in counts.tolist()),
-    )
-
-
 def _distance(table: SubjectTable) -> dict[Dimension, float]:
     source, target = (table.affect[table.rows_with_role(role)] for role in ROLES)
     return {
         name: float(wasserstein_distance(source[:, column], target[:, column]))
         for column, name in enumerate(DIMENSIONS)
     }
-
-
-def _features(features: NDArray[np.float32]) -> FeatureSummary:
-    constant = features.min(axis=0) == features.max(axis=0)
-    squares = np.einsum("nd,nd->n", features, features, dtype=np.float64)
-    return FeatureSummary(features.shape[1], float(constant.mean()), float(np.median(np.sqrt(squares))))
 
 
 def _warnings(people: Sequence[SubjectStatistics]) -> list[str]:

@@ -3,49 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from pen_mobile.data.table import ROLES, Role
+from pen_mobile.data.label_statistics import (
+    Dimension,
+    FeatureSummary,
+    LabelSummary,
+    RoleLabels,
+    usual_step,
+)
+from pen_mobile.data.table import ROLES, Role, SubjectTable
 from pen_mobile.utils.frames import Tabular
 from pen_mobile.utils.readable import Readable
 from pen_mobile.utils.table import Cell, Part, Table, invented
-from pen_mobile.utils.text import counted, decimal, duration, joined
-
-Dimension = Literal["valence", "arousal"]
-DIMENSIONS: tuple[Dimension, Dimension] = ("valence", "arousal")
-EDGES: tuple[float, ...] = tuple(np.linspace(-1, 1, 21).round(6).tolist())
-"""Where the bins of every label histogram begin and end."""
-
-
-@dataclass(frozen=True)
-class ConstantRun:
-    """The longest run of rows in which one label did not change at all.
-
-    Attributes:
-        value: the label.
-        rows: how many rows the run has.
-        share: of the person's rows.
-        start_s, seconds: when its first row is, and how much later its last one is.
-    """
-
-    value: float
-    rows: int
-    share: float
-    start_s: float
-    seconds: float
-
-
-@dataclass(frozen=True)
-class LabelSummary:
-    """One person's valence, or arousal."""
-
-    mean: float
-    std: float
-    min: float
-    max: float
-    constant_run: ConstantRun
+from pen_mobile.utils.text import counted, duration, joined
 
 
 @dataclass(frozen=True)
@@ -72,33 +46,35 @@ class SubjectStatistics:
     arousal: LabelSummary
     duplicates: int
 
+    @classmethod
+    def of(cls, subject: str, role: Role, table: SubjectTable, content: NDArray[np.object_]) -> SubjectStatistics:
+        """Describe one person.
 
-@dataclass(frozen=True)
-class RoleLabels:
-    """How many rows of one role fall in each bin of :data:`EDGES`.
-
-    Attributes:
-        joint: ``joint[v][a]`` counts rows in valence bin ``v`` and arousal bin ``a``.
-    """
-
-    valence: tuple[int, ...]
-    arousal: tuple[int, ...]
-    joint: tuple[tuple[int, ...], ...]
-
-
-@dataclass(frozen=True)
-class FeatureSummary:
-    """What the feature vectors are like.
-
-    Attributes:
-        size: D_z.
-        constant_share: share of the columns that are the same in every row.
-        norm_median: median Euclidean length of a vector.
-    """
-
-    size: int
-    constant_share: float
-    norm_median: float
+        Args:
+            subject: name of the person.
+            role: source or target.
+            table: everybody.
+            content: a digest of every row of the table, ``[N]``.
+        """
+        rows = table.rows_of(subject)
+        time_s = table.time_s[rows]
+        steps = np.diff(time_s)
+        widest = int(np.argmax(steps)) if len(steps) else None
+        valence, arousal = (LabelSummary.of(labels, time_s) for labels in table.affect[rows].T.astype(np.float64))
+        return cls(
+            subject=subject,
+            role=role,
+            rows=len(rows),
+            first_s=float(time_s[0]),
+            last_s=float(time_s[-1]),
+            seconds=float(time_s[-1] - time_s[0]),
+            median_step_s=None if widest is None else usual_step(steps),
+            largest_gap_s=None if widest is None else float(steps[widest]),
+            gap_start_s=None if widest is None else float(time_s[widest]),
+            valence=valence,
+            arousal=arousal,
+            duplicates=len(rows) - len(set(content[rows])),
+        )
 
 
 @dataclass(frozen=True, repr=False)
@@ -205,22 +181,7 @@ def _person_cells(person: SubjectStatistics) -> list[Cell | str]:
         person.role,
         f"{person.rows:,}",
         *("-" if seconds is None else duration(seconds) for seconds in times),
-        *_label_cells(person.valence),
-        *_label_cells(person.arousal),
+        *person.valence.cells(),
+        *person.arousal.cells(),
         f"{person.duplicates:,}",
     ]
-
-
-def _label_cells(label: LabelSummary) -> list[Cell | str]:
-    return [
-        f"{decimal(label.mean, 2)} ± {decimal(label.std, 2)}",
-        f"{decimal(label.min, 2)} to {decimal(label.max, 2)}",
-        _unchanged(label),
-    ]
-
-
-def _unchanged(label: LabelSummary) -> str:
-    run = label.constant_run
-    if label.min == label.max:
-        return "constant"
-    return f"{duration(run.seconds)}, {run.share:.0%}" if run.rows > 1 else "-"

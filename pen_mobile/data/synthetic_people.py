@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast, get_args
+from typing import cast
 
 import numpy as np
 
-from pen_mobile.data.rendering import ACTIONS, Appearance, Colour, Hair, brow_colour
+from pen_mobile.data.appearance import Appearance
+from pen_mobile.data.rendering import ACTIONS
 from pen_mobile.data.table import Role
 from pen_mobile.types import Doubles, Floats
-
-Palette = list[Colour]
 
 # The mean over people. Rows are ACTIONS; columns are valence, arousal, and arousal while valence is negative
 # (which tells tense brows from sad ones).
@@ -36,12 +35,6 @@ CROSS_TALK = 0.35  # s.d. of what leaks between valence and arousal, in units of
 REST_SPREAD = 0.40  # s.d. of the resting face, in the same unit
 ASYMMETRY = 0.10  # s.d. of half the difference between left and right, in the same unit
 WORST_CONDITION = 2.5  # people whose gain matrix is nearer to singular are drawn again
-
-SKINS: Palette = [(250, 218, 196), (240, 200, 170), (222, 175, 138), (196, 142, 104), (160, 108, 76), (120, 80, 58)]
-HAIRS: Palette = [(42, 34, 34), (74, 50, 38), (120, 78, 46), (206, 160, 86), (164, 82, 46), (158, 158, 162)]
-IRISES: Palette = [(92, 60, 36), (70, 104, 140), (78, 112, 74), (60, 44, 36)]
-SHIRTS: Palette = [(62, 98, 138), (150, 66, 70), (64, 116, 96), (196, 150, 64), (92, 80, 120), (70, 74, 84)]
-BACKGROUNDS: Palette = [(206, 220, 228), (226, 216, 200), (208, 222, 206), (220, 210, 224), (196, 204, 214)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +87,7 @@ def draw_person(seed: int, role_number: int, role: Role, number: int) -> Person:
     """
     key = (seed, role_number, number)
     rng = np.random.default_rng([*key, 0])
-    look = _draw_appearance(rng)
+    look = Appearance.drawn(rng)
     gain = _draw_gain(rng)
     while np.linalg.cond(gain[:, :2]) > WORST_CONDITION:
         gain = _draw_gain(rng)
@@ -107,33 +100,3 @@ def _draw_gain(rng: np.random.Generator) -> Doubles:
     strength = GAIN_SPREAD * rng.standard_normal(3) + ACTION_SPREAD * rng.standard_normal(MEAN_GAIN.shape)
     leak = CROSS_TALK * ACTION_RANGE[:, None] * rng.standard_normal((len(ACTIONS), 2))
     return MEAN_GAIN * np.exp(strength) + np.pad(leak, ((0, 0), (0, 1)))
-
-
-def _draw_appearance(rng: np.random.Generator) -> Appearance:
-    def one_of(colours: Palette) -> Colour:
-        return colours[rng.integers(len(colours))]
-
-    skin = one_of(SKINS)
-    return Appearance(
-        skin=skin,
-        hair=one_of([hair for hair in HAIRS if _stands_out(hair, skin) and _stands_out(brow_colour(hair), skin)]),
-        iris=one_of(IRISES),
-        shirt=one_of(SHIRTS),
-        background=one_of(BACKGROUNDS),
-        hair_style=get_args(Hair)[rng.choice(5, p=[0.27, 0.22, 0.2, 0.23, 0.08])],
-        hair_length=rng.choice([0.0, 0.6, 1.15], p=[0.5, 0.2, 0.3]),
-        curls=rng.choice([0.0, 0.045], p=[0.7, 0.3]),
-        face_width=rng.uniform(0.72, 0.86),
-        jaw=rng.uniform(0.8, 1.0),
-        eye_spacing=rng.uniform(0.32, 0.39),
-        eye_size=rng.uniform(0.9, 1.12),
-        brow_thickness=rng.uniform(0.03, 0.06),
-        mouth_width=rng.uniform(0.3, 0.4),
-        lip=rng.uniform(0.035, 0.07),
-        glasses=bool(rng.random() < 0.25),
-        beard=bool(rng.random() < 0.2),
-    )
-
-
-def _stands_out(colour: Colour, skin: Colour) -> bool:
-    return bool(np.abs(np.subtract(colour, skin)).sum() > 80)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from pen_mobile.data.statistics_record import DIMENSIONS
+from pen_mobile.data.label_statistics import DIMENSIONS
 from pen_mobile.paper import protocol_result as results
 from pen_mobile.paper.aggregates import MeanStd
 from pen_mobile.paper.person_scores import COMPARED, PersonScore

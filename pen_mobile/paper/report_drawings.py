@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from markupsafe import Markup
 
-from pen_mobile.data.statistics_record import EDGES
+from pen_mobile.data.label_statistics import EDGES
 from pen_mobile.data.table import ROLES, Role
 from pen_mobile.paper.person_scores import PersonScore, by_size, person_scores, representative
 from pen_mobile.paper.predictions import Predictions, estimate_key

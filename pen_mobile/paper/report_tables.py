@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from pen_mobile.data.statistics_record import DIMENSIONS
+from pen_mobile.data.label_statistics import DIMENSIONS
 from pen_mobile.paper.aggregates import MeanStd
 from pen_mobile.paper.differences import PAIRS, Difference
 from pen_mobile.paper.protocol_figures import Over

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pen_mobile.data.label_statistics import DIMENSIONS
 from pen_mobile.data.statistics import covered_spans
-from pen_mobile.data.statistics_record import DIMENSIONS
 from pen_mobile.paper.person_scores import COMPARED
 from pen_mobile.paper.predictions import Predictions, estimate_key
 from pen_mobile.paper.protocol_figures import COLOURS

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pen_mobile.data.label_statistics import DIMENSIONS, EDGES
 from pen_mobile.data.statistics import covered_spans
-from pen_mobile.data.statistics_record import DIMENSIONS, EDGES, SubjectStatistics, TableStatistics
+from pen_mobile.data.statistics_record import SubjectStatistics, TableStatistics
 from pen_mobile.data.table import ROLES, Role
 from pen_mobile.reports.figure_output import inline_svg
 from pen_mobile.reports.mpl import Axes, Figure, Rectangle

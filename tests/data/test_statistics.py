@@ -10,8 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from pen_mobile.data.frames import ArrayFrames
+from pen_mobile.data.label_statistics import EDGES
 from pen_mobile.data.statistics import covered_spans, table_statistics
-from pen_mobile.data.statistics_record import EDGES, SubjectStatistics, TableStatistics
+from pen_mobile.data.statistics_record import SubjectStatistics, TableStatistics
 from pen_mobile.data.table import FeatureTable, FrameTable, SubjectTable
 from pen_mobile.types import Image
 from pen_mobile.utils.files import to_json

@@ -34,6 +34,16 @@ class GoldStandard:
     time_s: NDArray[np.float64]
     values: NDArray[np.float64]
 
+    def first_other_time(self, other: GoldStandard, tolerance_s: float) -> int | None:
+        """Return the first row whose time is not that of another file of as many rows, or None.
+
+        Args:
+            other: of the same recording.
+            tolerance_s: seconds by which times may differ.
+        """
+        rows = np.flatnonzero(np.abs(self.time_s - other.time_s) > tolerance_s)
+        return int(rows[0]) if len(rows) else None
+
 
 def read_gold_standard(path: Path) -> GoldStandard:
     """Read one ``train_k.arff`` or ``dev_k.arff``.

@@ -132,5 +132,6 @@ def _rows_at(time_s: NDArray[np.float64], wanted_s: NDArray[np.float64]) -> NDAr
 def _check_same_times(one: GoldStandard, other: GoldStandard, valence: Path, arousal: Path) -> None:
     if len(one.time_s) != len(other.time_s):
         raise BadInput(f"{valence} rates {len(one.time_s)} times but {arousal} rates {len(other.time_s)}")
-    for row in np.flatnonzero(np.abs(one.time_s - other.time_s) > _SAME_TIME_S)[:1]:
+    row = one.first_other_time(other, _SAME_TIME_S)
+    if row is not None:
         raise BadInput(f"{valence} and {arousal}: row {row + 1}: {one.time_s[row]:g} s and {other.time_s[row]:g} s")
