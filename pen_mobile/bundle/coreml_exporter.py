@@ -17,7 +17,8 @@ from pen_mobile.bundle.recipe import Recipe
 from pen_mobile.contract.manifest import Manifest
 from pen_mobile.contract.part import Precision
 from pen_mobile.errors import PenMobileError
-from pen_mobile.training.run_folder import Run, TrainedBackbone
+from pen_mobile.training.run_folder import Run
+from pen_mobile.training.trained_backbone import TrainedBackbone
 from pen_mobile.utils.progress import Task
 
 

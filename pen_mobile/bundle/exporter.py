@@ -37,7 +37,8 @@ from pen_mobile.contract.part import Precision
 from pen_mobile.contract.release import Release
 from pen_mobile.data.faces import make_crop
 from pen_mobile.errors import Refused
-from pen_mobile.training.run_folder import Run, TrainedBackbone
+from pen_mobile.training.run_folder import Run
+from pen_mobile.training.trained_backbone import TrainedBackbone
 from pen_mobile.utils.plain import to_plain
 from pen_mobile.utils.progress import Task
 from pen_mobile.utils.resources import contract_folder

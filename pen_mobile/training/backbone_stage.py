@@ -16,7 +16,7 @@ from pen_mobile.training.augmentation import Augmentation
 from pen_mobile.training.batches import Batch, FrameSamples
 from pen_mobile.training.config import LearningConfig
 from pen_mobile.training.fit import ModuleStage, fit
-from pen_mobile.training.run_folder import STAGES
+from pen_mobile.training.run_record import STAGES
 from pen_mobile.training.stage import StageSettings
 from pen_mobile.training.stage_log import StageLog
 from pen_mobile.types import Rows

@@ -7,127 +7,35 @@ stages of Algorithm 1; ``5-prior`` says how people differ from that model, in nu
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import ConfigDict
-from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from pen_mobile.contract.caution import absurd_error
 from pen_mobile.errors import BadInput
-from pen_mobile.metrics import Agreement
-from pen_mobile.models.backbone import Backbone, backbone_digest
+from pen_mobile.models.backbone import Backbone
 from pen_mobile.models.heads import ExpertHead, SharedHead
 from pen_mobile.models.prior import Prior
 from pen_mobile.training.checkpoint import Checkpoint, Weights
 from pen_mobile.training.config import LearningConfig
 from pen_mobile.training.feature_scaling import FeatureScaling
-from pen_mobile.training.stage_log import StageLog
+from pen_mobile.training.run_record import STAGES, RunRecord
+from pen_mobile.training.trained_backbone import TrainedBackbone
 from pen_mobile.types import Floats
-from pen_mobile.utils.files import read_json, replacing, write_json
+from pen_mobile.utils.files import replacing
 from pen_mobile.utils.places import place_from
 from pen_mobile.utils.plain import to_plain
 from pen_mobile.utils.readable import Readable
 from pen_mobile.utils.table import Part, Table, invented
 from pen_mobile.utils.text import counted, decimal
-from pen_mobile.utils.validation import validated
 
-STAGES = ("1-backbone", "2-shared", "3-gate", "4-experts")
 _RECORD = "run.json"
 _COPIES = (
     "joint learning never improved on its start: every expert is the shared head; give --config a TOML file with a "
     "smaller joint_learning_rate, such as joint_learning_rate = 1e-4"
 )
-_FORMAT = 2
-_FREE = {"frame_cache_gb"}
-"""Settings that change how fast a run is, not what comes out: they may differ when it goes on."""
-
-
-@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
-class RunData:
-    """The data that a run learned from.
-
-    Attributes:
-        digest: hash of the source people's rows.
-        origin: DATA as it was given; a path is relative to the run folder.
-        synthetic: True for invented people.
-        rows: number of rows of source people.
-        source_subjects: their names, sorted; expert k belongs to the k-th.
-        crop: how faces became frames, where that is known.
-    """
-
-    digest: str
-    origin: str
-    synthetic: bool
-    rows: int
-    source_subjects: list[str]
-    crop: dict[str, Any] | None = None
-
-
-@dataclass(config=ConfigDict(extra="forbid"))
-class RunRecord:
-    """The contents of ``run.json``.
-
-    Attributes:
-        config: the settings.
-        data: the data.
-        feature_size: D_z.
-        expert_count: n_s.
-        backbone_digest: hash of the trained backbone; empty for a run on features.
-        validation: CCC and RMSE of s-SN and s-PEN on the held-out rows of source people.
-        stages: log of each finished stage.
-        command, versions: how to get this again.
-        complete: True when every stage has finished.
-        format: version of this record.
-    """
-
-    config: LearningConfig
-    data: RunData
-    feature_size: int = 0
-    expert_count: int = 0
-    backbone_digest: str = ""
-    validation: dict[str, Agreement] = field(default_factory=dict)
-    stages: dict[str, StageLog] = field(default_factory=dict)
-    command: str = ""
-    versions: dict[str, str] = field(default_factory=dict)
-    complete: bool = False
-    format: int = _FORMAT
-
-    @property
-    def experts_are_copies(self) -> bool:
-        """True when joint learning never beat its start: all experts are the shared head, and s-PEN is s-SN."""
-        return self.config.expert_learning == "joint" and self.stages[STAGES[3]].best_epoch == 0
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class TrainedBackbone:
-    """The backbone of a run, built only when the network is needed: importing torchvision takes seconds.
-
-    Attributes:
-        name, input_size, feature_size: as :class:`Backbone` has them.
-        weights: its state.
-    """
-
-    name: str
-    input_size: int
-    feature_size: int
-    weights: Weights
-
-    mean, std = Backbone.mean, Backbone.std
-
-    def digest(self) -> str:
-        """Return the hash of name, input size and weights."""
-        return backbone_digest(self.name, self.input_size, self.weights)
-
-    def network(self) -> Backbone:
-        """Build the network."""
-        backbone = Backbone(self.name, self.input_size)
-        backbone.load_state_dict(self.weights)
-        return backbone.eval()
 
 
 class Run(Readable):
@@ -184,12 +92,9 @@ class Run(Readable):
             folder.mkdir(parents=True)
         elif not folder.is_dir() or any(folder.iterdir()):
             old = cls.read(folder).record
-            for what, there, here in (("data", old.data, record.data), ("config", old.config, record.config)):
-                difference = _difference(there, here)
-                if difference:
-                    raise BadInput(
-                        f"{folder} holds a run with other {what} ({difference}); choose another --out or remove it"
-                    )
+            other = old.difference(record)
+            if other:
+                raise BadInput(f"{folder} holds a run with other {other}; choose another --out or remove it")
             return cls(folder, old)
         run = cls(folder, record)
         run.save()
@@ -204,13 +109,7 @@ class Run(Readable):
         """
         if not (folder / _RECORD).is_file():
             raise BadInput(f"{folder} is not a run: it has no {_RECORD}; make one with 'pen-mobile train'")
-        values = read_json(folder / _RECORD)
-        version = values.get("format") if isinstance(values, dict) else None
-        if version != _FORMAT:
-            raise BadInput(
-                f"{folder / _RECORD} is a run record of format {version}; this version reads {_FORMAT}: train again"
-            )
-        return cls(folder, validated(RunRecord, values, str(folder / _RECORD)))
+        return cls(folder, RunRecord.load(folder / _RECORD))
 
     @classmethod
     def open(cls, folder: Path) -> Run:
@@ -232,7 +131,7 @@ class Run(Readable):
 
     def save(self) -> None:
         """Write ``run.json``."""
-        write_json(self.folder / _RECORD, to_plain(self.record))
+        self.record.save(self.folder / _RECORD)
 
     def stage_file(self, stage: str) -> Path:
         """Return the file of one of :data:`STAGES`."""
@@ -349,9 +248,3 @@ class Run(Readable):
         if checkpoint is None:
             raise BadInput(f"{self.stage_file(stage)} is missing; train again")
         return checkpoint.best
-
-
-def _difference(old: RunData | LearningConfig, new: RunData | LearningConfig) -> str:
-    there, here = to_plain(old), to_plain(new)
-    keys = [key for key in here if key not in _FREE and there[key] != here[key]]
-    return ", ".join(f"{key} {there[key]!r} there, {here[key]!r} here" for key in keys[:3])

@@ -20,7 +20,7 @@ from pen_mobile.training.config import LearningConfig
 from pen_mobile.training.feature_scaling import FeatureScaling
 from pen_mobile.training.head_batch import HeadSamples
 from pen_mobile.training.head_training import HeadStage
-from pen_mobile.training.run_folder import STAGES
+from pen_mobile.training.run_record import STAGES
 from pen_mobile.training.stage import StageSettings
 from pen_mobile.types import Floats, Rows
 

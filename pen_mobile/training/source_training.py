@@ -21,7 +21,8 @@ from pen_mobile.training.features import cached_features
 from pen_mobile.training.frame_cache import cached_frames
 from pen_mobile.training.head_training import HeadStage, train_heads
 from pen_mobile.training.prior.learn import prior_stage, source_rows
-from pen_mobile.training.run_folder import STAGES, Run, RunData, RunRecord
+from pen_mobile.training.run_folder import Run
+from pen_mobile.training.run_record import STAGES, RunData, RunRecord
 from pen_mobile.training.source_experts import expert_stage
 from pen_mobile.training.source_heads import gate_stage, shared_stage, source_splits
 from pen_mobile.types import Floats, Rows

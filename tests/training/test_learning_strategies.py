@@ -14,7 +14,8 @@ from pen_mobile.errors import BadInput
 from pen_mobile.training.backbone_stage import HEAD_FIRST
 from pen_mobile.training.checkpoint import Checkpoint
 from pen_mobile.training.config import LearningConfig
-from pen_mobile.training.run_folder import STAGES, Run
+from pen_mobile.training.run_folder import Run
+from pen_mobile.training.run_record import STAGES
 from pen_mobile.training.source_training import learn_source
 
 CONFIG = LearningConfig(optimizer="adam", learning_rate=0.03, joint_learning_rate=0.03, head_epochs=3, joint_epochs=8)

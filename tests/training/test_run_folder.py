@@ -17,7 +17,8 @@ from pen_mobile.errors import BadInput
 from pen_mobile.metrics import agreement
 from pen_mobile.training.config import LearningConfig
 from pen_mobile.training.feature_scaling import feature_statistics
-from pen_mobile.training.run_folder import STAGES, Run, RunData, RunRecord
+from pen_mobile.training.run_folder import Run
+from pen_mobile.training.run_record import STAGES, RunData, RunRecord
 from pen_mobile.training.stage_log import EpochLog, StageLog
 
 CONFIG = LearningConfig(seed=3)

@@ -27,7 +27,8 @@ from pen_mobile.models.losses import source_loss
 from pen_mobile.training.checkpoint import Checkpoint
 from pen_mobile.training.config import LearningConfig
 from pen_mobile.training.fabric import make_fabric
-from pen_mobile.training.run_folder import STAGES, Run
+from pen_mobile.training.run_folder import Run
+from pen_mobile.training.run_record import STAGES
 from pen_mobile.training.source_training import learn_source
 from pen_mobile.utils.progress import SILENT, Task
 
