@@ -8,9 +8,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from pen_mobile.bundle.coreml.description import About
 from pen_mobile.bundle.coreml.mil_weights import different_weights, stored_weights
 from pen_mobile.bundle.coreml.mlpackage import unpacked, write_archive
-from pen_mobile.bundle.coreml.programs import About, CoreMLModel, Weights, convert_backbone, convert_head
+from pen_mobile.bundle.coreml.programs import CoreMLModel, Weights, convert_backbone, convert_head
 from pen_mobile.bundle.exporter import Exporter
 from pen_mobile.bundle.programs.lowered_cache import LoweredCache
 from pen_mobile.bundle.recipe import Recipe

@@ -46,7 +46,7 @@ from pen_mobile.utils.resources import contract_folder
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
-    from pen_mobile.bundle.quantization.int8_builder import Int8Backbone
+    from pen_mobile.bundle.quantization.int8_backbone import Int8Backbone
 
 _PARAMETERS = "head-parameters.f32"
 _GOLDEN = "golden.safetensors"

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pen_mobile.bundle.coreml.description import About, Port, describe
 from pen_mobile.bundle.coreml.mil_weights import Arrays, constants, weights_digest
 from pen_mobile.bundle.coreml.mlpackage import Package
 from pen_mobile.bundle.programs.adapt import AdaptProgram
@@ -33,49 +34,6 @@ Weights = Literal["fp32", "fp16", "int8", "palettized-4"]
 """How a backbone's weights are stored; all but ``fp32`` compute in float16."""
 
 FRAME, FEATURE = "frame", "feature"
-_SUFFIX = "_new"
-
-
-@dataclass(frozen=True)
-class About:
-    """What a package says about itself in Xcode.
-
-    Attributes:
-        author, licence: of the model; free text.
-        version: of the toolkit that made it.
-    """
-
-    author: str
-    licence: str
-    version: str
-
-    def write(self, metadata: Any, purpose: str) -> None:
-        """Write everything into the metadata of a package.
-
-        Args:
-            metadata: of the package's description.
-            purpose: what the program does.
-        """
-        metadata.shortDescription, metadata.author, metadata.license = purpose, self.author, self.licence
-        metadata.versionString = self.version
-        # The only thing in a package that would differ from day to day.
-        metadata.userDefined.pop("com.github.apple.coremltools.conversion_date", None)
-
-
-@dataclass(frozen=True)
-class Port:
-    """One input or output: its name and what it holds, units included."""
-
-    name: str
-    holds: str
-
-    def after(self, holds: str) -> Port:
-        """Return the output that replaces this input; Core ML does not allow it the same name.
-
-        Args:
-            holds: what it holds.
-        """
-        return Port(self.name + _SUFFIX, holds)
 
 
 @dataclass(frozen=True)
@@ -223,15 +181,8 @@ def _compress(model: Any, weights: Weights) -> Any:
 
 def _finish(model: Any, purpose: str, inputs: Sequence[Port], outputs: Sequence[Port], about: About) -> CoreMLModel:
     specification = model.get_spec()
-    _describe(specification.description, purpose, inputs, outputs, about)
+    describe(specification.description, purpose, inputs, outputs, about)
     blob = Path(model.weights_dir) / "weight.bin"
     package = Package(specification.SerializeToString(deterministic=True), blob.read_bytes() if blob.is_file() else b"")
     numbers = constants(model._mil_program.functions["main"])
     return CoreMLModel(package, numbers, [port.name for port in inputs], [port.name for port in outputs])
-
-
-def _describe(description: Any, purpose: str, inputs: Sequence[Port], outputs: Sequence[Port], about: About) -> None:
-    about.write(description.metadata, purpose)
-    texts = {port.name: port.holds for port in (*inputs, *outputs)}
-    for feature in (*description.input, *description.output):
-        feature.shortDescription = texts[feature.name]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 
 from pen_mobile.bundle.programs.lowered_cache import LoweredCache
-from pen_mobile.bundle.quantization.int8_builder import Int8Backbone, Int8Builder
+from pen_mobile.bundle.quantization.int8_backbone import Int8Backbone
+from pen_mobile.bundle.quantization.int8_builder import Int8Builder
 from pen_mobile.bundle.recipe import Recipe
 from pen_mobile.errors import BadInput
 from pen_mobile.training.run_folder import Run

@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from pen_mobile.bundle.coreml.description import About
 from pen_mobile.bundle.coreml.mil_evaluation import MilProgram
-from pen_mobile.bundle.coreml.programs import About, convert_head
+from pen_mobile.bundle.coreml.programs import convert_head
 from pen_mobile.bundle.programs.adapt import AdaptProgram
 from pen_mobile.bundle.programs.head import HeadSize
 from tests.owners import a_prior, an_owner, assert_equal_to_reference

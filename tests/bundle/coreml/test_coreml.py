@@ -19,13 +19,13 @@ import torch
 from click.testing import CliRunner
 from PIL import Image
 
+from pen_mobile.bundle.coreml.description import About
 from pen_mobile.bundle.coreml.mil_evaluation import MilProgram
 from pen_mobile.bundle.coreml.mil_weights import stored_weights
 from pen_mobile.bundle.coreml.mlpackage import unpacked
 from pen_mobile.bundle.coreml.programs import (
     FEATURE,
     FRAME,
-    About,
     CoreMLModel,
     Weights,
     convert_backbone,

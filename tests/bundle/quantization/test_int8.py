@@ -11,11 +11,15 @@ import pytest
 
 from pen_mobile.bundle.export import export_bundle
 from pen_mobile.bundle.export_result import ExportResult
+from pen_mobile.bundle.programs.lowered_cache import LoweredCache
+from pen_mobile.bundle.programs.lowering import Lowered
+from pen_mobile.bundle.quantization.int8_backbone import Int8Backbone
 from pen_mobile.bundle.recipe import Recipe, load_recipe
 from pen_mobile.bundle.verify import verify_bundle
 from pen_mobile.contract.bundle_folder import open_bundle
 from pen_mobile.data.table import FeatureTable, FrameTable
 from pen_mobile.errors import BadInput, PenMobileError
+from pen_mobile.models.heads import ExpertHead
 from pen_mobile.phone.runtime import BundleRuntime
 from pen_mobile.training.config import LearningConfig
 from pen_mobile.training.run_folder import Run
@@ -156,3 +160,11 @@ def test_precision_and_tables_must_agree(tmp_path: Path, old: str, new: str) -> 
     path.write_text((contract_folder() / "android-int8.toml").read_text().replace(old, new, 1))
     with pytest.raises(BadInput, match=r"mine\.toml: .*int8"):
         load_recipe(str(path))
+
+
+def test_what_was_kept_under_other_names_is_made_again(tmp_path: Path) -> None:
+    cache, key = LoweredCache(tmp_path), {"backbone": "one"}
+    cache.put(key, Lowered(b"program", {}, {}))
+    cache.put_arrays(key | {"what": "int8"}, {"golden": np.zeros((2, 4)), "packed": np.zeros((6, 5))}, {})
+    assert cache.get(key) is not None
+    assert Int8Backbone.load(ExpertHead(4, 2), key, cache) is None
