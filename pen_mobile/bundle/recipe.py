@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from pen_mobile.contract.adaptation import AdaptationPart
-from pen_mobile.contract.part import OptimizerName
+from pen_mobile.contract.part import OptimizerName, Part
 from pen_mobile.errors import BadInput
 from pen_mobile.utils.resources import contract_folder
 from pen_mobile.utils.suggestions import choices
@@ -18,11 +18,7 @@ from pen_mobile.utils.validation import validated
 Backend = Literal["xnnpack", "vulkan"]
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class HeadRecipe(_Table):
+class HeadRecipe(Part):
     """Settings of the head's methods; ``export/android-fp32.toml`` explains every key.
 
     Attributes:
@@ -42,7 +38,7 @@ class HeadRecipe(_Table):
         return self.lambda_1
 
 
-class Tolerance(_Table):
+class Tolerance(Part):
     """Largest differences from the float model that export accepts."""
 
     features: Annotated[float, Field(gt=0)]
@@ -51,7 +47,7 @@ class Tolerance(_Table):
     report: Annotated[float, Field(gt=0)] = 1e-3
 
 
-class QuantizationRecipe(_Table):
+class QuantizationRecipe(Part):
     """Present when the backbone is int8; see the comments in ``export/android-int8.toml``."""
 
     cells: Annotated[int, Field(ge=1, le=16)]
@@ -65,7 +61,7 @@ class QuantizationRecipe(_Table):
     retune_head_epochs: Annotated[int, Field(ge=0)]
 
 
-class CoreMLRecipe(_Table):
+class CoreMLRecipe(Part):
     """Present when the programs are for Core ML; see the comments in ``export/ios-coreml.toml``."""
 
     weights: Literal["fp32", "fp16", "int8", "palettized-4"]
@@ -73,7 +69,7 @@ class CoreMLRecipe(_Table):
     licence: str
 
 
-class Recipe(_Table):
+class Recipe(Part):
     """One target."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]

@@ -24,7 +24,7 @@ OptimizerName = Literal["adadelta", "sgd", "adam"]
 
 
 class Part(BaseModel):
-    """One table of the manifest: no unknown keys, no NaN, not changed after it was read."""
+    """A table of the manifest, of a recipe or of a profile: no unknown keys, no NaN, not changed after it was read."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 

@@ -6,8 +6,9 @@ import math
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
+from pen_mobile.contract.part import Part
 from pen_mobile.errors import BadInput
 from pen_mobile.utils.resources import contract_folder
 from pen_mobile.utils.suggestions import choices
@@ -21,11 +22,7 @@ Hours = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):
 _DAY_S = 86_400.0
 
 
-class _StrictModel(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class AdaptationRules(_StrictModel):
+class AdaptationRules(Part):
     """Conditions of an adaptation; see the comments in ``export/profiles/phone-2021.toml``."""
 
     charging: bool
@@ -35,7 +32,7 @@ class AdaptationRules(_StrictModel):
     new_labels: Annotated[int, Field(ge=1)]
 
 
-class UsageSchedule(_StrictModel):
+class UsageSchedule(Part):
     """Use of the device in the course of a day, as windows of time such as ``22:30-07:00``."""
 
     charging: list[Hours]
@@ -58,7 +55,7 @@ class UsageSchedule(_StrictModel):
         return _within(self.idle, time_of_day_s)
 
 
-class Thermal(_StrictModel):
+class Thermal(Part):
     """Thermal model: the temperature moves toward a resting point that depends on charging and computing.
 
     ``T(t + s) = T_rest + (T(t) - T_rest) exp(-s / (60 cooling_minutes))``, Newton's law of cooling. ``T_rest`` is
@@ -85,7 +82,7 @@ class Thermal(_StrictModel):
         return rest + (celsius - rest) * math.exp(-seconds / cooling_s)
 
 
-class Profile(_StrictModel):
+class Profile(Part):
     """One kind of device.
 
     Attributes:
