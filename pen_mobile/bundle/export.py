@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+
 from pen_mobile.bundle.export_cache import new_bundle
 from pen_mobile.bundle.export_result import ExportResult
 from pen_mobile.bundle.exporter import Exporter
@@ -14,9 +16,12 @@ from pen_mobile.bundle.programs.lowered_cache import LoweredCache
 from pen_mobile.bundle.recipe import Recipe
 from pen_mobile.contract.release import Release
 from pen_mobile.contract.signature import read_private_key
+from pen_mobile.errors import Refused
 from pen_mobile.training.run_folder import Run
 from pen_mobile.utils.files import refuse_existing
 from pen_mobile.utils.progress import SILENT, Progress
+
+_RESOLVED = 1e-5  # spread of features over their size, below which adaptation in float32 is rounding
 
 
 def export_bundle(
@@ -43,9 +48,11 @@ def export_bundle(
     Raises:
         BadInput: ``out`` exists, ``sign_key`` is no such key, or a backbone is to be quantized that is not there or
             whose data are not.
-        PenMobileError: the programs differ from the float model by more than the recipe allows.
+        Refused: the features are the same for every face but for rounding, or the programs differ from the float model
+            by more than the recipe allows.
     """
     refuse_existing(out)
+    _check_features(run)
     key = None if sign_key is None else read_private_key(sign_key)
     stages = 4 if recipe.quantization is None else 5
     signed = key is not None
@@ -53,6 +60,17 @@ def export_bundle(
         exporter = _exporter(recipe)(run, recipe, task, cache)
         exporter.data, exporter.sign_key, exporter.release = data, key, release
         return exporter.export(folder)
+
+
+def _check_features(run: Run) -> None:
+    """Refuse a backbone that has learned so little that its features are the same for every face but for rounding."""
+    mean, std = map(np.linalg.norm, run.feature_statistics())
+    if run.record.backbone_digest and std < _RESOLVED * mean:
+        raise Refused(
+            f"{run.folder}: features differ from face to face by {std / mean:.0e} of their size, which is rounding in "
+            "float32: no phone could tell faces apart. Train longer, or start from pretrained weights (weights = "
+            '"imagenet"); nothing was exported'
+        )
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from pen_mobile.contract.bundle_folder import open_bundle, seal
 from pen_mobile.contract.part import FilePart
 from pen_mobile.contract.strategy import Strategy
 from pen_mobile.data.table import FeatureTable, FrameTable
-from pen_mobile.errors import BadInput, PenMobileError
+from pen_mobile.errors import BadInput, PenMobileError, Refused
 from pen_mobile.phone.runtime import BundleRuntime
 from pen_mobile.training.config import LearningConfig
 from pen_mobile.training.features import extract_features
@@ -154,6 +154,16 @@ def test_an_existing_folder_is_refused_before_any_work(run_folder: Path, tmp_pat
     with pytest.raises(BadInput, match="exists already"):
         export_bundle(Run.open(run_folder), load_recipe("android-fp32"), tmp_path)
     assert (tmp_path / "precious").read_text() == "kept"
+
+
+def test_features_that_only_rounding_tells_apart_are_refused(run_folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(run_folder, tmp_path / "run", ignore=shutil.ignore_patterns("lowered"))
+    run = Run.open(tmp_path / "run")
+    mean, std = run.feature_statistics()
+    run.save_feature_statistics(mean, std * 1e-6 * np.linalg.norm(mean) / np.linalg.norm(std))
+    with pytest.raises(Refused, match=r"1e-06 of their size.*Train longer, or start from pretrained weights"):
+        export_bundle(run, load_recipe("android-fp32"), tmp_path / "bundle")
+    assert not (tmp_path / "bundle").exists()
 
 
 def test_a_run_on_features_exports_a_head_without_backbone_and_the_same_bytes_twice(
