@@ -95,7 +95,7 @@ def _experts(splits: SourceSplits, run: Run) -> Iterator[LearnedHead]:
     shared, gate = run.shared_mixture().head_parameters.detach()[None, None], run.gate_parameters()[None, None]
     for strategy, changes in EXPERTS.items():
         stage = expert_stage(splits, replace(run.config, **changes), lambdas, shared, gate)
-        yield LearnedHead("s-PEN", strategy, train_heads(stage).heads[0, 0])
+        yield LearnedHead("s-PEN", strategy, train_heads(stage)[0][0, 0])
 
 
 def _alike(learned: list[LearnedHead]) -> list[list[LearnedHead]]:
@@ -125,7 +125,7 @@ def _tested(
             facts |= label_counts(rows) | {"steps": step_count(settings, len(chosen))}
             facts["seconds"] = time.perf_counter() - started
         for one, head in zip(group, adapted, strict=True):
-            yield people.evaluate(people.everybody(head), one.model, strategy=one.strategy, **facts).evaluation
+            yield people.evaluate(people.everybody(head), one.model, strategy=one.strategy, **facts)[0]
 
 
 def _held_out(one: LearnedHead, splits: SourceSplits) -> Agreement:
