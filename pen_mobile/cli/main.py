@@ -19,6 +19,7 @@ from pen_mobile.cli.predict import predict
 from pen_mobile.cli.protocol import protocol
 from pen_mobile.cli.session import BAD_INPUT, EXIT_CODES, INTERRUPTED, OUR_FAULT, Session
 from pen_mobile.cli.simulate_day import simulate_day
+from pen_mobile.cli.supervision import is_supervised, supervise
 from pen_mobile.cli.train import train
 from pen_mobile.cli.verify import verify
 from pen_mobile.errors import PenMobileError
@@ -62,11 +63,19 @@ def main() -> None:
         if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
             signal.signal(number, signal.default_int_handler)
     session = Session(as_json="--json" in sys.argv[1:])
-    code = _run(session)
+    code = _run_supervised(session) if is_supervised(sys.argv[1:]) else _run(session)
     with contextlib.suppress(OSError):
         session.out.flush()
     _forget_interruption()
     sys.exit(code)
+
+
+def _run_supervised(session: Session) -> int:
+    try:
+        code = supervise(session.fail)
+    except PenMobileError as error:
+        return session.fail(error.exit_code, str(error))
+    return _run(session) if code is None else code
 
 
 def _forget_interruption() -> None:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from pen_mobile.contract.limits import MAX_ADAPTATION_STEPS
 from pen_mobile.contract.part import Count, OptimizerName, Part
 from pen_mobile.contract.strategy import Strategy
 
@@ -25,7 +26,7 @@ class AdaptationPart(Part):
 
     strategy: Literal[Strategy.PRIOR, Strategy.GRADIENT]
     optimizer: OptimizerName
-    steps: Count
+    steps: Annotated[int, Field(ge=1, le=MAX_ADAPTATION_STEPS)]
     check_every: Count
     seconds: Annotated[float, Field(gt=0)] | None = None
     on_interrupt: Literal["resume", "discard"] = "resume"

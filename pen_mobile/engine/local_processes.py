@@ -13,6 +13,7 @@ from typing import Any
 from pen_mobile.engine.task import Item, Task
 from pen_mobile.errors import PenMobileError
 from pen_mobile.utils import provenance
+from pen_mobile.utils.process_end import end_with_parent
 from pen_mobile.utils.progress import SILENT, Progress
 from pen_mobile.utils.spawn import spawn_context
 from pen_mobile.utils.threads import one_thread, use_one_thread
@@ -63,7 +64,7 @@ class LocalProcesses:
 
 def _run_in_processes(work: Callable[[Any], None], todo: Sequence[Task[Any]], jobs: int, done: Done) -> None:
     others = set(multiprocessing.active_children())
-    with ProcessPoolExecutor(jobs, spawn_context(), initializer=_begin, initargs=(work,)) as pool:
+    with ProcessPoolExecutor(jobs, spawn_context(), initializer=_begin, initargs=(work, os.getpid())) as pool:
         try:
             _schedule(pool, todo, done)
         except BrokenProcessPool:
@@ -89,10 +90,11 @@ def _schedule(pool: ProcessPoolExecutor, todo: Sequence[Task[Any]], done: Done) 
             done(task)
 
 
-def _begin(work: Callable[[Any], None]) -> None:
-    """Prepare a worker process: one thread; the parent alone receives Ctrl-C and ends its workers."""
+def _begin(work: Callable[[Any], None], parent: int) -> None:
+    """Prepare a worker process: one thread; it ends with its parent, which alone receives Ctrl-C."""
     global _work
     _work = work
+    end_with_parent(parent)
     use_one_thread()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _terminate)

@@ -17,8 +17,11 @@ from pen_mobile.contract.method_shapes import MethodShapes
 from pen_mobile.errors import BadInput, BundleError, one_line
 from pen_mobile.phone.executorch_runtime import executorch_runtime, use_threads
 from pen_mobile.types import Floats
+from pen_mobile.utils.call_clock import begin_call, end_call
+from pen_mobile.utils.memory_limit import memory_limit
 
 Method = Callable[..., Sequence[Floats]]
+_PROGRAM_MEGABYTES = 2000
 _FLOAT32 = 6
 """ExecuTorch's number for it, as in ``torch``'s ``ScalarType``."""
 
@@ -47,7 +50,14 @@ class BundleRuntime:
             BundleError: the runtime does not accept a program, or is not the one that the bundle is for.
         """
         self.bundle, self.threads = bundle, threads
-        self._programs = self._load(threads)
+        try:
+            with memory_limit(_PROGRAM_MEGABYTES, give_back=False):
+                self._programs = self._load(threads)
+        except MemoryError:
+            raise BundleError(
+                f"{bundle.origin}: its programs want more than {_PROGRAM_MEGABYTES:,} MB of memory, as none of a phone "
+                "does; take the bundle from its maker"
+            ) from None
         head, backbone = bundle.manifest.head, bundle.manifest.backbone
         self._batch = np.zeros((1, head.predict.batch, head.feature_size), np.float32)
         size = 0 if backbone is None else backbone.crop.size
@@ -196,10 +206,13 @@ class _Method:
         for place, array in enumerate(arrays):
             if array is not self._arrays[place]:  # a tensor shares the memory of its array: one that comes again has it
                 self._arrays[place], self._tensors[place] = array, torch.from_numpy(array)
+        begin_call()
         try:
             outputs = self._method.execute(self._tensors)
         except RuntimeError as error:
             raise BundleError(f"{self._name} failed: {one_line(error)}") from None
+        finally:
+            end_call()
         return [output.numpy() for output in outputs]
 
 

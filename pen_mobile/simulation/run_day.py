@@ -15,9 +15,10 @@ from pen_mobile.simulation.day_result import DaySettings, SimulatedDay
 from pen_mobile.utils import provenance
 from pen_mobile.utils.files import new_folder, refuse_existing, write_json
 from pen_mobile.utils.progress import SILENT, Progress
-from pen_mobile.utils.subprocesses import Listener, SubprocessFailed, SubprocessKilled, run_in_subprocess
+from pen_mobile.utils.subprocesses import Limits, Listener, SubprocessFailed, SubprocessKilled, run_in_subprocess
 
 _FORMAT = 2
+_DEADLINE_S = 86_400.0  # no simulation takes a day
 
 
 def run_day(
@@ -64,7 +65,13 @@ def simulate_in_subprocess(
     with tempfile.TemporaryDirectory(prefix="pen-mobile-day-") as stores, progress.task("simulating the day") as task:
         try:
             return run_in_subprocess(
-                _simulate, bundle, data, settings, Path(stores), on_message=lambda message: task.advance(0, message)
+                _simulate,
+                bundle,
+                data,
+                settings,
+                Path(stores),
+                on_message=lambda message: task.advance(0, message),
+                limits=Limits(_DEADLINE_S),
             )
         except SubprocessKilled:  # a library may end the process when it gets no memory
             raise _out_of_memory(settings) from None

@@ -28,10 +28,10 @@ from pen_mobile.simulation.baselines import (
 from pen_mobile.simulation.day_result import EVERYTHING, NEVER, OWN_MEAN, PHONE, DaySettings, OneDay, SimulatedDay
 from pen_mobile.simulation.day_trace import DayTrace, Moments
 from pen_mobile.simulation.device import Device
-from pen_mobile.simulation.memory_limit import can_limit_memory, memory_limit
 from pen_mobile.simulation.replay import replay
 from pen_mobile.simulation.schedule import pace_of
 from pen_mobile.types import Doubles, Rows
+from pen_mobile.utils.memory_limit import can_limit_memory, memory_limit
 
 Report = Callable[[str], None]
 

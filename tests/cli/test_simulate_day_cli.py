@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 from pen_mobile.cli.main import cli
 from pen_mobile.errors import BadInput
-from pen_mobile.simulation.memory_limit import can_limit_memory
+from pen_mobile.utils.memory_limit import can_limit_memory
 from pen_mobile.utils.resources import contract_folder
 
 DATA = "synthetic:sources=1,targets=1,seconds=40,fps=2,seed=1"

@@ -9,7 +9,9 @@ import time
 import pytest
 
 from pen_mobile.errors import BadInput
-from pen_mobile.utils.subprocesses import Listener, SubprocessFailed, SubprocessKilled, run_in_subprocess
+from pen_mobile.utils.memory_limit import can_limit_memory
+from pen_mobile.utils.subprocesses import Limits, Listener, SubprocessFailed, SubprocessKilled, run_in_subprocess
+from tests.utils.work import hold_the_lock, want_memory
 
 
 def _count(most: int, tell: Listener) -> int:
@@ -63,6 +65,20 @@ def test_an_end_without_a_result_says_how() -> None:
         run_in_subprocess(_want_memory)
     with pytest.raises(SubprocessFailed, match="exit code 3"):
         run_in_subprocess(_exit)
+
+
+def test_a_deadline_ends_what_never_returns() -> None:
+    started = time.monotonic()
+    with pytest.raises(SubprocessKilled, match=r"not done after 3 seconds"):
+        run_in_subprocess(hold_the_lock, limits=Limits(seconds=3))
+    assert time.monotonic() - started < 60
+
+
+@pytest.mark.skipif(not can_limit_memory(), reason="only Linux caps memory")
+def test_memory_beyond_the_limit_is_refused() -> None:
+    assert run_in_subprocess(want_memory) == 1 << 30
+    with pytest.raises(SubprocessKilled, match="out of memory"):
+        run_in_subprocess(want_memory, limits=Limits(megabytes=300))
 
 
 def test_the_process_ends_with_the_call() -> None:

@@ -26,7 +26,7 @@ def can_limit_memory() -> bool:
 
 
 @contextmanager
-def memory_limit(megabytes: float | None) -> Iterator[None]:
+def memory_limit(megabytes: float | None, give_back: bool = True) -> Iterator[None]:
     """Limit the memory that this process allocates inside the block, beyond what it has already.
 
     The limit is ``RLIMIT_DATA``: libraries that are loaded already, mapped files, and address space that is only
@@ -35,13 +35,15 @@ def memory_limit(megabytes: float | None) -> Iterator[None]:
 
     Args:
         megabytes: additional memory in MB; None is no limit, and so is a system that cannot enforce one.
+        give_back: let the C library return large freed blocks at once, for the rest of the process: exact, and slower.
     """
     if megabytes is None or not can_limit_memory():
         yield
         return
     import resource
 
-    _give_large_blocks_back()
+    if give_back:
+        _give_large_blocks_back()
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
     allowed = round(((allocated_mb() or 0) + megabytes) * 1e6)
     resource.setrlimit(resource.RLIMIT_DATA, (allowed, hard))

@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
-from pen_mobile.simulation.memory_limit import can_limit_memory
+from pen_mobile.utils.memory_limit import can_limit_memory
 
 SCRIPT = """
 import numpy as np
-from pen_mobile.simulation.memory_limit import memory_limit
+from pen_mobile.utils.memory_limit import memory_limit
 
 with memory_limit(50):
     small = np.ones(10_000_000 // 8)
