@@ -355,7 +355,7 @@ ROWS: dict[str, Callable[[Measures], str]] = {
     "public docstrings": lambda m: _share(m.documented, m.not_documented),
     "Args in public functions with arguments": lambda m: _share(m.with_args, m.without_args),
     "classes": lambda m: str(m.classes),
-    "validated records of files (pydantic)": lambda m: str(len(m.records)),
+    "validated records and settings (pydantic)": lambda m: str(len(m.records)),
     "holder classes without behaviour besides these": lambda m: str(len(m.holders)),
     "facades over the store": lambda m: str(len(m.facades)),
     "import cycles": lambda m: str(len(m.cycles)),
