@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torchmetrics.functional import concordance_corrcoef
 
-from pen_mobile.metrics import Agreement, agreement
+from pen_mobile.metrics import agreement
+from tests.agreements import agreed
 
 quick = settings(deadline=None, max_examples=40)
 
@@ -123,6 +124,6 @@ def test_rmse_by_hand() -> None:
 
 def test_means_over_both_dimensions() -> None:
     """(0.2 + 0.6) / 2 = 0.4; sqrt((3^2 + 4^2) / 2) = sqrt(12.5) = 3.535534."""
-    result = Agreement(0.2, 0.6, 3.0, 4.0)
+    result = agreed(0.2, 0.6, 3.0, 4.0)
     assert result.ccc == pytest.approx(0.4)
     assert result.rmse == pytest.approx(3.535534, abs=1e-6)

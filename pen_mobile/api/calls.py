@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
+from pen_mobile.targets import Targets
 from pen_mobile.utils.progress import Progress
 from pen_mobile.utils.silence import quiet_libraries
 from pen_mobile.utils.system_libraries import explained_imports
@@ -39,17 +40,20 @@ def public(function: Callable[P, T]) -> Callable[P, T]:
     return run
 
 
-def as_table(data: SubjectTable | Place, size: int | None, progress: Progress) -> SubjectTable:
+def as_table(
+    data: SubjectTable | Place, size: int | None, progress: Progress, targets: Targets | None = None
+) -> SubjectTable:
     """Return people, read where a file or folder is given.
 
     Args:
         data: a table, or where it is.
         size: side to which frames are brought, pixels.
         progress: shows the reading.
+        targets: names and range of the labels, where a file or folder is given; None is what it says of itself.
     """
     from pen_mobile.data.load import load_table
 
-    return load_table(str(data), size, progress) if isinstance(data, (str, Path)) else data
+    return load_table(str(data), size, progress, targets) if isinstance(data, (str, Path)) else data
 
 
 def as_path(place: Place | None) -> Path | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pen_mobile.api.calls import Place, Shown, as_path, as_table, public
+from pen_mobile.targets import Targets
 from pen_mobile.utils.progress_display import progress_of
 
 if TYPE_CHECKING:
@@ -15,13 +16,23 @@ if TYPE_CHECKING:
 
 
 @public
-def load_dataset(source: Place, *, size: int | None = None, progress: Shown = False) -> SubjectTable:
+def load_dataset(
+    source: Place,
+    *,
+    size: int | None = None,
+    targets: str | None = None,
+    label_range: str | None = None,
+    progress: Shown = False,
+) -> SubjectTable:
     """Read people: their frames or features, and their labels.
 
     Args:
         source: a folder made by ``pen-mobile data prepare``, a ``.csv`` or ``.parquet`` table, ``.npz`` features, or
             ``synthetic`` (``synthetic:sources=3,targets=1,seconds=20,fps=2,seed=0``).
         size: side to which frames are brought, pixels; None keeps a prepared folder's, and takes 224 otherwise.
+        targets: names of the columns with labels, such as ``"engagement"`` or ``"valence,arousal"``; None is valence
+            and arousal, or what a prepared folder says.
+        label_range: smallest and largest label, such as ``"1,9"``; None is -1 to 1, or what a prepared folder says.
         progress: True shows progress.
 
     Raises:
@@ -29,7 +40,7 @@ def load_dataset(source: Place, *, size: int | None = None, progress: Shown = Fa
     """
     from pen_mobile.data.load import load_table
 
-    return load_table(str(source), size, progress_of(progress))
+    return load_table(str(source), size, progress_of(progress), Targets.parse(targets, label_range))
 
 
 @public
@@ -46,6 +57,8 @@ def prepare_dataset(
     jobs: int | None = None,
     seed: int = 0,
     strict: bool = False,
+    targets: str | None = None,
+    label_range: str | None = None,
     progress: Shown = False,
 ) -> PreparedFolder:
     """Cut the faces out of recordings, into a folder that :func:`load_dataset` reads.
@@ -64,6 +77,8 @@ def prepare_dataset(
         jobs: processes; one for each processor when None.
         seed: decides which actors become targets (afew-va).
         strict: stop at the first recording, image or row that cannot be used.
+        targets: as in :func:`load_dataset`, of a table.
+        label_range: as in :func:`load_dataset`, of a table.
         progress: True shows progress.
 
     Returns:
@@ -80,7 +95,7 @@ def prepare_dataset(
 
     shown, model = progress_of(progress), as_path(face_model)
     left_out = LeftOut(strict)
-    recordings = read_recordings(Path(source), kind, lag, seed, shown, left_out)
+    recordings = read_recordings(Path(source), kind, lag, seed, shown, left_out, Targets.parse(targets, label_range))
     if detector == "auto":
         detector, model = best_detector(model, shown)
     crop = make_crop(detector, margin, size=size)
@@ -89,7 +104,13 @@ def prepare_dataset(
 
 @public
 def inspect_dataset(
-    data: SubjectTable | Place, *, size: int | None = None, html: Place | None = None, progress: Shown = False
+    data: SubjectTable | Place,
+    *,
+    size: int | None = None,
+    html: Place | None = None,
+    targets: str | None = None,
+    label_range: str | None = None,
+    progress: Shown = False,
 ) -> TableStatistics:
     """Describe people: their number, the time covered, the distribution of labels, and what looks wrong.
 
@@ -97,6 +118,8 @@ def inspect_dataset(
         data: people, or where they are, as :func:`load_dataset` takes it.
         size: side to which frames are brought, pixels.
         html: page to write, with figures and faces; an older page is replaced, another file is not.
+        targets: as in :func:`load_dataset`.
+        label_range: as in :func:`load_dataset`.
         progress: True shows progress.
 
     Raises:
@@ -108,7 +131,7 @@ def inspect_dataset(
     shown, page = progress_of(progress), as_path(html)
     if page is not None:
         refuse_foreign(page, _PAGE)
-    table = as_table(data, size, shown)
+    table = as_table(data, size, shown, Targets.parse(targets, label_range))
     statistics = table_statistics(table, shown)
     if page is not None:
         from pen_mobile.reports.data_report import write_data_page

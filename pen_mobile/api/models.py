@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pen_mobile.api.calls import Place, Shown, as_path, as_table, public
+from pen_mobile.targets import Targets
 from pen_mobile.utils.progress import SILENT
 from pen_mobile.utils.progress_display import progress_of
 
@@ -28,6 +29,8 @@ def train(
     device: str = "auto",
     devices: int = 1,
     precision: str = "32-true",
+    targets: str | None = None,
+    label_range: str | None = None,
     progress: Shown = False,
     **settings: Any,
 ) -> Run:
@@ -42,6 +45,8 @@ def train(
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         devices: how many of them; more than one trains data-parallel.
         precision: Lightning Fabric's, such as ``32-true`` or ``bf16-mixed``.
+        targets: names of the labels, as in :func:`load_dataset`.
+        label_range: their range, as in :func:`load_dataset`.
         progress: True shows progress.
         **settings: fields of :class:`LearningConfig`, such as ``backbone="mobilenet_v3_large"``; None keeps the value
             of ``config``.
@@ -57,7 +62,7 @@ def train(
     check_backbone(resolved.backbone, resolved.weights)
     fabric = make_fabric(device, devices, precision)
     shown = progress_of(progress) if fabric.is_global_zero else SILENT
-    table = as_table(data, resolved.input_size, shown)
+    table = as_table(data, resolved.input_size, shown, Targets.parse(targets, label_range))
     return learn_source(table, resolved, Path(out), fabric, shown)
 
 

@@ -43,7 +43,7 @@ def evaluate(
 
     shown = progress_of(progress)
     opened = open_bundle(Path(bundle), as_path(public_key))
-    table = as_table(data, opened.manifest.frame_size, shown)
+    table = as_table(data, opened.manifest.frame_size, shown, opened.manifest.labelling)
     return personalize(opened, table, labels, seed, shown)
 
 
@@ -90,7 +90,7 @@ def adapt_person(
 
     shown, opened = progress_of(progress), open_bundle(Path(bundle), as_path(public_key))
     adaptation_plan(opened.manifest, strategy, optimizer)  # a wrong name is refused before people are drawn
-    table = as_table(data, opened.manifest.frame_size, shown)
+    table = as_table(data, opened.manifest.frame_size, shown, opened.manifest.labelling)
     table.rows_of(subject)  # a wrong name is refused before a store is made
     with Phone.open(opened, store, options=StoreOptions(key=key, allow_older_bundle=allow_older)) as phone:
         if phone.store.change is not None:

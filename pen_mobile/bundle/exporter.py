@@ -51,8 +51,6 @@ if TYPE_CHECKING:
 _PARAMETERS = "head-parameters.f32"
 _GOLDEN = "golden.safetensors"
 _STORE = "personal_store.sql"
-_TARGETS = ("valence", "arousal")
-_LABEL_RANGE = (-1.0, 1.0)
 
 
 class Exporter:
@@ -73,9 +71,8 @@ class Exporter:
         self.seconds: dict[str, float] = {}
         self.outside_delegate: dict[str, list[str]] = {}
         self.cache = cache
-        self.methods = HeadMethods(
-            HeadSize(run.record.feature_size, run.record.expert_count, len(_TARGETS)), self.recipe.head, self.prior
-        )
+        size = HeadSize(run.record.feature_size, run.record.expert_count, len(run.record.data.targets.names))
+        self.methods = HeadMethods(size, self.recipe.head, self.prior)
         self.head = run.expert_head()
         self.int8: Int8Backbone | None = None
         self.data: str | None = None
@@ -118,7 +115,7 @@ class Exporter:
 
     def _notes(self) -> list[str]:
         """Return the settings that the recipe decided against the run, and cautions about the model."""
-        caution = absurd_error(to_plain(self.run.record.validation))
+        caution = absurd_error(to_plain(self.run.record.validation), self.run.record.data.targets.label_range)
         cautions = [caution] if caution else []
         ours, learned = self.recipe.head.sparsity, self.run.written_lambda_1()
         if ours == learned:
@@ -203,8 +200,8 @@ class Exporter:
             model=None if self.release is None else self.release.model,
             serial=None if self.release is None else self.release.serial,
             precision=self._precision,
-            targets=list(_TARGETS),
-            label_range=_LABEL_RANGE,
+            targets=list(self.run.record.data.targets.names),
+            label_range=self.run.record.data.targets.label_range,
             backbone=self._backbone_part(),
             head=self.methods.part(self.head_file, _PARAMETERS),
             quantization=self._quantization,

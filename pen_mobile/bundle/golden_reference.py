@@ -22,6 +22,7 @@ from pen_mobile.models.backbone import Backbone
 from pen_mobile.models.heads import ExpertHead
 from pen_mobile.models.losses import adaptation_loss
 from pen_mobile.models.optimizers import OptimizerName, make_optimizer
+from pen_mobile.targets import DEFAULT_TARGETS, Targets
 from pen_mobile.training.features import extract_features
 from pen_mobile.training.run_folder import Run
 from pen_mobile.types import Floats
@@ -57,7 +58,7 @@ def head_answers(head: ExpertHead, features: Floats, labels: Floats, recipe: Hea
 
     Args:
         head: where training starts; it stays as it is.
-        features, labels: ``[G, D_z]`` and ``[G, 2]``.
+        features, labels: ``[G, D_z]`` and ``[G, K]``.
         recipe: how the head trains.
     """
     z, y = torch.from_numpy(features), torch.from_numpy(labels)
@@ -82,12 +83,13 @@ def golden_frames(size: int) -> NDArray[np.uint8]:
     return _people().frames.read(slice(None), size)
 
 
-def _people() -> FrameTable:
-    return synthetic_table(SyntheticConfig(sources=2, targets=2, seconds=_SAMPLES / 4, fps=1, seed=_SEED))
+def _people(names: tuple[str, ...] = DEFAULT_TARGETS) -> FrameTable:
+    config = SyntheticConfig(sources=2, targets=2, seconds=_SAMPLES / 4, fps=1, seed=_SEED)
+    return synthetic_table(config, targets=Targets(names))
 
 
 def _examples(run: Run, backbone: Backbone | None) -> tuple[NDArray[np.uint8], Floats, Floats]:
-    table = _people()
+    table = _people(run.record.data.targets.names)
     if backbone is None:
         mean, std = run.feature_statistics()
         noise = np.random.default_rng(_SEED).standard_normal((_SAMPLES, len(mean)), dtype=np.float32)

@@ -93,7 +93,7 @@ def check_runtime(runtime: BundleRuntime) -> Verification:
         *_training_checks(runtime, golden, parameters),
         *adapt_checks(runtime, golden, parameters),
     ]
-    return Verification(checks, agreement(whole, golden.targets))
+    return Verification(checks, agreement(whole, golden.targets, runtime.bundle.manifest.targets))
 
 
 def _budget_checks(part: QuantizationPart | None) -> list[Check]:

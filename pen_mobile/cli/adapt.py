@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pen_mobile.cli.agreement_columns import AGREEMENT_HEAD, agreement_cells
 from pen_mobile.cli.completion import complete_strategy
 from pen_mobile.cli.options import PATH, allow_older_option, data_option, key_option, public_key_option, read_key
 from pen_mobile.cli.output import Output, output_options
-from pen_mobile.utils.table import Table, invented
+from pen_mobile.utils.table import invented
 from pen_mobile.utils.text import counted, decimal
 
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ def adapt(
     otherwise.
     """
     import pen_mobile
-    from pen_mobile.evaluation.verdict import person_sentence
+    from pen_mobile.evaluation.verdict import agreements_table, person_sentence
 
     result = pen_mobile.adapt_person(
         bundle,
@@ -81,14 +80,14 @@ def adapt(
         progress=output.progress,
     )
     adaptation = result.adaptation
-    rows = [(name, *agreement_cells(getattr(result, name))) for name in ("before", "after", "own_mean")]
+    three = [(name, getattr(result, name)) for name in ("before", "after", "own_mean")]
     output.finish(
         {"store": str(store)} | result.to_dict(),
         [
             f"{'accepted' if adaptation.accepted else 'refused'}: {adaptation.reason}",
             *_fewer(result.labels_given, labels, subject),
             *_lines(adaptation),
-            Table(("second half", *AGREEMENT_HEAD), rows),
+            agreements_table("second half", three),
             *([person_sentence(result)] if adaptation.accepted else []),
             f"{subject}: the store is {store}{invented(result.synthetic)}",
         ],

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from pen_mobile.cli.completion import complete_data
-from pen_mobile.cli.options import PATH
+from pen_mobile.cli.options import PATH, targets_options
 from pen_mobile.cli.output import Output, output_options
 from pen_mobile.utils.table import Table, invented
 from pen_mobile.utils.text import counted
@@ -45,6 +46,7 @@ def data() -> None:
 @click.option("--jobs", type=click.IntRange(1), help="Processes; one for each processor when not given.")
 @click.option("--seed", default=0, show_default=True, help="Decides which actors become targets (afew-va).")
 @click.option("--strict", is_flag=True, help="Stop at the first recording, image or row that cannot be used.")
+@targets_options
 @output_options
 def prepare(
     source: Path,
@@ -75,8 +77,9 @@ def prepare(
 @click.argument("source", metavar="DATA", shell_complete=complete_data)
 @click.option("--html", type=PATH, help="Also write a page with figures and faces, one file, here.")
 @click.option("--frame-size", type=click.IntRange(1), help="Side to which images are brought, pixels.")
+@targets_options
 @output_options
-def inspect_data(source: str, html: Path | None, frame_size: int | None, output: Output) -> None:
+def inspect_data(source: str, html: Path | None, frame_size: int | None, output: Output, **labels: str | None) -> None:
     """Describe people and labels, and warn.
 
     DATA is as for train. Nothing in it is changed.
@@ -84,12 +87,12 @@ def inspect_data(source: str, html: Path | None, frame_size: int | None, output:
     import pen_mobile
     from pen_mobile.data.statistics_record import extent, headline
 
-    statistics = pen_mobile.inspect_dataset(source, size=frame_size, html=html, progress=output.progress)
+    statistics = pen_mobile.inspect_dataset(source, size=frame_size, html=html, progress=output.progress, **labels)
     output.finish(
         statistics.to_dict() | {"html": None if html is None else str(html)},
         [
             headline(statistics),
-            Table(_STATISTICS_HEAD, [_statistics_cells(person) for person in statistics.people]),
+            Table(_statistics_head(statistics.targets.names), [*map(_statistics_cells, statistics.people)]),
             *(f"warning: {warning}" for warning in statistics.warnings),
             f"{source}: {extent(statistics)}{invented(statistics.synthetic)}",
         ],
@@ -97,7 +100,10 @@ def inspect_data(source: str, html: Path | None, frame_size: int | None, output:
 
 
 _MOST_LEFT_OUT = 20
-_STATISTICS_HEAD = ("person", "role", "rows", "seconds", "step s", "gap s", "valence", "arousal", "duplicates")
+
+
+def _statistics_head(targets: Sequence[str]) -> tuple[str, ...]:
+    return ("person", "role", "rows", "seconds", "step s", "gap s", *targets, "duplicates")
 
 
 def _statistics_cells(person: Any) -> list[str]:
@@ -107,7 +113,7 @@ def _statistics_cells(person: Any) -> list[str]:
         person.role,
         f"{person.rows:,}",
         *("-" if time is None else f"{time:.2f}" for time in times),
-        *(f"{label.mean:.2f} ± {label.std:.2f}" for label in (person.valence, person.arousal)),
+        *(f"{label.mean:.2f} ± {label.std:.2f}" for label in person.labels.values()),
         f"{person.duplicates:,}",
     ]
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from pen_mobile.cli.options import PATH
+from pen_mobile.cli.options import PATH, targets_options
 from pen_mobile.cli.output import Output, output_options
+from pen_mobile.targets import VALENCE_AROUSAL, Targets
 
 
 @click.command()
@@ -20,13 +21,15 @@ from pen_mobile.cli.output import Output, output_options
     help="Labelled moments that each target person gives.",
 )
 @click.option("--seed", default=0, show_default=True, help="Decides the people, the weights and every draw.")
+@targets_options
 @output_options
-def demo(out: Path, labels: int, seed: int, output: Output) -> None:
+def demo(out: Path, labels: int, seed: int, targets: str | None, label_range: str | None, output: Output) -> None:
     """Run everything once, on synthetic people.
 
     Learn, export, verify, adapt and report, in minutes.
     """
     from pen_mobile.simulation.demo import run_demo
 
-    outcome = run_demo(out, labels, seed, output.progress)
+    wanted = Targets.parse(targets, label_range) or VALENCE_AROUSAL
+    outcome = run_demo(out, labels, seed, output.progress, targets=wanted)
     output.finish(outcome.to_dict(), outcome.as_parts())

@@ -34,6 +34,17 @@ def data_option(command: Command) -> Command:
     return option(command)
 
 
+def targets_options(command: Command) -> Command:
+    """Add ``--targets`` and ``--label-range``.
+
+    Args:
+        command: function of a command.
+    """
+    names = click.option("--targets", help="Columns with labels, such as engagement.  [default: valence,arousal]")
+    limits = click.option("--label-range", help="Smallest and largest label, such as 1,9.  [default: -1,1]")
+    return names(limits(command))
+
+
 def key_option(command: Command) -> Command:
     """Add ``--key-file``; the command passes it to :func:`read_key`.
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.option(
     "--fps", type=click.FloatRange(0, min_open=True), help="Moments of a video a second; default every frame."
 )
-@click.option("--smooth", is_flag=True, help="Smooth a video's valence and arousal in time (One-Euro filter).")
+@click.option("--smooth", is_flag=True, help="Smooth a video's estimates in time (One-Euro filter).")
 @click.option("--out", type=PATH, help="CSV file to make, a line for each moment of a video.")
 @output_options
 def predict(

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from pen_mobile.cli.completion import complete_data
-from pen_mobile.cli.options import PATH
+from pen_mobile.cli.options import PATH, targets_options
 from pen_mobile.cli.output import Output, output_options
 
 
@@ -28,6 +28,7 @@ from pen_mobile.cli.output import Output, output_options
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
 @click.option("--devices", default=1, show_default=True, help="How many of them.")
 @click.option("--precision", default="32-true", show_default=True, help="Lightning Fabric's, such as bf16-mixed.")
+@targets_options
 @output_options
 def train(data: str, out: Path, output: Output, **settings: Any) -> None:
     r"""Learn from the source people of DATA.
@@ -38,9 +39,9 @@ def train(data: str, out: Path, output: Output, **settings: Any) -> None:
     DATA is one of
       synthetic                 synthetic people; 'synthetic:sources=3,targets=1,seconds=20,fps=2,seed=0'
       FOLDER                    made by 'pen-mobile data prepare'
-      FILE.csv, FILE.parquet    a table with columns subject, role, valence, arousal, image, and optionally time_s
+      FILE.csv, FILE.parquet    a table with columns subject, role, valence, arousal (or --targets), image, and time_s
       FILE.parquet              the same with feature, a list of numbers, instead of image
-      FILE.npz                  features: arrays z [N, D_z], y [N, 2], subject, role, and optionally time_s
+      FILE.npz                  features: arrays z [N, D_z], y [N, K], subject, role, and optionally time_s
 
     The same command resumes a run that was interrupted.
     """

@@ -7,9 +7,10 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from pen_mobile.contract.limits import MAX_BYTES, MAX_TARGETS
+from pen_mobile.contract.limits import MAX_BYTES
 from pen_mobile.contract.part import CoreMLPart, Count, FileName, MethodName, OptimizerName, Part
 from pen_mobile.contract.strategy import Strategy
+from pen_mobile.targets import MAX_TARGETS
 
 
 class StateTensor(Part):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 MAX_FILES = 64
-MAX_TARGETS = 8
 MAX_ADAPTATION_STEPS = 100_000
 """Of one training on a phone; hundreds are usual."""
 MAX_BYTES = 1 << 30

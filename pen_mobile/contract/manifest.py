@@ -10,7 +10,7 @@ from pen_mobile.contract.adaptation import AdaptationPart
 from pen_mobile.contract.crop import Crop
 from pen_mobile.contract.evidence import GoldenPart, QuantizationPart, SourcePart
 from pen_mobile.contract.head import HeadPart
-from pen_mobile.contract.limits import MAX_FILES, MAX_TARGETS
+from pen_mobile.contract.limits import MAX_FILES
 from pen_mobile.contract.part import (
     CoreMLPart,
     Count,
@@ -24,6 +24,7 @@ from pen_mobile.contract.part import (
     Sha256,
     TargetName,
 )
+from pen_mobile.targets import MAX_TARGETS, Targets
 
 SCHEMA_VERSION = 2
 """Raised when a reader of the old version would go wrong; new optional keys do not raise it."""
@@ -55,7 +56,8 @@ class Manifest(Part):
 
     Attributes:
         targets: what the model estimates, by name, in the order of every output and label; K of them, 1 to 8.
-        label_range: smallest and largest label of every target.
+        label_range: smallest and largest label of every target, on the scale that people see; heads and stores work on
+            the scale from -1 to 1.
         runtime: what executes the programs; ``coreml`` exists on Apple systems only.
         model, serial: name of the model, and the number of this bundle among its bundles, which only rises: a personal
             store refuses a lower one than it has seen. Null in bundles without.
@@ -85,6 +87,11 @@ class Manifest(Part):
     def frame_size(self) -> int | None:
         """Side of the frames that the backbone takes, pixels; None when there is no backbone."""
         return None if self.backbone is None else self.backbone.crop.size
+
+    @property
+    def labelling(self) -> Targets:
+        """Names and range of the labels."""
+        return Targets(tuple(self.targets), self.label_range)
 
     @model_validator(mode="after")
     def _targets_agree(self) -> Manifest:

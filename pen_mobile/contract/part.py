@@ -7,11 +7,12 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from pen_mobile.contract.limits import MAX_BYTES
+from pen_mobile.targets import TARGET_NAME
 
 FILE_NAME = r"[a-z0-9][a-z0-9_.-]{0,63}"
 FileName = Annotated[str, Field(pattern=f"^{FILE_NAME}$")]
 MethodName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
-TargetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
+TargetName = Annotated[str, Field(pattern=f"^{TARGET_NAME}$")]
 ModelName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
 Serial = Annotated[int, Field(ge=1, le=(1 << 53) - 1)]
 """JSON readers in every language hold it exactly."""

@@ -4,19 +4,35 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pen_mobile.targets import Targets
 from pen_mobile.types import Doubles
 from pen_mobile.utils.table import Cell
 from pen_mobile.utils.text import decimal, duration
 
-Dimension = Literal["valence", "arousal"]
-DIMENSIONS: tuple[Dimension, Dimension] = ("valence", "arousal")
-EDGES: tuple[float, ...] = tuple(np.linspace(-1, 1, 21).round(6).tolist())
-"""Where the bins of every label histogram begin and end."""
+_BINS = 20
+_PLANE = 2
+
+
+def label_edges(label_range: tuple[float, float]) -> tuple[float, ...]:
+    """Return where the bins of label histograms begin and end.
+
+    Args:
+        label_range: smallest and largest label.
+    """
+    return tuple(np.linspace(*label_range, _BINS + 1).round(6).tolist())
+
+
+def has_plane(targets: Targets) -> bool:
+    """Return whether labels are points of a plane: there are two targets.
+
+    Args:
+        targets: of a table or model.
+    """
+    return len(targets.names) == _PLANE
 
 
 @dataclass(frozen=True)
@@ -56,7 +72,7 @@ class ConstantRun:
 
 @dataclass(frozen=True)
 class LabelSummary:
-    """One person's valence, or arousal."""
+    """One person's labels of one target, on their own scale."""
 
     mean: float
     std: float
@@ -87,31 +103,43 @@ class LabelSummary:
 
 @dataclass(frozen=True)
 class RoleLabels:
-    """How many rows of one role fall in each bin of :data:`EDGES`.
+    """How many rows of one role fall in each bin of :func:`label_edges`.
 
     Attributes:
-        joint: ``joint[v][a]`` counts rows in valence bin ``v`` and arousal bin ``a``.
+        histograms: counts of each target, by name.
+        joint: ``joint[v][a]`` counts rows in bin ``v`` of the first target and bin ``a`` of the second; None where
+            there are not two targets.
     """
 
-    valence: tuple[int, ...]
-    arousal: tuple[int, ...]
-    joint: tuple[tuple[int, ...], ...]
+    histograms: dict[str, tuple[int, ...]]
+    joint: tuple[tuple[int, ...], ...] | None
 
     @classmethod
-    def of(cls, affect: NDArray[np.float32]) -> RoleLabels:
+    def of(cls, affect: NDArray[np.float32], targets: Targets) -> RoleLabels:
         """Count labels.
 
         Args:
-            affect: of all people of one role, ``[N, 2]``.
+            affect: of all people of one role, ``[N, K]``.
+            targets: their names and range.
         """
-        values = affect.astype(np.float64).round(6)  # a label of 0.7 belongs to the bin that begins at 0.7
-        joint, _, _ = np.histogram2d(values[:, 0], values[:, 1], bins=(EDGES, EDGES))
-        counts = joint.astype(np.int64)
-        return cls(
-            valence=tuple(counts.sum(axis=1).tolist()),
-            arousal=tuple(counts.sum(axis=0).tolist()),
-            joint=tuple(tuple(line) for line in counts.tolist()),
-        )
+        edges, values = label_edges(targets.label_range), affect.astype(np.float64).round(6)  # 0.7 begins its bin
+        histograms = {
+            name: tuple(np.histogram(column, edges)[0].tolist())
+            for name, column in zip(targets.names, values.T, strict=True)
+        }
+        return cls(histograms, joint_counts(affect, targets) if has_plane(targets) else None)
+
+
+def joint_counts(affect: NDArray[np.float32], targets: Targets) -> tuple[tuple[int, ...], ...]:
+    """Return how many rows fall in each bin of the first target and bin of the second.
+
+    Args:
+        affect: labels of two targets, ``[N, 2]``.
+        targets: their names and range.
+    """
+    edges, values = label_edges(targets.label_range), affect.astype(np.float64).round(6)
+    counts, _, _ = np.histogram2d(values[:, 0], values[:, 1], bins=(edges, edges))
+    return tuple(tuple(line) for line in counts.astype(np.int64).tolist())
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,16 @@ from pen_mobile.data.prepared_folder import PREPARED, TABLE, PreparedFolder
 from pen_mobile.data.synthetic import SYNTHETIC, parse_synthetic, synthetic_table
 from pen_mobile.data.table import FeatureTable, FrameTable, SubjectTable
 from pen_mobile.errors import BadInput
+from pen_mobile.targets import VALENCE_AROUSAL, Targets
 from pen_mobile.utils.progress import SILENT, Progress
 from pen_mobile.utils.validation import read_json_as
 
 _FRAME_SIZE = 224
 
 
-def load_table(data: str, frame_size: int | None = None, progress: Progress = SILENT) -> SubjectTable:
+def load_table(
+    data: str, frame_size: int | None = None, progress: Progress = SILENT, targets: Targets | None = None
+) -> SubjectTable:
     """Read DATA.
 
     Args:
@@ -28,26 +31,29 @@ def load_table(data: str, frame_size: int | None = None, progress: Progress = SI
 
             - a folder made by ``pen-mobile data prepare``;
             - ``synthetic`` or ``synthetic:key=value,...`` with keys of :class:`SyntheticConfig`;
-            - a ``.csv``, ``.tsv`` or ``.parquet`` file with columns subject, role, valence, arousal, image (paths,
+            - a ``.csv``, ``.tsv`` or ``.parquet`` file with columns subject, role, one for each target, image (paths,
               relative to the file, of square face crops) or feature (Parquet, a list of numbers), and optionally
               time_s;
-            - a ``.npz`` file with arrays z ``[N, D_z]``, y ``[N, 2]``, subject, role and optionally time_s.
+            - a ``.npz`` file with arrays z ``[N, D_z]``, y ``[N, K]``, subject, role and optionally time_s.
         frame_size: side to which frames are brought, pixels; synthetic faces are rendered at this size. None is
             the size of a prepared folder, 224 otherwise.
         progress: told which columns are not used, and how far rendering is.
+        targets: names and range of the labels; None is what a prepared folder says, valence and arousal otherwise.
 
     Raises:
         BadInput: the file is missing, has other columns, or holds a value that cannot be.
     """
     name, _, settings = data.partition(":")
     if name == SYNTHETIC:
-        return synthetic_table(parse_synthetic(settings, frame_size or _FRAME_SIZE), progress)
+        return synthetic_table(
+            parse_synthetic(settings, frame_size or _FRAME_SIZE), progress, targets or VALENCE_AROUSAL
+        )
     path = Path(data)
     if path.is_dir():
-        return _prepared(path, frame_size)
+        return _prepared(path, frame_size, targets)
     if not is_table_file(path):
         raise BadInput(f"{data}: give 'synthetic', a prepared folder, or a .csv, .tsv, .parquet or .npz file")
-    table = to_subject_table(read_table_file(path, progress), frame_size or _FRAME_SIZE)
+    table = to_subject_table(read_table_file(path, progress, targets or VALENCE_AROUSAL), frame_size or _FRAME_SIZE)
     if isinstance(table, FrameTable):
         table.frames.read(np.zeros(1, dtype=np.intp))  # what is no face crop at all should not wait for training
     return table
@@ -71,17 +77,19 @@ def to_subject_table(file: TableFile, frame_size: int) -> SubjectTable:
     with np.errstate(over="ignore"):  # too large for float32 is infinite, which the table refuses by row
         columns = (subject, role, file.time_s, file.affect.astype(np.float32))
     if isinstance(file.content, np.ndarray):
-        return FeatureTable(*columns, file.content, origin=str(file.path))
-    return FrameTable(*columns, FileFrames(_existing(file.content, file.path), frame_size), origin=str(file.path))
+        return FeatureTable(*columns, file.content, origin=str(file.path), targets=file.targets)
+    frames = FileFrames(_existing(file.content, file.path), frame_size)
+    return FrameTable(*columns, frames, origin=str(file.path), targets=file.targets)
 
 
-def _prepared(folder: Path, frame_size: int | None) -> SubjectTable:
+def _prepared(folder: Path, frame_size: int | None, targets: Targets | None) -> SubjectTable:
     """Read a folder made by ``pen-mobile data prepare``."""
     if not (folder / PREPARED).is_file():
         raise BadInput(f"{folder} is not a prepared folder: it has no {PREPARED}; 'pen-mobile data prepare' makes one")
-    crop = read_json_as(PreparedFolder, folder / PREPARED).crop
-    table = to_subject_table(read_table_file(folder / TABLE), frame_size or crop.size)
-    return replace(table, crop=crop, origin=str(folder)) if isinstance(table, FrameTable) else table
+    record = read_json_as(PreparedFolder, folder / PREPARED)
+    file = read_table_file(folder / TABLE, targets=targets or record.targets)
+    table = to_subject_table(file, frame_size or record.crop.size)
+    return replace(table, crop=record.crop, origin=str(folder)) if isinstance(table, FrameTable) else table
 
 
 def _existing(images: list[ImageSource | None], path: Path) -> list[ImageSource]:

@@ -33,6 +33,7 @@ from pen_mobile.engine.task import Task
 from pen_mobile.errors import BadInput
 from pen_mobile.utils import provenance
 from pen_mobile.utils.files import read_json, replacing, sha256_of_file, write_json
+from pen_mobile.utils.plain import to_plain
 from pen_mobile.utils.progress import SILENT, Progress
 from pen_mobile.utils.validation import read_json_as
 
@@ -140,7 +141,9 @@ def _settings(recordings: Sequence[Recording], faces: _Faces) -> dict[str, Any]:
     """Return everything that the folder depends on."""
     identities = [[one.subject, one.role, one.origin, len(one)] for one in recordings]
     crop = faces.crop.model_dump()
-    return {"format": _FORMAT, "crop": crop, "detector_sha256": faces.digest, "recordings": identities}
+    settings = {"format": _FORMAT, "crop": crop, "detector_sha256": faces.digest, "recordings": identities}
+    targets = recordings[0].targets
+    return settings if targets.is_default else settings | {"targets": to_plain(targets)}
 
 
 def _names(recordings: Sequence[Recording]) -> list[str]:
@@ -185,6 +188,7 @@ def _conclude(
         recordings=[PreparedRecording(**part.model_dump(exclude={"rows", "left_out"})) for part in parts if part.kept],
         left_out=reasons,
         versions=provenance.versions(),
+        targets=recordings[0].targets,
     )
     write_json(out / PREPARED, record.model_dump())
     (out / "unfinished.json").unlink()
@@ -195,14 +199,15 @@ def _write_table(path: Path, parts: Sequence[Part], recordings: Sequence[Recordi
     import pyarrow
     from pyarrow import parquet
 
-    columns: dict[str, list[Any]] = {name: [] for name in ("subject", "role", "time_s", "valence", "arousal", "image")}
+    targets = recordings[0].targets.names
+    columns: dict[str, list[Any]] = {name: [] for name in ("subject", "role", "time_s", *targets, "image")}
     for part, recording in zip(parts, recordings, strict=True):
         rows = np.array(part.rows, dtype=np.intp)
         columns["subject"] += [part.subject] * len(rows)
         columns["role"] += [part.role] * len(rows)
         columns["time_s"] += recording.time_s[rows].tolist()
-        columns["valence"] += recording.affect[rows, 0].tolist()
-        columns["arousal"] += recording.affect[rows, 1].tolist()
+        for name, labels in zip(targets, recording.affect[rows].T, strict=True):
+            columns[name] += labels.tolist()
         columns["image"] += [f"crops/{part.name}/{row:06d}.jpg" for row in part.rows]
     with replacing(path) as temporary:
         parquet.write_table(pyarrow.table(columns), temporary)

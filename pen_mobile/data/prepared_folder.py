@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 from pen_mobile.contract.crop import Crop
+from pen_mobile.targets import VALENCE_AROUSAL, Targets
 
 PREPARED = "prepared.json"
 TABLE = "table.parquet"
@@ -41,6 +42,7 @@ class PreparedFolder(BaseModel):
         detector_sha256: SHA-256 of the detector's weights; None where the detector has none.
         rows: how many frames there are.
         recordings: what became of each recording with a frame, in the order of the table.
+        targets: names of the labels in the table, and their range.
         left_out: why recordings, images and rows are not there, one line for each by its name.
         versions: releases of the software that made the folder.
     """
@@ -54,3 +56,4 @@ class PreparedFolder(BaseModel):
     recordings: list[PreparedRecording]
     left_out: dict[str, str]
     versions: dict[str, str]
+    targets: Targets = VALENCE_AROUSAL

@@ -10,12 +10,9 @@ from numpy.typing import NDArray
 from scipy.stats import wasserstein_distance
 
 from pen_mobile.data.label_statistics import (
-    DIMENSIONS,
-    EDGES,
-    ConstantRun,
-    Dimension,
     FeatureSummary,
     RoleLabels,
+    label_edges,
     usual_step,
 )
 from pen_mobile.data.statistics_record import SubjectStatistics, TableStatistics
@@ -48,8 +45,9 @@ def table_statistics(table: SubjectTable, progress: Progress = SILENT) -> TableS
         synthetic=table.synthetic,
         rows=len(table),
         people=people,
-        edges=EDGES,
-        labels={role: RoleLabels.of(table.affect[table.rows_with_role(role)]) for role in roles},
+        targets=table.targets,
+        edges=label_edges(table.targets.label_range),
+        labels={role: RoleLabels.of(table.affect[table.rows_with_role(role)], table.targets) for role in roles},
         distance=_distance(table) if len(roles) == len(ROLES) else None,
         features=FeatureSummary.of(table.features) if isinstance(table, FeatureTable) else None,
         warnings=_warnings(people),
@@ -83,11 +81,11 @@ def _content_digests(table: SubjectTable, progress: Progress) -> Iterator[NDArra
             task.advance(len(rows))
 
 
-def _distance(table: SubjectTable) -> dict[Dimension, float]:
+def _distance(table: SubjectTable) -> dict[str, float]:
     source, target = (table.affect[table.rows_with_role(role)] for role in ROLES)
     return {
         name: float(wasserstein_distance(source[:, column], target[:, column]))
-        for column, name in enumerate(DIMENSIONS)
+        for column, name in enumerate(table.targets.names)
     }
 
 
@@ -111,8 +109,8 @@ def _person_warnings(person: SubjectStatistics) -> Iterator[str]:
         yield f"{person.subject} has only {person.rows} {rows}; fewer than {FEW_ROWS} teach and test little"
     if person.median_step_s is None or person.largest_gap_s is None or person.gap_start_s is None:
         return
-    for name in DIMENSIONS:
-        run: ConstantRun = getattr(person, name).constant_run
+    for name, labels in person.labels.items():
+        run = labels.constant_run
         if run.rows == person.rows:
             yield f"{person.subject}: {name} is {run.value:.3g} in all {person.rows:,} rows; CCC cannot exceed 0"
         elif run.seconds > LONG_RUN_S and run.share > LONG_RUN_SHARE:

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pen_mobile.data.label_statistics import (
-    Dimension,
     FeatureSummary,
     LabelSummary,
     RoleLabels,
     usual_step,
 )
 from pen_mobile.data.table import ROLES, Role, SubjectTable
+from pen_mobile.targets import Targets
 from pen_mobile.utils.frames import Tabular
 from pen_mobile.utils.readable import Readable
 from pen_mobile.utils.table import Cell, Part, Table, invented
@@ -30,6 +30,7 @@ class SubjectStatistics:
         seconds: from the first row to the last.
         median_step_s, largest_gap_s: between one row and the next; None for a single row.
         gap_start_s: where the largest gap begins; None for a single row.
+        labels: of every target, by name.
         duplicates: rows whose frame or feature vector is, byte for byte, that of an earlier row of this person.
     """
 
@@ -42,8 +43,7 @@ class SubjectStatistics:
     median_step_s: float | None
     largest_gap_s: float | None
     gap_start_s: float | None
-    valence: LabelSummary
-    arousal: LabelSummary
+    labels: dict[str, LabelSummary]
     duplicates: int
 
     @classmethod
@@ -60,7 +60,7 @@ class SubjectStatistics:
         time_s = table.time_s[rows]
         steps = np.diff(time_s)
         widest = int(np.argmax(steps)) if len(steps) else None
-        valence, arousal = (LabelSummary.of(labels, time_s) for labels in table.affect[rows].T.astype(np.float64))
+        columns = zip(table.targets.names, table.affect[rows].T.astype(np.float64), strict=True)
         return cls(
             subject=subject,
             role=role,
@@ -71,8 +71,7 @@ class SubjectStatistics:
             median_step_s=None if widest is None else usual_step(steps),
             largest_gap_s=None if widest is None else float(steps[widest]),
             gap_start_s=None if widest is None else float(time_s[widest]),
-            valence=valence,
-            arousal=arousal,
+            labels={name: LabelSummary.of(labels, time_s) for name, labels in columns},
             duplicates=len(rows) - len(set(content[rows])),
         )
 
@@ -87,6 +86,7 @@ class TableStatistics(Tabular, Readable):
         synthetic: whether the people are invented.
         rows: number of rows.
         people: sources first, by name.
+        targets: names and range of the labels.
         edges: of the bins of label histograms.
         labels: per role; a role without people is missing.
         distance: Wasserstein distance between source and target labels; None without people on both sides.
@@ -101,9 +101,10 @@ class TableStatistics(Tabular, Readable):
     synthetic: bool
     rows: int
     people: tuple[SubjectStatistics, ...]
+    targets: Targets
     edges: tuple[float, ...]
     labels: dict[Role, RoleLabels]
-    distance: dict[Dimension, float] | None
+    distance: dict[str, float] | None
     features: FeatureSummary | None
     warnings: list[str]
 
@@ -160,7 +161,8 @@ def extent(statistics: TableStatistics) -> str:
     if statistics.distance is None:
         return start + "."
     apart = joined([f"{distance:.2f} in {name}" for name, distance in statistics.distance.items()])
-    return f"{start}. Labels of sources and targets lie {apart} apart (the range is 2)."
+    width = 2 * statistics.targets.half_width
+    return f"{start}. Labels of sources and targets lie {apart} apart (the range is {width:g})."
 
 
 def people_table(statistics: TableStatistics) -> Table:
@@ -169,8 +171,18 @@ def people_table(statistics: TableStatistics) -> Table:
     Args:
         statistics: statistics of a table.
     """
-    head = ("person", "role", "rows", "covered", "step", "gap", *("mean ± s.d.", "range", "unchanged") * 2, "same")
-    groups = [("", 2), ("time", 3), ("valence", 3), ("arousal", 3), ("", 1)]
+    names = statistics.targets.names
+    head = (
+        "person",
+        "role",
+        "rows",
+        "covered",
+        "step",
+        "gap",
+        *("mean ± s.d.", "range", "unchanged") * len(names),
+        "same",
+    )
+    groups = [("", 2), ("time", 3), *((name, 3) for name in names), ("", 1)]
     return Table(head, [_person_cells(person) for person in statistics.people], "", groups)
 
 
@@ -181,7 +193,6 @@ def _person_cells(person: SubjectStatistics) -> list[Cell | str]:
         person.role,
         f"{person.rows:,}",
         *("-" if seconds is None else duration(seconds) for seconds in times),
-        *person.valence.cells(),
-        *person.arousal.cells(),
+        *(cell for label in person.labels.values() for cell in label.cells()),
         f"{person.duplicates:,}",
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import Annotated, Any, cast
 
 import numpy as np
@@ -13,6 +14,7 @@ from pen_mobile.data.rendering import ACTIONS, render_faces
 from pen_mobile.data.synthetic_people import Person, draw_person
 from pen_mobile.data.table import ROLES, FrameTable
 from pen_mobile.errors import BadInput
+from pen_mobile.targets import DEFAULT_TARGETS, VALENCE_AROUSAL, Targets
 from pen_mobile.types import Doubles, Floats, Image
 from pen_mobile.utils.progress import SILENT, Progress, Task
 from pen_mobile.utils.suggestions import choices
@@ -138,12 +140,15 @@ def _openness(rng: np.random.Generator, frames: int, fps: float) -> Doubles:
     return left
 
 
-def synthetic_table(config: SyntheticConfig, progress: Progress = SILENT) -> FrameTable:
+def synthetic_table(
+    config: SyntheticConfig, progress: Progress = SILENT, targets: Targets = VALENCE_AROUSAL
+) -> FrameTable:
     """Render the recordings of all people.
 
     Args:
         config: how many people, and how they are filmed.
         progress: shows how many frames are done.
+        targets: what their labels are; a target other than valence and arousal is a blend of the two.
 
     Returns:
         A table marked synthetic, one person after the other; its frames take
@@ -160,11 +165,30 @@ def synthetic_table(config: SyntheticConfig, progress: Progress = SILENT) -> Fra
         subject=np.repeat([person.name for person in people], each),
         role=np.repeat([person.role for person in people], each),
         time_s=np.tile(np.arange(each) / config.fps, len(people)),
-        affect=affect.reshape(-1, 2),
+        affect=_labels(affect.reshape(-1, affect.shape[-1]), targets),
         frames=ArrayFrames(pixels.reshape(-1, *pixels.shape[2:])),
         origin=config.spec,
         synthetic=True,
+        targets=targets,
     )
+
+
+def _labels(affect: Floats, targets: Targets) -> Floats:
+    """Return the labels of people who feel ``affect``, valence and arousal, ``[N, K]``.
+
+    Any other target is ``(v cos a + r sin a) / (|cos a| + |sin a|)``, whose angle a follows from its name.
+    """
+    if targets.is_default:
+        return affect
+    known = dict(zip(DEFAULT_TARGETS, affect.T, strict=True))
+    columns = [known[name] if name in known else _blend(affect, name) for name in targets.names]
+    return targets.to_labels(np.stack(columns, axis=1).astype(np.float32))
+
+
+def _blend(affect: Floats, name: str) -> Doubles:
+    angle = 2 * np.pi * (zlib.crc32(name.encode()) % 360) / 360
+    weights = np.array([np.cos(angle), np.sin(angle)])
+    return cast(Doubles, affect @ (weights / np.abs(weights).sum()))
 
 
 def _render_recording(person: Person, affect: Floats, fps: float, out: Image, task: Task) -> None:

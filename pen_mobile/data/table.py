@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pen_mobile.contract.crop import Crop
 from pen_mobile.data.frames import Frames
 from pen_mobile.errors import BadInput
+from pen_mobile.targets import VALENCE_AROUSAL, Targets
 from pen_mobile.types import Doubles, Floats, Rows
 from pen_mobile.utils.frames import pandas
 from pen_mobile.utils.suggestions import choices
@@ -37,9 +38,10 @@ class BaseTable(ABC):
         role: ``source`` or ``target`` of each row, str ``[N]``; one role for each subject.
         time_s: seconds since the start of that subject's recording, float64 ``[N]``. Several rows of a subject at
             one instant stay in the order of the table.
-        affect: valence and arousal in [-1, 1], float32 ``[N, 2]``, always in this order.
+        affect: labels within the range of the targets, on their own scale, float32 ``[N, K]``.
         origin: the file or generator of the rows; errors name it.
         synthetic: True for synthetic subjects; results must say so.
+        targets: names of the K labels, and their range.
     """
 
     subject: NDArray[np.str_]
@@ -49,6 +51,7 @@ class BaseTable(ABC):
     _: KW_ONLY
     origin: str = "table"
     synthetic: bool = False
+    targets: Targets = VALENCE_AROUSAL
 
     def __post_init__(self) -> None:
         self._check_shapes()
@@ -65,7 +68,7 @@ class BaseTable(ABC):
             BadInput: pandas is not installed.
         """
         columns = {"subject": self.subject, "role": self.role, "time_s": self.time_s}
-        labels = {name: self.affect[:, column] for column, name in enumerate(("valence", "arousal"))}
+        labels = {name: self.affect[:, column] for column, name in enumerate(self.targets.names)}
         return pandas().DataFrame(columns | labels)
 
     def subjects(self, role: Role | None = None) -> list[str]:
@@ -119,6 +122,11 @@ class BaseTable(ABC):
             **self._content_of(rows),
         )
 
+    def on_unit_scale(self: Self) -> Self:
+        """Return the table with labels on the scale from -1 to 1, on which heads work."""
+        labels = self.targets.to_unit(self.affect)
+        return self if labels is self.affect else replace(self, affect=labels, targets=Targets(self.targets.names))
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 over every row: the data hash in results."""
@@ -127,6 +135,8 @@ class BaseTable(ABC):
             sha.update("\n".join(column.tolist()).encode())
         sha.update(np.ascontiguousarray(self.time_s).tobytes())
         sha.update(np.ascontiguousarray(self.affect).tobytes())
+        if not self.targets.is_default:
+            sha.update(repr(self.targets).encode())
         sha.update(self._content_bytes())
         return sha.hexdigest()
 
@@ -154,8 +164,9 @@ class BaseTable(ABC):
         rows = len(self.subject)
         if not rows:
             raise BadInput(f"{self.origin}: the table has no rows")
-        if self.affect.shape != (rows, 2):
-            raise BadInput(f"{self.origin}: affect must be [{rows}, 2], not {list(self.affect.shape)}")
+        count = len(self.targets.names)
+        if self.affect.shape != (rows, count):
+            raise BadInput(f"{self.origin}: affect must be [{rows}, {count}], not {list(self.affect.shape)}")
         counts = {"role": len(self.role), "time_s": len(self.time_s), "content": self._content_length()}
         for name, count in counts.items():
             if count != rows:
@@ -169,12 +180,11 @@ class BaseTable(ABC):
             raise BadInput(f"{self.origin}: subject {min(both)!r} is both source and target; give it one role")
 
     def _check_values(self) -> None:
-        for column, name in enumerate(("valence", "arousal")):
-            values = self.affect[:, column]
-            for row in np.flatnonzero(~(np.abs(values) <= 1))[:1]:
+        for values, name in zip(self.affect.T, self.targets.names, strict=True):
+            for row in np.flatnonzero(self.targets.outside(values))[:1]:
                 raise BadInput(
-                    f"{self.origin}: row {row + 1}: {name} is {values[row]:g}; labels must lie in [-1, 1] "
-                    "(rescale them or drop the row)"
+                    f"{self.origin}: row {row + 1}: {name} is {values[row]:g}; labels must lie in "
+                    f"{self.targets.range_text} (drop the row, or declare their range with --label-range)"
                 )
         for row in np.flatnonzero(~np.isfinite(self.time_s))[:1]:
             raise BadInput(f"{self.origin}: row {row + 1}: time_s is {self.time_s[row]:g}; give seconds")

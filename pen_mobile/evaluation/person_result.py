@@ -8,6 +8,7 @@ from typing import Any
 from pen_mobile.evaluation.verdict import agreement_table, headline, people_table, person_sentence
 from pen_mobile.metrics import Agreement
 from pen_mobile.phone.adaptation.result import AdaptationResult
+from pen_mobile.targets import VALENCE_AROUSAL, Targets
 from pen_mobile.types import Doubles, Floats, Rows
 from pen_mobile.utils.frames import Tabular
 from pen_mobile.utils.plain import Result, to_plain
@@ -21,10 +22,10 @@ class Trace:
 
     Attributes:
         time_s: seconds, ``[T]``.
-        affect: labels ``[T, 2]``.
-        before: estimates with the shipped head, ``[T, 2]``.
-        after: estimates with the adapted head, ``[T, 2]``.
-        own_mean: the mean of the labels that this subject gave, repeated, ``[T, 2]``: a baseline without a model.
+        affect: labels on the scale from -1 to 1, ``[T, K]``, as all that follow.
+        before: estimates with the shipped head, ``[T, K]``.
+        after: estimates with the adapted head, ``[T, K]``.
+        own_mean: the mean of the labels that this subject gave, repeated, ``[T, K]``: a baseline without a model.
     """
 
     time_s: Doubles
@@ -57,6 +58,7 @@ class PersonResult(Readable, Result):
         trace: the test part itself; not in :meth:`to_dict`.
         labels_given: how many labelled moments the subject gave.
         synthetic: whether the subject is invented.
+        targets: names and range of the labels.
     """
 
     subject: str
@@ -69,6 +71,7 @@ class PersonResult(Readable, Result):
     trace: Trace = field(repr=False)
     labels_given: int
     synthetic: bool
+    targets: Targets = field(default=VALENCE_AROUSAL, repr=False)
 
     def as_parts(self) -> list[Part]:
         """Return the verdict, and CCC and RMSE before and after."""
@@ -85,6 +88,7 @@ class Personalization(Tabular, Readable):
         after: agreement of the heads in use after the adaptation.
         own_mean: agreement of always answering each person's own mean.
         synthetic: whether the people are invented.
+        targets: names and range of the labels.
     """
 
     rows_key = "people"
@@ -94,6 +98,7 @@ class Personalization(Tabular, Readable):
     after: Agreement
     own_mean: Agreement
     synthetic: bool
+    targets: Targets = VALENCE_AROUSAL
 
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers (without traces) as plain values."""

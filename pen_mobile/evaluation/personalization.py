@@ -11,8 +11,9 @@ from pen_mobile.contract.bundle_folder import BundleFolder, open_bundle
 from pen_mobile.data.adaptation_splits import adaptation_split
 from pen_mobile.data.table import FeatureTable, SubjectTable
 from pen_mobile.evaluation.person_result import Personalization, PersonResult, Trace
-from pen_mobile.metrics import Agreement, agreement
+from pen_mobile.metrics import Agreement, agreement, scaled
 from pen_mobile.phone.phone import Phone
+from pen_mobile.targets import Targets
 from pen_mobile.types import Floats, Rows
 from pen_mobile.utils.progress import SILENT, Progress
 
@@ -37,8 +38,9 @@ def personalize(
             with Phone.open(opened) as phone:
                 people.append(adapt_one(phone, table, subject, labels, seed))
             task.advance(1, subject)
-    before, after, own_mean = (_pooled(people, which) for which in ("before", "after", "own_mean"))
-    return Personalization(people, before, after, own_mean, table.synthetic)
+    targets = opened.manifest.labelling
+    before, after, own_mean = (_pooled(people, which, targets) for which in ("before", "after", "own_mean"))
+    return Personalization(people, before, after, own_mean, table.synthetic, targets)
 
 
 def adapt_one(
@@ -68,24 +70,26 @@ def adapt_one(
     split = adaptation_split(table, subject, "halves", seed)
     taught, test = split.pool[:labels], split.test
     z = features_of(phone, table, test)
-    before, gate_before = phone.predict_features(z)
+    before, gate_before = phone.runtime.predict(phone.parameters, z)
     captured_at = time.time() - table.time_s[taught].max() + table.time_s[taught]  # the recording has just ended
     phone.add_labels(features_of(phone, table, taught), table.affect[taught], captured_at)
     adaptation = phone.adapt(strategy=strategy, optimizer=optimizer)
-    after, gate_after = phone.predict_features(z)
-    own_mean = np.broadcast_to(table.affect[taught].mean(axis=0), after.shape).astype(np.float32)
-    affect = table.affect[test]
+    after, gate_after = phone.runtime.predict(phone.parameters, z)
+    targets = phone.manifest.labelling
+    own_mean = np.broadcast_to(targets.to_unit(table.affect[taught]).mean(axis=0), after.shape).astype(np.float32)
+    affect = targets.to_unit(table.affect[test])
     return PersonResult(
         subject,
         adaptation,
-        before=agreement(before, affect),
-        after=agreement(after, affect),
-        own_mean=agreement(own_mean, affect),
+        before=_agreement(before, affect, targets),
+        after=_agreement(after, affect, targets),
+        own_mean=_agreement(own_mean, affect, targets),
         gate_before=gate_before.mean(axis=0),
         gate_after=gate_after.mean(axis=0),
         trace=Trace(table.time_s[test], affect, before, after, own_mean),
         labels_given=len(taught),
         synthetic=table.synthetic,
+        targets=targets,
     )
 
 
@@ -102,6 +106,11 @@ def features_of(phone: Phone, table: SubjectTable, rows: Rows) -> Floats:
     return phone.runtime.features(table.frames.read(rows, phone.manifest.frame_size))
 
 
-def _pooled(people: list[PersonResult], which: str) -> Agreement:
+def _pooled(people: list[PersonResult], which: str, targets: Targets) -> Agreement:
     estimate = np.concatenate([getattr(person.trace, which) for person in people])
-    return agreement(estimate, np.concatenate([person.trace.affect for person in people]))
+    return _agreement(estimate, np.concatenate([person.trace.affect for person in people]), targets)
+
+
+def _agreement(estimate: Floats, affect: Floats, targets: Targets) -> Agreement:
+    """Return the agreement of values on the scale from -1 to 1, with errors on the labels' own scale."""
+    return scaled(agreement(estimate, affect, targets.names), targets.half_width)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal, Protocol
 
 from pen_mobile.metrics import Agreement
 from pen_mobile.phone.adaptation.result import AdaptationResult
 from pen_mobile.phone.adaptation.target_verdict import TargetVerdict, own_mean_words
+from pen_mobile.targets import Targets
 from pen_mobile.utils.table import Row, Table
 from pen_mobile.utils.text import counted, decimal, joined
-
-TARGETS = ("valence", "arousal")
 
 
 class Compared(Protocol):
     """Agreement of the shipped head, of the adapted head, and of the own mean."""
+
+    @property
+    def targets(self) -> Targets: ...
 
     @property
     def before(self) -> Agreement: ...
@@ -47,17 +49,17 @@ class Everybody(Compared, Protocol):
     def people(self) -> Sequence[OnePerson]: ...
 
 
-TARGETS = ("valence", "arousal")
-
-
 def verdicts(result: Compared) -> list[TargetVerdict]:
     """Return one verdict for each target.
 
     Args:
         result: results of one person, or of all people pooled.
     """
-    three = (result.before, result.after, result.own_mean)
-    return [TargetVerdict(target, *(getattr(agreement, f"rmse_{target}") for agreement in three)) for target in TARGETS]
+    three, unit = (result.before, result.after, result.own_mean), result.targets.half_width
+    return [
+        TargetVerdict(name, *(getattr(agreement, f"rmse_{name}") for agreement in three), unit=unit)
+        for name in result.targets.names
+    ]
 
 
 def overall(result: Compared) -> Literal["better", "worse", "mixed", "the same"]:
@@ -118,14 +120,24 @@ def agreement_table(person: OnePerson) -> Table:
     Args:
         person: result of one person.
     """
-    head = ("", *(f"{measure} {target}" for measure in ("CCC", "RMSE") for target in TARGETS))
     three = (("before", person.before), ("after", person.after), ("own mean", person.own_mean))
-    rows = [(name, *_agreement_cells(agreement)) for name, agreement in three]
-    return Table(head, rows)
+    return agreements_table("", three)
+
+
+def agreements_table(title: str, rows: Iterable[tuple[str, Agreement]]) -> Table:
+    """Return CCC and RMSE of every target, a line for each agreement.
+
+    Args:
+        title: above the names.
+        rows: names and agreements of the same targets.
+    """
+    rows = list(rows)
+    head = (title, *(f"{measure} {target}" for measure in ("CCC", "RMSE") for target in rows[0][1].targets))
+    return Table(head, [(name, *map(decimal, agreement.root.values())) for name, agreement in rows])
 
 
 def people_table(result: Everybody) -> Table:
-    """Return CCC and RMSE over both targets of every person, and of all people pooled.
+    """Return CCC and RMSE over all targets of every person, and of all people pooled.
 
     Args:
         result: results of all people.
@@ -136,10 +148,6 @@ def people_table(result: Everybody) -> Table:
         for person in result.people
     ]
     return Table(head, [*rows, Row(("all, pooled", *_means(result), ""), "total")])
-
-
-def _agreement_cells(agreement: Agreement) -> list[str]:
-    return [decimal(getattr(agreement, f"{measure}_{target}")) for measure in ("ccc", "rmse") for target in TARGETS]
 
 
 def _means(result: Compared) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -42,10 +42,14 @@ class ComparisonRow:
         Args:
             evaluations: of the design, one for each seed.
         """
-        columns = zip(*(astuple(one.pooled) for one in evaluations), strict=True)
-        means = (None if None in column else float(np.mean(column)) for column in columns)
+        means = {name: _mean([one.pooled.root[name] for one in evaluations]) for name in evaluations[0].pooled.root}
         seconds = float(np.mean([one.seconds for one in evaluations]))
-        return cls(*_NAMES[evaluations[0].model], Agreement(*means), seconds, _NOTE)  # type: ignore[arg-type]
+        return cls(*_NAMES[evaluations[0].model], Agreement(means), seconds, _NOTE)
+
+
+def _mean(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if len(known) == len(values) else None
 
 
 def comparison_rows(result: ProtocolResult) -> list[ComparisonRow]:

@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 import numpy as np
 
-from pen_mobile.data.label_statistics import DIMENSIONS
 from pen_mobile.paper import protocol_result as results
 from pen_mobile.paper.aggregates import MeanStd
 from pen_mobile.paper.person_scores import COMPARED, PersonScore
@@ -36,6 +35,7 @@ from pen_mobile.reports.plot_style import (
     short_name,
     strength_key,
 )
+from pen_mobile.targets import DEFAULT_TARGETS
 
 Over = Literal["pooled", "person"]
 Look = dict[str, Any]
@@ -93,7 +93,7 @@ def learning_curve_figure(
     top, each, across, between = 44, 112, (WIDTH - _LEFT - 8 - 40) / 2, 40
     figure = new_figure(top + len(panels) * (each + 18) + 22)
     for row, (scope, shown) in enumerate(panels):
-        for column, dimension in enumerate(DIMENSIONS):
+        for column, dimension in enumerate(DEFAULT_TARGETS):
             axes = add_axes(figure, _LEFT + column * (across + between), top + row * (each + 18), across, each)
             found = {
                 model: [(share, summary.find(sampling, scope, model, share)) for share in shares] for model in shown
@@ -181,7 +181,7 @@ def person_figure(scores: Sequence[PersonScore]) -> Figure:
     top, across = 44, (WIDE - left - _RIGHT - 28) / 2
     figure = new_figure(top + each * len(scores) + 40, WIDE)
     low = min([0.0, *(value for score in scores for value in score.values())])
-    for column, dimension in enumerate(DIMENSIONS):
+    for column, dimension in enumerate(DEFAULT_TARGETS):
         axes = add_axes(figure, left + column * (across + 28), top, across, each * len(scores))
         for model, shift in zip(COMPARED, (-0.2, 0.2), strict=True):
             found = [(place + shift, score.ccc[model][column]) for place, score in enumerate(scores)]

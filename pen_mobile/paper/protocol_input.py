@@ -135,7 +135,7 @@ def read_people(source: str, data: str | None = None, progress: Progress = SILEN
 def _from_run(run: Run, data: str | None, progress: Progress) -> ProtocolInput:
     origin = data or run.origin
     try:
-        table = load_table(origin, run.config.input_size, progress)
+        table = load_table(origin, run.config.input_size, progress, run.record.data.targets)
     except BadInput as error:
         raise BadInput(f"{error} (the data of {run.folder}; if they moved, give --data)") from None
     _check_roles(table)
@@ -163,6 +163,11 @@ def _write_rows(features: NDArray[np.float32], rows: Rows, path: Path) -> None:
 
 
 def _check_roles(table: SubjectTable) -> None:
+    if not table.targets.is_default:
+        raise BadInput(
+            f"{table.origin}: labels are {', '.join(table.targets.names)} in {table.targets.range_text}; the paper's "
+            "protocol, with whose tables it compares, has valence and arousal in [-1, 1]"
+        )
     for role, least in zip(ROLES, (2, 1), strict=True):
         people = len(table.subjects(role))
         if people < least:

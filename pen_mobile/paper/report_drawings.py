@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from markupsafe import Markup
 
-from pen_mobile.data.label_statistics import EDGES
+from pen_mobile.data.label_statistics import joint_counts
 from pen_mobile.data.table import ROLES, Role
 from pen_mobile.paper.person_scores import PersonScore, by_size, person_scores, representative
 from pen_mobile.paper.predictions import Predictions, estimate_key
@@ -30,9 +30,10 @@ from pen_mobile.reports.data_figures import JOINT, draw_joint
 from pen_mobile.reports.figure_output import inline_svg, save_figure
 from pen_mobile.reports.mpl import Figure
 from pen_mobile.reports.plot_style import INK
+from pen_mobile.targets import DEFAULT_TARGETS, VALENCE_AROUSAL
 from pen_mobile.types import Floats
 from pen_mobile.utils.table import typographic
-from pen_mobile.utils.text import signed
+from pen_mobile.utils.text import joined, signed
 
 FIGURES = "figures"
 
@@ -102,7 +103,7 @@ class Drawings:
             return None
         counts = {role: _counts(values) for role, values in self.affect.items()}
         figure = draw_joint(counts, dict.fromkeys(ROLES, INK))  # orange and blue are models on this page
-        return self._add("joint-labels", figure, JOINT)
+        return self._add("joint-labels", figure, JOINT.format(joined(DEFAULT_TARGETS)))
 
     def people(self, settings: Sequence[Setting]) -> list[Drawing]:
         """Return the CCC of each person in every setting (the paper's Fig. 3)."""
@@ -193,11 +194,8 @@ def _gain_words(score: PersonScore) -> str:
     )
 
 
-def _counts(affect: Floats) -> list[list[int]]:
-    values = np.clip(affect, -1, 1).astype(np.float64).round(6)  # a label of 0.7 belongs to the bin that begins at 0.7
-    counts, _, _ = np.histogram2d(values[:, 0], values[:, 1], bins=(EDGES, EDGES))
-    joint: list[list[int]] = counts.astype(np.int64).tolist()
-    return joint
+def _counts(affect: Floats) -> Sequence[Sequence[int]]:
+    return joint_counts(np.clip(affect, -1, 1), VALENCE_AROUSAL)
 
 
 def _trace_panels(predictions: Predictions, shares: Sequence[float]) -> list[TracePanel]:

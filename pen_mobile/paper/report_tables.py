@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from pen_mobile.data.label_statistics import DIMENSIONS
 from pen_mobile.paper.aggregates import MeanStd
 from pen_mobile.paper.differences import PAIRS, Difference
 from pen_mobile.paper.protocol_figures import Over
 from pen_mobile.paper.protocol_plan import AdaptationScope, Sampling
 from pen_mobile.paper.protocol_result import MODELS, OWN_MEAN, Model
 from pen_mobile.paper.protocol_summary import Summary
+from pen_mobile.targets import DEFAULT_TARGETS
 from pen_mobile.utils.table import Cell, Row, Table
 from pen_mobile.utils.text import decimal, signed
 
@@ -59,7 +59,7 @@ def table_1_grids(summary: Summary, setting: Setting, shares: Sequence[float]) -
     head = ["n", *map(percent, shares)]
     tables = []
     for measure, over, caption in wanted:
-        blocks = (_block(summary, setting, shares, measure, name, over) for name in DIMENSIONS)
+        blocks = (_block(summary, setting, shares, measure, name, over) for name in DEFAULT_TARGETS)
         tables.append(Table(head, [row for block in blocks for row in block], caption))
     return tables
 

@@ -9,7 +9,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pen_mobile.data.label_statistics import DIMENSIONS
 from pen_mobile.data.statistics import covered_spans
 from pen_mobile.paper.person_scores import COMPARED
 from pen_mobile.paper.predictions import Predictions, estimate_key
@@ -29,6 +28,7 @@ from pen_mobile.reports.plot_style import (
     line_handle,
     new_figure,
 )
+from pen_mobile.targets import DEFAULT_TARGETS
 
 _LEFT, _RIGHT = 46, 14  # CSS pixels beside a plot, for numbers and for half a number
 _MOMENTS = 500  # drawn of one line over time
@@ -65,7 +65,7 @@ def person_trace_figure(predictions: Predictions, subject: str, panels: Sequence
     """
     rows = np.flatnonzero(predictions.subject == subject)
     models = list(dict.fromkeys(model for panel in panels for model in panel.keys))
-    lines = [(place, dimension, model) for place, dimension in enumerate(DIMENSIONS) for model in models]
+    lines = [(place, dimension, model) for place, dimension in enumerate(DEFAULT_TARGETS) for model in models]
     top, each, across = 44, 74, (WIDE - _LEFT - _RIGHT - 24 * (len(panels) - 1)) / len(panels)
     figure = new_figure(top + len(lines) * (each + 12) + 32, WIDE)
     for column, panel in enumerate(panels):

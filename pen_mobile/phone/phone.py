@@ -28,6 +28,7 @@ from pen_mobile.phone.store.head_versions import ActiveHead, ConcurrentUpdateErr
 from pen_mobile.phone.store.options import StoreOptions
 from pen_mobile.phone.store.status import StoreStatus
 from pen_mobile.phone.store.store import Store
+from pen_mobile.targets import Targets
 from pen_mobile.types import Doubles, Floats, Image
 from pen_mobile.utils.plain import Result
 from pen_mobile.utils.text import counted
@@ -143,7 +144,7 @@ class Phone:
 
     @property
     def parameters(self) -> Floats:
-        """The head in use, ``[1, 3 n_s, D_z + 1]``."""
+        """The head in use, ``[1, n_s (1 + K), D_z + 1]``."""
         self._check_open()
         return self._parameters
 
@@ -170,9 +171,10 @@ class Phone:
         clock.lap("backbone")
         affect, gate = self.runtime.predict(self._parameters, z)
         clock.lap("head")
-        estimates = affect[0].astype(np.float64)
-        inside = np.clip(estimates, *self.manifest.label_range)
-        targets = dict(zip(self.manifest.targets, inside.tolist(), strict=True))
+        estimates, labelling = affect[0].astype(np.float64), self.manifest.labelling
+        inside = np.clip(estimates, -1, 1)
+        shown = labelling.middle + labelling.half_width * inside
+        targets = dict(zip(labelling.names, shown.tolist(), strict=True))
         clipped = tuple(name for name, moved in zip(targets, estimates != inside, strict=True) if moved)
         return Affect(targets, gate[0].tolist(), face, clock.milliseconds, clipped)
 
@@ -204,7 +206,9 @@ class Phone:
         Raises:
             BadInput: not numbers, or of another shape.
         """
-        return self.runtime.predict(self._parameters, to_matrix(z, self.manifest.head.feature_size, "features"))
+        features = to_matrix(z, self.manifest.head.feature_size, "features")
+        unit, gate = self.runtime.predict(self._parameters, features)
+        return self.manifest.labelling.to_labels(unit), gate
 
     def add_labels(self, z: Any, affect: Any, captured_at: Any = None) -> None:
         """Add labelled features to the store.
@@ -222,7 +226,7 @@ class Phone:
         features = to_matrix(z, self.manifest.head.feature_size, "features")
         labels = to_matrix(affect, len(self.manifest.targets), "labels")
         times = None if captured_at is None else self._unix_times(to_times(captured_at, len(labels)))
-        self.store.add(features, labels, captured_at=times)
+        self.store.add(features, _unit_labels(labels, self.manifest.labelling), captured_at=times)
 
     def plan(self, strategy: str | None = None, optimizer: str | None = None) -> AdaptationPart:
         """Return how the phone adapts: the bundle's plan with another strategy or optimizer.
@@ -370,6 +374,14 @@ class Phone:
         if face is None:
             raise NoFace(f"{name}: no face found; use a frontal, well-lit face, or --aligned for a face crop")
         return face
+
+
+def _unit_labels(labels: Floats, labelling: Targets) -> Floats:
+    """Return labels as the store keeps them, from -1 to 1; refuse those that are not in their own range."""
+    for row in np.flatnonzero(labelling.outside(labels).any(axis=1))[:1]:
+        names = " and ".join(labelling.names)
+        raise BadInput(f"label {row + 1} is {labels[row].tolist()}; {names} must lie in {labelling.range_text}")
+    return labelling.to_unit(labels)
 
 
 def _opened(bundle: str | Path | BundleFolder, public_key: str | Path | None) -> BundleFolder:

@@ -131,7 +131,7 @@ class BundleRuntime:
         Args:
             optimizer: one that the bundle carries.
             state: the tensors that the manifest lists for it, in its order.
-            z, y, weight: features ``[K, B, D_z]``, labels ``[K, B, 2]``, weights ``[K, B]``; weight 0 pads.
+            z, y, weight: features ``[S, B, D_z]``, labels ``[S, B, K]``, weights ``[S, B]``; weight 0 pads.
             hyper: the numbers that the manifest lists, in its order.
         """
         *new_state, loss = self._programs.train[optimizer](*state, z, y, weight, hyper)

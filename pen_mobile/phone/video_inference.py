@@ -161,8 +161,10 @@ class _FaceTracker:
             return MomentPrediction(time_s, None, NO_FACE)
         self._face = affect.face
         if self._smooth is not None:
-            smooth = self._smooth(time_s, np.array(list(affect.targets.values()), np.float32)).tolist()
-            affect = replace(affect, targets=dict(zip(affect.targets, smooth, strict=True)))
+            labelling = self._phone.manifest.labelling
+            unit = labelling.to_unit(np.array(list(affect.targets.values()), np.float32))
+            smooth = labelling.to_labels(self._smooth(time_s, unit))
+            affect = replace(affect, targets=dict(zip(affect.targets, smooth.tolist(), strict=True)))
         return MomentPrediction(time_s, affect)
 
 

@@ -40,16 +40,16 @@ def before_after_figure(result: Personalization, target: str, measure: Measure =
 
     Args:
         result: results of all people.
-        target: ``valence`` or ``arousal``.
+        target: name of one of the targets.
         measure: ``rmse``, where the left is better, or ``ccc``, where the right is.
     """
-    rows = _moves(result, target, measure)
+    rows, unit = _moves(result, target, measure), 1.0 if measure == "ccc" else result.targets.half_width
     height = 72 + 26 * len(rows)
     with figure_style():
         figure = new_figure(height)
         axes = add_axes(figure, 112, 30, WIDTH - 112 - 62, height - 72)
         for place, row in enumerate(rows):
-            _draw_move(axes, place, row, measure)
+            _draw_move(axes, place, row, measure, SAME * unit)
         axes.axhline(len(rows) - 1.5, color=GRID)
         axes.set_ylim(len(rows) - 0.4, -0.6)
         axes.set_yticks(range(len(rows)), [short_name(row.name) for row in rows], color=INK)
@@ -94,7 +94,7 @@ def _move(name: str, result: Personalization | PersonResult, key: str, refused: 
     return _Move(name, before, after, None if key.startswith("ccc") else own_mean, refused)
 
 
-def _draw_move(axes: Axes, place: int, row: _Move, measure: Measure) -> None:
+def _draw_move(axes: Axes, place: int, row: _Move, measure: Measure, same: float) -> None:
     if row.own_mean is not None:
         axes.plot(row.own_mean, place, "|", color=OWN_MEAN, markersize=12, markeredgewidth=2)
     if row.before is not None and row.after is not None:
@@ -102,19 +102,19 @@ def _draw_move(axes: Axes, place: int, row: _Move, measure: Measure) -> None:
     for value, colour in ((row.before, BEFORE), (None if row.refused else row.after, AFTER)):
         if value is not None:
             axes.plot(value, place, "o", color=colour, markersize=9, markeredgecolor=PAPER, markeredgewidth=1.2)
-    note, colour = _note(row, measure)
+    note, colour = _note(row, measure, same)
     weight = "bold" if row.name == _POOLED else "normal"
     corner = axes.get_yaxis_transform()
     axes.text(1.04, place, note, transform=corner, va="center", color=colour, fontweight=weight)
 
 
-def _note(row: _Move, measure: Measure) -> tuple[str, str]:
+def _note(row: _Move, measure: Measure, same: float) -> tuple[str, str]:
     """Return the text at the right end of a row, and its colour."""
     if row.refused:
         return "refused", MUTED
     if row.change is None:
         return "\N{EN DASH}", MUTED
-    if abs(row.change) < SAME:
+    if abs(row.change) < same:
         return "same", MUTED
     better = row.change > 0 if measure == "ccc" else row.change < 0
     return typographic(signed(row.change, 2)), AFTER if better else BEFORE

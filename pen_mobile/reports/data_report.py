@@ -14,6 +14,7 @@ from pen_mobile.data.table import FeatureTable, FrameTable, SubjectTable
 from pen_mobile.reports.data_figures import coverage_figure, joint_figure, label_figure
 from pen_mobile.reports.html import data_uri, render
 from pen_mobile.reports.sample_faces import sample_faces
+from pen_mobile.targets import Targets
 from pen_mobile.utils.files import replacing
 from pen_mobile.utils.text import counted, decimal
 
@@ -41,7 +42,8 @@ def _page(table: SubjectTable, statistics: TableStatistics) -> dict[str, Any]:
     people = statistics.people
     covered = people[:_COVERAGE_PEOPLE]
     times = {person.subject: table.time_s[table.rows_of(person.subject)] for person in covered}
-    reach = _reach(table)
+    table = table.on_unit_scale()
+    reach, joint = _reach(table), joint_figure(statistics)
     return {
         "statistics": statistics,
         "version": "",
@@ -54,14 +56,15 @@ def _page(table: SubjectTable, statistics: TableStatistics) -> dict[str, Any]:
         "people": people_table(statistics),
         "covered": covered,
         "figures": {
-            "joint": Markup(joint_figure(statistics)),
+            "joint": None if joint is None else Markup(joint),
             "labels": Markup(label_figure(statistics)),
             "coverage": Markup(coverage_figure(covered, times)),
         },
-        "faces": [_sheet(table, person, reach) for person in people[:_FACE_PEOPLE]]
+        "faces": [_sheet(table, statistics.targets, person, reach) for person in people[:_FACE_PEOPLE]]
         if isinstance(table, FrameTable)
         else [],
-        "reach": reach,
+        "reach": statistics.targets.half_width * reach,
+        "middle": statistics.targets.middle,
         "facts": _facts(statistics),
     }
 
@@ -77,14 +80,17 @@ def _facts(statistics: TableStatistics) -> dict[str, str]:
     return facts
 
 
-def _sheet(table: SubjectTable, person: SubjectStatistics, reach: float) -> dict[str, Any]:
-    """Return one person's faces and where they stand on a plane from ``-reach`` to ``reach``, in percent."""
+def _sheet(table: SubjectTable, targets: Targets, person: SubjectStatistics, reach: float) -> dict[str, Any]:
+    """Return one person's faces and where they stand from ``-reach`` to ``reach``, in percent.
+
+    The first target leads to the right, the second up; with one target faces stand on a line.
+    """
     faces = [
         {
-            "label": face,
+            "label": face.words(targets),
             "image": data_uri(face.image),
-            "left": 50 + 50 * face.valence / reach,
-            "top": 50 - 50 * face.arousal / reach,
+            "left": 50 + 50 * face.affect[0] / reach,
+            "top": 50 - 50 * sum(face.affect[1:2]) / reach,
         }
         for face in sample_faces(table, person.subject, _FACES)
     ]

@@ -13,16 +13,16 @@ from markupsafe import Markup
 
 from pen_mobile.bundle.verification import Verification
 from pen_mobile.contract.manifest import Manifest
+from pen_mobile.data.label_statistics import has_plane
 from pen_mobile.evaluation.person_result import Personalization, PersonResult
 from pen_mobile.evaluation.verdict import (
-    TARGETS,
     headline,
     label_counts,
     overall,
     person_sentence,
     verdicts,
 )
-from pen_mobile.phone.adaptation.target_verdict import own_mean_words
+from pen_mobile.phone.adaptation.target_verdict import SAME, own_mean_words
 from pen_mobile.reports import demo_tables
 from pen_mobile.reports.before_after_figure import before_after_figure
 from pen_mobile.reports.gate_figure import gate_figure, gate_is_unchanged
@@ -91,10 +91,11 @@ class DemoContext:
             "fewer_labels": fewer_labels(result, self.labels),
             "labels": label_counts(result),
             "verdicts": verdicts(result),
+            "same": SAME * result.targets.half_width,
             "accepted": len(accepted),
             "people": [self._person(place, person) for place, person in enumerate(result.people)],
             "figures": {
-                measure: [Markup(before_after_figure(result, target, measure)) for target in TARGETS]
+                measure: [Markup(before_after_figure(result, target, measure)) for target in result.targets.names]
                 for measure in ("rmse", "ccc")
             },
             "gate": Markup(gate_figure(result)),
@@ -126,7 +127,7 @@ class DemoContext:
             "overall": overall(person) if person.adaptation.accepted else "refused",
             "numbers": demo_tables.person_table(person),
             "faces": self.faces.get(person.subject, ()),
-            "plane": Markup(affect_plane_figure(person)),
+            "plane": Markup(affect_plane_figure(person)) if has_plane(person.targets) else None,
             "trace": Markup(trace_figure(person)),
             "open": place < _OPEN,
         }

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from pen_mobile.evaluation.person_result import Personalization, PersonResult
-from pen_mobile.evaluation.verdict import TARGETS, verdicts
+from pen_mobile.evaluation.verdict import verdicts
 from pen_mobile.phone.adaptation.target_verdict import TargetVerdict
 from pen_mobile.training.prior.summary import PriorSummary
 from pen_mobile.training.stage_log import StageLog
@@ -56,10 +56,11 @@ def errors_table(result: Personalization) -> Table:
     Args:
         result: results of all people.
     """
-    head = ["person", *("before", "after", "own mean") * len(TARGETS), *TARGETS]
-    groups = [*((f"error (RMSE), {target}", 3) for target in TARGETS), ("CCC after", len(TARGETS))]
+    names = result.targets.names
+    head = ["person", *("before", "after", "own mean") * len(names), *names]
+    groups = [*((f"error (RMSE), {target}", 3) for target in names), ("CCC after", len(names))]
     rows = [Row([person.subject, *_errors(person), *_ccc_after(person)]) for person in result.people]
-    pooled = [Cell(decimal(getattr(result.after, f"ccc_{target}"))) for target in TARGETS]
+    pooled = [Cell(decimal(getattr(result.after, f"ccc_{target}"))) for target in names]
     return Table(head, [*rows, Row(["all, pooled", *_errors(result), *pooled], "total")], "", groups)
 
 
@@ -139,7 +140,7 @@ def _error_cells(verdict: TargetVerdict) -> list[Cell]:
 def _ccc_after(person: PersonResult) -> list[Cell]:
     return [
         _ccc(getattr(person.after, f"ccc_{target}"), person.trace.after[:, column])
-        for column, target in enumerate(TARGETS)
+        for column, target in enumerate(person.targets.names)
     ]
 
 

@@ -24,7 +24,9 @@ from pen_mobile.reports.plot_style import (
     line_handle,
     new_figure,
 )
+from pen_mobile.targets import Targets
 from pen_mobile.types import Doubles
+from pen_mobile.utils.text import joined
 
 _POINTS = 220  # moments drawn on the affect plane
 _MOMENTS = 400  # moments drawn on a line over time
@@ -32,32 +34,32 @@ _EDGE = 1.06  # affect beyond this is drawn here
 
 
 def affect_plane_figure(person: PersonResult) -> str:
-    """Return estimates and labels on the valence-arousal plane, before and after side by side.
+    """Return estimates and labels on the plane of two targets, before and after side by side.
 
     Thin lines lead from the label to the estimate, stronger where they are further apart. Ellipses of one standard
     deviation around the means show bias (the arrow from centre to centre) and gain (their sizes).
 
     Args:
-        person: result of one person.
+        person: result of one person, of a model with two targets.
     """
-    trace = person.trace
+    trace, (across, up) = person.trace, person.targets.names
     height, side = 262, 180
     panels = (("before", trace.before, BEFORE, 46), ("after", trace.after, AFTER, WIDTH - side - 4))
     with figure_style():
         figure = new_figure(height)
         for title, estimate, colour, left in panels:
             axes = add_axes(figure, left, 42, side, side)
-            _draw_plane(axes, trace, estimate, colour)
+            _draw_plane(axes, trace, estimate, colour, person.targets)
             add_title(axes, title, colour)
-            axes.set_xlabel("valence", labelpad=2)
-        figure.axes[0].set_ylabel("arousal", labelpad=0)
+            axes.set_xlabel(across, labelpad=2)
+        figure.axes[0].set_ylabel(up, labelpad=0)
         figure.axes[1].tick_params(labelleft=False)
         add_legend(
             figure,
             [dot_handle("label", TRUTH), dot_handle("estimate before", BEFORE), dot_handle("estimate after", AFTER)],
             46,
         )
-        return inline_svg(figure, f"Valence and arousal of {person.subject}: labels and estimates, before and after")
+        return inline_svg(figure, f"{joined([across, up])} of {person.subject}: labels and estimates, before and after")
 
 
 def trace_figure(person: PersonResult) -> str:
@@ -66,16 +68,18 @@ def trace_figure(person: PersonResult) -> str:
     Args:
         person: result of one person.
     """
-    trace = person.trace.of_rows(_spread(len(person.trace.time_s), _MOMENTS))
-    height, tall, wide = 262, 84, 180
+    trace, names = person.trace.of_rows(_spread(len(person.trace.time_s), _MOMENTS)), person.targets.names
+    tall, wide = 84, 180
+    height = 70 + len(names) * (tall + 12)
     panels = (("before", trace.before, BEFORE, 46), ("after", trace.after, AFTER, WIDTH - wide - 4))
     with figure_style():
         figure = new_figure(height)
         for title, estimate, colour, left in panels:
-            for column, name in enumerate(("valence", "arousal")):
+            for column, name in enumerate(names):
                 axes = add_axes(figure, left, 42 + column * (tall + 12), wide, tall)
                 _draw_trace(axes, trace.time_s, trace.affect[:, column], estimate[:, column], colour)
-                axes.tick_params(labelbottom=column == 1, labelleft=left == 46)
+                affect_axis(axes, "y", person.targets)
+                axes.tick_params(labelbottom=column == len(names) - 1, labelleft=left == 46)
                 if column == 0:
                     add_title(axes, title, colour)
                 if left == 46:
@@ -87,21 +91,20 @@ def trace_figure(person: PersonResult) -> str:
             line_handle("estimate after", AFTER, 1.4),
         ]
         add_legend(figure, handles, 46)
-        return inline_svg(figure, f"Valence and arousal of {person.subject} over the test time, before and after")
+        return inline_svg(figure, f"{joined(names)} of {person.subject} over the test time, before and after")
 
 
 def _draw_trace(axes: Axes, time_s: Doubles, label: Values, estimate: Values, colour: str) -> None:
     for values, shade, width in ((label, TRUTH, 2.6), (estimate, colour, 1.2)):
         axes.plot(time_s, np.clip(values, -_EDGE, _EDGE), color=shade, linewidth=width)
-    affect_axis(axes, "y")
     axes.margins(x=0)
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.tick_params(length=0)
 
 
-def _draw_plane(axes: Axes, trace: Trace, estimate: Values, colour: str) -> None:
-    affect_axis(axes, "x")
-    affect_axis(axes, "y")
+def _draw_plane(axes: Axes, trace: Trace, estimate: Values, colour: str, targets: Targets) -> None:
+    affect_axis(axes, "x", targets)
+    affect_axis(axes, "y", targets)
     axes.spines[["top", "right"]].set_visible(True)
     rows = _spread(len(estimate), _POINTS)
     _strokes(axes, trace.affect[rows], trace.affect[rows], TRUTH, 2.6, 0.5)

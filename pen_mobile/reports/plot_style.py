@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from pen_mobile.reports.mpl import Axes, Figure, Line2D, PathPatch, Rectangle, default_settings
 from pen_mobile.reports.mpl import Path as MplPath
+from pen_mobile.targets import VALENCE_AROUSAL, Targets
+from pen_mobile.utils.table import typographic
 
 Values = NDArray[np.floating]
 
@@ -101,15 +103,17 @@ def add_title(axes: Axes, text: str, colour: str) -> None:
     axes.set_title(text, color=colour, fontsize=12, fontweight="bold", loc="left", pad=5)
 
 
-def affect_axis(axes: Axes, which: Literal["x", "y"]) -> None:
-    """Give one axis the range of affect, with lines at the ends and the middle.
+def affect_axis(axes: Axes, which: Literal["x", "y"], targets: Targets = VALENCE_AROUSAL) -> None:
+    """Give one axis the range from -1 to 1, with lines at the ends and the middle that show the labels' own scale.
 
     Args:
         axes: the plot.
         which: axis.
+        targets: what is drawn.
     """
+    ends = (targets.label_range[0], targets.middle, targets.label_range[1])
     getattr(axes, f"set_{which}lim")(-1.1, 1.1)
-    getattr(axes, f"set_{which}ticks")((-1, 0, 1), ("\N{MINUS SIGN}1", "0", "1"))
+    getattr(axes, f"set_{which}ticks")((-1, 0, 1), [typographic(f"{value:g}") for value in ends])
     axes.grid(axis=which)
     axes.tick_params(length=0)
 

@@ -43,7 +43,7 @@ def never_adapting(phone: Phone, moments: Moments) -> Floats:
         moments: the day.
 
     Returns:
-        Affect, ``[N, 2]``.
+        Affect, ``[N, K]``.
     """
     return phone.runtime.predict(phone.runtime.head_parameters(), moments.z)[0]
 
@@ -59,13 +59,14 @@ def adapting_on_everything(phone: Phone, moments: Moments) -> Floats:
         moments: the day.
 
     Returns:
-        Affect, ``[N, 2]``.
+        Affect, ``[N, K]``.
     """
     predictions = np.empty_like(moments.affect)
     for begin, end in itertools.pairwise(_adaptations(len(moments.affect))):
-        predictions[begin:end] = phone.predict_features(moments.z[begin:end])[0]
+        predictions[begin:end] = phone.runtime.predict(phone.parameters, moments.z[begin:end])[0]
         when = unix_time(moments.time_s[begin:end])
-        phone.add_labels(moments.z[begin:end], moments.affect[begin:end], captured_at=when)
+        labels = phone.manifest.labelling.to_labels(moments.affect[begin:end])
+        phone.add_labels(moments.z[begin:end], labels, captured_at=when)
         phone.adapt()
     return predictions
 
@@ -78,7 +79,7 @@ def own_mean_so_far(moments: Moments, queries: list[int]) -> Floats:
         queries: rows whose label was given.
 
     Returns:
-        Affect, ``[N, 2]``.
+        Affect, ``[N, K]``.
     """
     answered = np.zeros((len(moments.affect), 1))
     answered[queries] = 1

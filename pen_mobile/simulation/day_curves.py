@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pen_mobile.simulation.day_result import ESTIMATORS, SimulatedDay
 from pen_mobile.simulation.stretch_quality import quality_of_stretches
+from pen_mobile.targets import VALENCE_AROUSAL, Targets
 from pen_mobile.types import Doubles
 
 Over = Literal["so far", "lately"]
@@ -26,8 +27,8 @@ class Curve:
     """One measure over the day, statistics over seeds.
 
     Attributes:
-        mean: valence and arousal at P times, ``[P, 2]``; NaN where undefined.
-        std: standard deviation over seeds, ``[P, 2]``.
+        mean: of every target at P times, errors on the labels' own scale, ``[P, K]``; NaN where undefined.
+        std: standard deviation over seeds, ``[P, K]``.
     """
 
     mean: Doubles
@@ -53,17 +54,19 @@ class DayCurves:
         time_s: seconds after midnight, ``[P]``.
         lately_s: length of the window called "lately", seconds.
         curves: by estimator, stretch and measure.
+        targets: names and range of the labels.
     """
 
     time_s: Doubles
     lately_s: float
     curves: dict[tuple[str, Over, Measure], Curve]
+    targets: Targets = VALENCE_AROUSAL
 
     def to_dict(self) -> dict[str, Any]:
         """Return the means as plain values for a JSON document."""
         found: dict[str, Any] = {"time_s": np.round(self.time_s, 1).tolist(), "lately_s": self.lately_s}
         for (estimator, over, measure), curve in self.curves.items():
-            for column, dimension in enumerate(("valence", "arousal")):
+            for column, dimension in enumerate(self.targets.names):
                 values = [None if np.isnan(value) else round(float(value), 4) for value in curve.mean[:, column]]
                 found.setdefault(estimator, {}).setdefault(over, {})[f"{measure}_{dimension}"] = values
         return found
@@ -89,5 +92,7 @@ def curves_of(day: SimulatedDay) -> DayCurves:
                 quality_of_stretches(one.predictions[estimator], day.moments.affect, begin, ends) for one in day.days
             ]
             curves[estimator, over, "ccc"] = Curve.of_seeds([quality.ccc for quality in found])
-            curves[estimator, over, "rmse"] = Curve.of_seeds([quality.rmse for quality in found])
-    return DayCurves(time_s[ends - 1], lately_s, curves)
+            curves[estimator, over, "rmse"] = Curve.of_seeds(
+                [day.targets.half_width * quality.rmse for quality in found]
+            )
+    return DayCurves(time_s[ends - 1], lately_s, curves, day.targets)

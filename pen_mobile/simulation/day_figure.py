@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from pen_mobile.evaluation.verdict import TARGETS
 from pen_mobile.reports.mpl import Axes, Figure, Line2D, MaxNLocator
 from pen_mobile.reports.plot_style import (
     AFTER,
@@ -53,7 +52,7 @@ _ROWS: tuple[tuple[str, Over, Measure], ...] = (
     ("CCC lately", "lately", "ccc"),
 )
 _ROW, _GAP = 84, 14  # CSS pixels
-_TARGET_WIDTH = 420
+_TARGET_WIDTH, _ACROSS = 420, 2  # CSS pixels of a target's figure, and how many stand side by side
 _TARGET_HEIGHT = TOP + _GAP + (len(_TRACED) + len(_ROWS)) * (_ROW + _GAP) + 18
 _MOMENTS = 500  # drawn of a line over time
 _EDGE = 1.06  # affect beyond this is drawn here
@@ -65,7 +64,7 @@ def target_figure(day: SimulatedDay, curves: DayCurves, target: str) -> Figure:
     Args:
         day: the simulated days of one person.
         curves: their quality over time.
-        target: ``valence`` or ``arousal``.
+        target: name of one of the targets.
     """
     with figure_style():
         figure = new_figure(_TARGET_HEIGHT, _TARGET_WIDTH)
@@ -75,20 +74,25 @@ def target_figure(day: SimulatedDay, curves: DayCurves, target: str) -> Figure:
 
 
 def day_figure(day: SimulatedDay, curves: DayCurves) -> Figure:
-    """Return the figures of the device and of both targets as one.
+    """Return the figures of the device and of all targets as one.
 
     Args:
         day: the simulated days of one person.
         curves: their quality over time.
     """
-    height = DEVICE_HEIGHT + 24 + _TARGET_HEIGHT + 24
+    names = day.targets.names
+    columns = min(len(names), _ACROSS)
+    rows = -(-len(names) // columns)
+    height, width = DEVICE_HEIGHT + 24 + rows * _TARGET_HEIGHT + 24, max(columns, _ACROSS) * _TARGET_WIDTH
     with figure_style():
-        figure = new_figure(height, 2 * _TARGET_WIDTH)
+        figure = new_figure(height, width)
         draw_device(figure, day)
-        for column, target in enumerate(TARGETS):
-            _draw_target(figure, day, curves, target, column * _TARGET_WIDTH, DEVICE_HEIGHT + 24)
+        for place, target in enumerate(names):
+            row, column = divmod(place, columns)
+            top = DEVICE_HEIGHT + 24 + row * _TARGET_HEIGHT
+            _draw_target(figure, day, curves, target, column * _TARGET_WIDTH, top)
         add_rows_of_legend(figure, _estimator_handles(), LEFT, DEVICE_HEIGHT + 12)
-        figure.text(LEFT / (2 * _TARGET_WIDTH), 8 / height, footnote(day, curves), color=MUTED, fontsize=10.5)
+        figure.text(LEFT / width, 8 / height, footnote(day, curves), color=MUTED, fontsize=10.5)
     return figure
 
 
@@ -104,7 +108,7 @@ def footnote(day: SimulatedDay, curves: DayCurves) -> str:
 
 
 def _draw_target(figure: Figure, day: SimulatedDay, curves: DayCurves, target: str, left: float, top: float) -> None:
-    column, across = TARGETS.index(target), _TARGET_WIDTH - LEFT - RIGHT
+    column, across = day.targets.names.index(target), _TARGET_WIDTH - LEFT - RIGHT
     panels = [
         add_axes(figure, left + LEFT, top + TOP + _GAP + row * (_ROW + _GAP), across, _ROW)
         for row in range(len(_TRACED) + len(_ROWS))
@@ -125,7 +129,7 @@ def _draw_trace(axes: Axes, day: SimulatedDay, column: int, estimator: str) -> N
     time_s, estimates = day.moments.time_s[rows], day.days[0].predictions[estimator][rows, column]
     axes.plot(time_s, day.moments.affect[rows, column], color=TRUTH, linewidth=2.4)
     axes.plot(time_s, np.clip(estimates, -_EDGE, _EDGE), color=_LOOKS[estimator]["color"], linewidth=1.2)
-    affect_axis(axes, "y")
+    affect_axis(axes, "y", day.targets)
 
 
 def _draw_curves(axes: Axes, curves: DayCurves, column: int, over: Over, measure: Measure) -> None:

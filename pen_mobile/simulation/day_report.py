@@ -7,7 +7,6 @@ from typing import Any
 
 from markupsafe import Markup
 
-from pen_mobile.evaluation.verdict import TARGETS
 from pen_mobile.phone.adaptation.target_verdict import TargetVerdict, own_mean_words
 from pen_mobile.reports.figure_output import inline_svg
 from pen_mobile.reports.html import render
@@ -42,8 +41,12 @@ def day_verdicts(day: SimulatedDay) -> list[TargetVerdict]:
     """
     never, phone, own_mean = (day.mean_quality(estimator) for estimator in (NEVER, PHONE, OWN_MEAN))
     return [
-        TargetVerdict(target, *(quality[f"rmse_{target}"] or 0.0 for quality in (never, phone, own_mean)))
-        for target in TARGETS
+        TargetVerdict(
+            target,
+            *(quality[f"rmse_{target}"] or 0.0 for quality in (never, phone, own_mean)),
+            unit=day.targets.half_width,
+        )
+        for target in day.targets.names
     ]
 
 
@@ -89,11 +92,11 @@ def quality_table(day: SimulatedDay) -> Table:
     Args:
         day: the simulated days of one person.
     """
-    head = ("over the whole day", *(f"{measure} {target}" for measure in ("RMSE", "CCC") for target in TARGETS))
-    rows = []
+    names, rows = day.targets.names, []
+    head = ("over the whole day", *(f"{measure} {target}" for measure in ("RMSE", "CCC") for target in names))
     for estimator in ESTIMATORS:
         quality = day.mean_quality(estimator)
-        cells = [decimal(quality[f"{measure}_{target}"]) for measure in ("rmse", "ccc") for target in TARGETS]
+        cells = [decimal(quality[f"{measure}_{target}"]) for measure in ("rmse", "ccc") for target in names]
         rows.append(Row([estimator, *cells], "plain" if estimator in (NEVER, PHONE) else "reference"))
     return Table(head, rows)
 
@@ -147,7 +150,7 @@ def _page(day: SimulatedDay, curves: DayCurves) -> dict[str, Any]:
         "device": Markup(inline_svg(device_figure(day), f"The device of {day.settings.subject} over the day")),
         "targets": [
             (target, Markup(inline_svg(target_figure(day, curves, target), f"Estimates and quality of {target}")))
-            for target in TARGETS
+            for target in day.targets.names
         ],
         "quality": quality_table(day),
         "attempts": attempts_table(day),

@@ -11,6 +11,7 @@ from pen_mobile.simulation.day_trace import DayTrace, Moments
 from pen_mobile.simulation.device_profile import Profile
 from pen_mobile.simulation.schedule import HOUR_S, Pace, seconds_after_midnight, time_of_day
 from pen_mobile.simulation.stretch_quality import Quality, quality_of_day
+from pen_mobile.targets import VALENCE_AROUSAL, Targets
 from pen_mobile.types import Floats
 from pen_mobile.utils.plain import to_plain
 
@@ -56,25 +57,27 @@ class OneDay:
     Attributes:
         seed: seed of queries.
         trace: record of the phone.
-        predictions: predictions of every estimator in :data:`ESTIMATORS`, ``[N, 2]``, after smoothing if any.
+        predictions: predictions of every estimator in :data:`ESTIMATORS`, ``[N, K]``, after smoothing if any.
     """
 
     seed: int
     trace: DayTrace
     predictions: dict[str, Floats]
 
-    def to_dict(self, moments: Moments) -> dict[str, Any]:
+    def to_dict(self, moments: Moments, targets: Targets) -> dict[str, Any]:
         """Return the numbers of this day as plain values.
 
         Args:
             moments: frames and labels of the day.
+            targets: names and range of the labels.
         """
         found = {name: quality_of_day(values, moments.affect) for name, values in self.predictions.items()}
         return {
             "seed": self.seed,
             **self.trace.to_dict(moments.time_s),
             "quality": {
-                name: {key: values[0] for key, values in quality.columns().items()} for name, quality in found.items()
+                name: {key: values[0] for key, values in quality.columns(targets).items()}
+                for name, quality in found.items()
             },
         }
 
@@ -94,6 +97,7 @@ class SimulatedDay:
         days: one for each seed.
         frame_host_seconds: median time of a frame on this machine before the head; 0 if features were given.
         memory_enforced: whether the profile's memory limit was enforced.
+        targets: names and range of the labels.
     """
 
     settings: DaySettings
@@ -106,6 +110,7 @@ class SimulatedDay:
     days: list[OneDay]
     frame_host_seconds: float
     memory_enforced: bool
+    targets: Targets = VALENCE_AROUSAL
 
     def quality(self, estimator: str) -> list[Quality]:
         """Return the quality of one estimator over the whole day, one for each seed.
@@ -116,12 +121,12 @@ class SimulatedDay:
         return [quality_of_day(day.predictions[estimator], self.moments.affect) for day in self.days]
 
     def mean_quality(self, estimator: str) -> dict[str, float | None]:
-        """Return CCC and RMSE of valence and arousal, mean over seeds; None where undefined.
+        """Return CCC and RMSE of every target, mean over seeds; None where undefined.
 
         Args:
             estimator: a name in :data:`ESTIMATORS`.
         """
-        found = [quality.columns() for quality in self.quality(estimator)]
+        found = [quality.columns(self.targets) for quality in self.quality(estimator)]
         return {key: _mean([one[key][0] for one in found]) for key in found[0]}
 
     @property
@@ -161,7 +166,7 @@ class SimulatedDay:
                 "text": self.pace_line,
             },
             "quality": {estimator: self.mean_quality(estimator) for estimator in ESTIMATORS},
-            "days": [day.to_dict(self.moments) for day in self.days],
+            "days": [day.to_dict(self.moments, self.targets) for day in self.days],
             "estimated": {
                 "note": f"time on {self.settings.profile.name} is estimated: this machine's, times slowdown",
                 "frame_seconds": self.frame_host_seconds * self.settings.profile.slowdown,

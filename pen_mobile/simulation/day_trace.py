@@ -21,7 +21,7 @@ class Moments:
     Attributes:
         time_s: seconds after midnight, ``[N]``.
         z: features, ``[N, D_z]``.
-        affect: the person's labels, ``[N, 2]``.
+        affect: the person's labels on the scale from -1 to 1, ``[N, K]``.
     """
 
     time_s: Doubles
@@ -91,7 +91,7 @@ class DayTrace:
     """The record of one simulated day.
 
     Attributes:
-        predictions: estimates, each made before its label could be known, ``[N, 2]``.
+        predictions: estimates, each made before its label could be known, ``[N, K]``.
         celsius: temperature of the device, ``[N]``.
         queries: rows whose label the phone asked for.
         attempts: adaptations, accepted or not.
@@ -105,13 +105,14 @@ class DayTrace:
     refused: list[str] = field(default_factory=list)
 
     @classmethod
-    def empty(cls, count: int) -> DayTrace:
+    def empty(cls, count: int, target_count: int) -> DayTrace:
         """Return the record of a day that has not begun.
 
         Args:
             count: N, moments of the day.
+            target_count: K.
         """
-        return cls(np.empty((count, 2), np.float32), np.empty(count))
+        return cls(np.empty((count, target_count), np.float32), np.empty(count))
 
     def to_dict(self, time_s: Doubles) -> dict[str, Any]:
         """Return queries, adaptations and temperature as plain values.

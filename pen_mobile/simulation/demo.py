@@ -22,6 +22,7 @@ from pen_mobile.evaluation.personalization import personalize
 from pen_mobile.evaluation.verdict import headline, people_table, person_sentence
 from pen_mobile.reports.demo_report import DemoContext, fewer_labels, write_demo_page
 from pen_mobile.reports.sample_faces import sample_faces
+from pen_mobile.targets import VALENCE_AROUSAL, Targets
 from pen_mobile.training.config import LearningConfig
 from pen_mobile.training.fabric import make_fabric
 from pen_mobile.training.prior.learn import read_summary
@@ -135,7 +136,12 @@ class DemoResult:
 
 
 def run_demo(
-    out: Path, labels: int = 60, seed: int = 0, progress: Progress = SILENT, settings: DemoSettings | None = None
+    out: Path,
+    labels: int = 60,
+    seed: int = 0,
+    progress: Progress = SILENT,
+    settings: DemoSettings | None = None,
+    targets: Targets = VALENCE_AROUSAL,
 ) -> DemoResult:
     """Run the demo into a folder; an interrupted demo resumes where it stopped.
 
@@ -145,6 +151,7 @@ def run_demo(
         seed: seed of every random choice.
         progress: display of the progress.
         settings: size of the demo.
+        targets: what the people's labels are.
 
     Raises:
         BadInput: ``out`` holds a finished demo or something else.
@@ -155,7 +162,7 @@ def run_demo(
     _claim(out)
     clock = _Clock()
     with clock.step("draw people"):
-        table = synthetic_table(settings.people(seed), progress)
+        table = synthetic_table(settings.people(seed), progress, targets)
     with clock.step("train on source people"):
         run = learn_source(table, settings.training(seed), out / "run", make_fabric("cpu"), progress)
     bundle = out / "bundle"

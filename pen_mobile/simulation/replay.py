@@ -74,7 +74,7 @@ class _DayReplay:
         self._predictions = PredictionCache(phone.runtime, moments.z, block)
         self._head = self._next_head = phone.parameters
         self._last_attempt_s, self._used_labels = -math.inf, 0
-        self.trace = DayTrace.empty(len(moments))
+        self.trace = DayTrace.empty(*moments.affect.shape)
 
     def advance_to(self, row: int) -> None:
         """Move the day on to one moment."""
@@ -126,7 +126,7 @@ class _DayReplay:
     def _query(self, row: int) -> None:
         z, answer = self._moments.z[row], self._moments.affect[row]
         try:
-            self._phone.add_labels(z[None], answer[None])
+            self._phone.add_labels(z[None], self._phone.manifest.labelling.to_labels(answer[None]))
         except StoreFull as refusal:
             self.trace.refused.append(str(refusal))
             return
@@ -158,7 +158,7 @@ class PredictionCache:
             head: head parameters; another array than in the call before empties the cache.
 
         Returns:
-            Affect ``[2]`` and gate weights ``[n_s]``.
+            Affect ``[K]`` and gate weights ``[n_s]``.
         """
         if head is not self._head or row >= self._start + len(self._affect):
             self._head, self._start = head, row

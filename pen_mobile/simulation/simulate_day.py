@@ -85,12 +85,12 @@ def simulate_day(bundle: BundleFolder, data: str, settings: DaySettings, stores:
         MemoryError: the profile's memory is too small.
     """
     manifest = bundle.manifest
-    table = load_table(data, manifest.frame_size)
+    table = load_table(data, manifest.frame_size, targets=manifest.labelling)
     rows = table.rows_of(settings.subject)
     recorded_s = table.time_s[rows]
     pace = pace_of(recorded_s, settings.start, settings.hours)
     z = np.empty((len(rows), manifest.head.feature_size), np.float32)
-    moments = Moments(pace.times(recorded_s), z, table.affect[rows])
+    moments = Moments(pace.times(recorded_s), z, manifest.labelling.to_unit(table.affect[rows]))
     setup = _Setup(bundle, settings, moments, recorded_s, stores)
     frame_seconds, traces = _replay_within_limits(setup, table, rows, report)
     report("baselines")
@@ -105,6 +105,7 @@ def simulate_day(bundle: BundleFolder, data: str, settings: DaySettings, stores:
         [setup.add_baselines(seed, trace) for seed, trace in zip(settings.seeds, traces, strict=True)],
         frame_seconds,
         settings.profile.memory_mb is not None and can_limit_memory(),
+        manifest.labelling,
     )
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pen_mobile.targets import Targets
 from pen_mobile.types import Doubles, Floats, Rows
 
 _NOTHING = 1e-12  # variance of what is constant but for rounding
-_DIMENSIONS = ("valence", "arousal")
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,19 +17,23 @@ class Quality:
     """CCC and RMSE over S stretches of a day.
 
     Attributes:
-        ccc: valence and arousal, ``[S, 2]``; NaN where it is undefined.
-        rmse: valence and arousal, ``[S, 2]``.
+        ccc: of every target, ``[S, K]``; NaN where it is undefined.
+        rmse: of every target, on the scale from -1 to 1, ``[S, K]``.
     """
 
     ccc: Doubles
     rmse: Doubles
 
-    def columns(self) -> dict[str, list[float | None]]:
-        """Return ``ccc_valence`` to ``rmse_arousal``, a list over stretches each; None where undefined."""
+    def columns(self, targets: Targets) -> dict[str, list[float | None]]:
+        """Return measures such as ``ccc_valence`` and ``rmse_arousal``, a list over stretches each; None: undefined.
+
+        Args:
+            targets: their names, and the range in whose units errors are returned.
+        """
         return {
             f"{measure}_{dimension}": [None if np.isnan(value) else round(float(value), 5) for value in values]
-            for measure, columns in (("ccc", self.ccc), ("rmse", self.rmse))
-            for dimension, values in zip(_DIMENSIONS, columns.T, strict=True)
+            for measure, columns in (("ccc", self.ccc), ("rmse", targets.half_width * self.rmse))
+            for dimension, values in zip(targets.names, columns.T, strict=True)
         }
 
 
@@ -39,8 +43,8 @@ def quality_of_stretches(predictions: Floats, affect: Floats, begin: Rows, end: 
     The measures are those of :func:`pen_mobile.metrics.agreement`.
 
     Args:
-        predictions: estimates, ``[N, 2]``.
-        affect: labels, ``[N, 2]``.
+        predictions: estimates, ``[N, K]``.
+        affect: labels, ``[N, K]``.
         begin: first row of each stretch, ``[S]``.
         end: row after the last of each stretch, ``[S]``.
     """
@@ -64,8 +68,8 @@ def quality_of_day(predictions: Floats, affect: Floats) -> Quality:
     """Compare predictions with labels over the whole day, as one stretch.
 
     Args:
-        predictions: estimates, ``[N, 2]``.
-        affect: labels, ``[N, 2]``.
+        predictions: estimates, ``[N, K]``.
+        affect: labels, ``[N, K]``.
     """
     return quality_of_stretches(predictions, affect, np.array([0]), np.array([len(affect)]))
 

@@ -62,15 +62,16 @@ class FrameToAffect(nn.Module):
         return affect
 
 
-def new_network(config: LearningConfig) -> FrameToAffect:
+def new_network(config: LearningConfig, target_count: int) -> FrameToAffect:
     """Return the network with its initial weights, drawn by the seed.
 
     Args:
         config: backbone, weights, input size and seed.
+        target_count: K.
     """
     torch.manual_seed(config.seed)
     backbone = make_backbone(config.backbone, config.weights, config.input_size)
-    return FrameToAffect(backbone, SharedHead(backbone.feature_size))
+    return FrameToAffect(backbone, SharedHead(backbone.feature_size, target_count))
 
 
 def learn_backbone(

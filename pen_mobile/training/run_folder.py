@@ -70,15 +70,13 @@ class Run(Readable):
         """Return where the run is, and CCC and RMSE of both models on the held-out rows of source people."""
         record = self.record
         people = counted(record.expert_count, "source person", "source people")
-        rows = [
-            (name, *(decimal(value) for value in to_plain(values).values()))
-            for name, values in record.validation.items()
-        ]
+        names = record.data.targets.names
+        rows = [(name, *map(decimal, values.root.values())) for name, values in record.validation.items()]
         return [
             f"{self.folder}: held-out rows of {people}{invented(record.data.synthetic)}",
-            Table(("model", "CCC valence", "CCC arousal", "RMSE valence", "RMSE arousal"), rows),
+            Table(("model", *(f"{measure} {name}" for measure in ("CCC", "RMSE") for name in names)), rows),
             *([_COPIES] if record.complete and record.experts_are_copies else []),
-            *filter(None, [absurd_error(to_plain(record.validation))]),
+            *filter(None, [absurd_error(to_plain(record.validation), record.data.targets.label_range)]),
         ]
 
     @classmethod

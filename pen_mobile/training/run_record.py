@@ -11,6 +11,7 @@ from pydantic.dataclasses import dataclass
 
 from pen_mobile.errors import BadInput
 from pen_mobile.metrics import Agreement
+from pen_mobile.targets import VALENCE_AROUSAL, Targets
 from pen_mobile.training.config import LearningConfig
 from pen_mobile.training.stage_log import StageLog
 from pen_mobile.utils.files import read_json, write_json
@@ -34,6 +35,7 @@ class RunData:
         rows: number of rows of source people.
         source_subjects: their names, sorted; expert k belongs to the k-th.
         crop: how faces became frames, where that is known.
+        targets: names and range of the labels.
     """
 
     digest: str
@@ -42,6 +44,7 @@ class RunData:
     rows: int
     source_subjects: list[str]
     crop: dict[str, Any] | None = None
+    targets: Targets = VALENCE_AROUSAL
 
 
 @dataclass(config=ConfigDict(extra="forbid"))

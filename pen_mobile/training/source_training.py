@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pen_mobile.data.table import FeatureTable, FrameTable, SubjectTable
 from pen_mobile.errors import BadInput
-from pen_mobile.metrics import agreement
+from pen_mobile.metrics import agreement, scaled
 from pen_mobile.models.heads import shared_parameters
 from pen_mobile.training.backbone_stage import FrameToAffect, learn_backbone, new_network
 from pen_mobile.training.config import LearningConfig
@@ -66,13 +66,13 @@ def learn_source(
     source = table if len(rows) == len(table) else table.take(rows)  # a copy of features may be a gigabyte
     # Everything that bad input can stop comes before the folder is made.
     halves = config.halves(source)
-    network = new_network(config) if isinstance(source, FrameTable) else None
+    network = new_network(config, len(source.targets.names)) if isinstance(source, FrameTable) else None
     if network is None and config.layer_strategy != "together-then-head":
         raise BadInput(f"layer_strategy {config.layer_strategy!r} needs frames; {table.origin} has features")
     with fabric.rank_zero_first():
         run = Run.begin(folder, _record(source, config, folder))
     if not run.record.complete:
-        _Learner(fabric, source, config, run, progress, halves, shared_start).learn(network)
+        _Learner(fabric, source.on_unit_scale(), config, run, progress, halves, shared_start).learn(network)
     return run
 
 
@@ -83,6 +83,7 @@ def _record(source: SubjectTable, config: LearningConfig, folder: Path) -> RunRe
         synthetic=source.synthetic,
         rows=len(source),
         source_subjects=source.subjects("source"),
+        targets=source.targets,
         crop=to_plain(source.crop) if isinstance(source, FrameTable) and source.crop else None,
     )
     stored = replace(config, weights=relative_place(config.weights, folder))
@@ -148,7 +149,7 @@ class _Learner:
         source = self.source
         own = [source.rows_of(name) for name in source.subjects()]
         rows = source_rows(features, source.affect, own, source.time_s)
-        names = ("valence", "arousal")
+        names = source.targets.names
         prior_stage(self.run.prior_file, head_parameters, rows, names, self.config, seen=seen, progress=self.progress)
 
     def _train(self, stage: HeadStage) -> Tensor:
@@ -165,8 +166,11 @@ class _Learner:
         record.feature_size, record.expert_count = features.shape[1], len(self.source.subjects())
         record.backbone_digest = digest
         z, affect = torch.from_numpy(features[held_out]), self.source.affect[held_out]
-        record.validation["s-SN"] = agreement(self.run.shared_head()(z).numpy(), affect)
-        record.validation["s-PEN"] = agreement(self.run.expert_head()(z).affect.numpy(), affect)
+        estimates = {"s-SN": self.run.shared_head()(z), "s-PEN": self.run.expert_head()(z).affect}
+        targets = record.data.targets
+        for name, estimate in estimates.items():
+            found = agreement(estimate.numpy(), affect, targets.names)
+            record.validation[name] = scaled(found, targets.half_width)
         shutil.rmtree(self.run.frame_folder, ignore_errors=True)  # gigabytes, of use to stage 1 and features only
         record.complete = True
         self.run.save()

@@ -22,6 +22,7 @@ from pen_mobile.contract.part import FilePart
 from pen_mobile.contract.strategy import Strategy
 from pen_mobile.data.table import FeatureTable, FrameTable
 from pen_mobile.errors import BadInput, PenMobileError, Refused
+from pen_mobile.metrics import Agreement
 from pen_mobile.phone.runtime import BundleRuntime
 from pen_mobile.training.config import LearningConfig
 from pen_mobile.training.features import extract_features
@@ -119,7 +120,7 @@ def test_lambda_1_is_the_run_s_unless_the_recipe_says_otherwise(feature_run: Run
 def test_a_model_that_estimates_nothing_is_called_so(feature_run: Run, tmp_path: Path) -> None:
     """Its recorded error is made larger than always answering 0 could have."""
     record = feature_run.record
-    absurd = {name: dataclasses.replace(one, rmse_valence=9.9) for name, one in record.validation.items()}
+    absurd = {name: Agreement(one.root | {"rmse_valence": 9.9}) for name, one in record.validation.items()}
     run = Run(feature_run.folder, dataclasses.replace(record, validation=absurd))
     notes = export_bundle(run, load_recipe("android-fp32"), tmp_path / "bundle").notes
     assert len(notes) == 1

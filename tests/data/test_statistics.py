@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pen_mobile.data.frames import ArrayFrames
-from pen_mobile.data.label_statistics import EDGES
+from pen_mobile.data.label_statistics import label_edges
 from pen_mobile.data.statistics import covered_spans, table_statistics
 from pen_mobile.data.statistics_record import SubjectStatistics, TableStatistics
 from pen_mobile.data.table import FeatureTable, FrameTable, SubjectTable
@@ -68,18 +68,18 @@ def test_times_and_labels_of_one_person() -> None:
     found = named(table_statistics(table(a=person("source", affect, time_s))), "a")
     assert (found.role, found.rows, found.first_s, found.last_s, found.seconds) == ("source", 5, 1, 9, 8)
     assert (found.median_step_s, found.largest_gap_s, found.gap_start_s) == (1.5, 4, 5)
-    assert found.valence.mean == pytest.approx(0.1)
-    assert found.valence.std == pytest.approx(0.34**0.5)
-    assert (found.valence.min, found.valence.max) == (-1, 0.5)
-    run = found.valence.constant_run
+    assert found.labels["valence"].mean == pytest.approx(0.1)
+    assert found.labels["valence"].std == pytest.approx(0.34**0.5)
+    assert (found.labels["valence"].min, found.labels["valence"].max) == (-1, 0.5)
+    run = found.labels["valence"].constant_run
     assert (run.value, run.rows, run.share, run.start_s, run.seconds) == (0.5, 3, 0.6, 2, 3)
-    assert (found.arousal.constant_run.rows, found.arousal.constant_run.seconds) == (1, 0)
+    assert (found.labels["arousal"].constant_run.rows, found.labels["arousal"].constant_run.seconds) == (1, 0)
 
 
 def test_one_row_has_no_steps() -> None:
     found = named(table_statistics(table(a=person("source", np.zeros((1, 2))))), "a")
     assert (found.seconds, found.median_step_s, found.largest_gap_s, found.gap_start_s) == (0, None, None, None)
-    assert found.valence.constant_run.rows == 1
+    assert found.labels["valence"].constant_run.rows == 1
 
 
 def test_labels_on_a_grid_of_tenths_fall_in_the_bins_that_begin_there() -> None:
@@ -90,11 +90,11 @@ def test_labels_on_a_grid_of_tenths_fall_in_the_bins_that_begin_there() -> None:
     """
     affect = np.stack([np.linspace(-1, 1, 21), np.zeros(21)], axis=1)
     labels = table_statistics(table(a=person("source", affect))).labels["source"]
-    assert labels.valence == (*(1,) * 19, 2)
-    assert labels.arousal == (*(0,) * 10, 21, *(0,) * 9)
-    assert [line[10] for line in labels.joint] == list(labels.valence)
+    assert labels.histograms["valence"] == (*(1,) * 19, 2)
+    assert labels.histograms["arousal"] == (*(0,) * 10, 21, *(0,) * 9)
+    assert [line[10] for line in labels.joint] == list(labels.histograms["valence"])
     assert sum(map(sum, labels.joint)) == 21
-    assert len(EDGES) == 21
+    assert len(label_edges((1, 9))) == 21
 
 
 def test_distance_is_how_far_labels_must_move() -> None:

@@ -7,9 +7,9 @@ import pytest
 
 from pen_mobile.evaluation.person_result import Personalization, PersonResult, Trace
 from pen_mobile.evaluation.verdict import headline, overall, person_sentence, verdicts
-from pen_mobile.metrics import Agreement
 from pen_mobile.phone.adaptation.result import AdaptationResult
 from pen_mobile.phone.adaptation.target_verdict import TargetVerdict, own_mean_words
+from tests.agreements import agreed
 
 Errors = tuple[float, float]
 
@@ -19,7 +19,7 @@ def person(
 ) -> PersonResult:
     """Return a result whose errors before and after are given for each target."""
     before, after = zip(valence, arousal, strict=True)
-    agreements = [Agreement(0.5, 0.5, *errors) for errors in (before, after, own_mean)]
+    agreements = [agreed(0.5, 0.5, *errors) for errors in (before, after, own_mean)]
     gate, two = np.ones(1, np.float32), np.zeros((1, 2), np.float32)
     adaptation = AdaptationResult(accepted, "held-out error would go from 0.21 to 0.35", labels)
     return PersonResult(

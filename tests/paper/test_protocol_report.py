@@ -28,6 +28,7 @@ from pen_mobile.paper.protocol_result import (
 )
 from pen_mobile.paper.protocol_summary import summarize
 from pen_mobile.paper.trace_figure import TracePanel, person_trace_figure
+from tests.agreements import agreed
 
 BANNER = "no number here may be compared with real recordings"
 DASH, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
@@ -100,7 +101,7 @@ class Page(HTMLParser):
 
 
 def outcome(model, share, ccc, rmse=0.1, people=("eve", "finn"), **more):
-    values = ccc if isinstance(ccc, Agreement) else Agreement(ccc, ccc, rmse, rmse)
+    values = ccc if isinstance(ccc, Agreement) else agreed(ccc, ccc, rmse, rmse)
     return Evaluation(
         model,
         share,
@@ -136,9 +137,9 @@ def model_cell(seed=0, shift=0.0, people=("eve", "finn"), **more):
 
 def strategy_cell():
     def both(strategy, count, person, pooled, rmse, seconds, labels):
-        values = Agreement(pooled, pooled, rmse, rmse)
+        values = agreed(pooled, pooled, rmse, rmse)
         one = outcome("s-PEN", None, values, strategy=strategy, count=count, labels=labels)
-        return replace(one, seconds=seconds, people={"eve": Agreement(person, person, 0.1, 0.1)})
+        return replace(one, seconds=seconds, people={"eve": agreed(person, person, 0.1, 0.1)})
 
     evaluations = [
         replace(outcome("s-PEN", 0.0, 0.55, 0.16, ("eve",), strategy="none", labels=0), seconds=0.0),
@@ -183,7 +184,7 @@ def full(folder: Path) -> str:
     people = ("eve", ODD_NAME)
     cell = model_cell(people=people, predictions=PREDICTIONS, left_out={"tom": "tom has 3 rows"})
     affect = {"source": np.zeros((3, 2), np.float32), "target": np.full((2, 2), 0.5, np.float32)}
-    gru = ComparisonRow("GRU", "source people", Agreement(0.41, 0.31, 0.2, 0.2), 12.5, "windows of 5 s")
+    gru = ComparisonRow("GRU", "source people", agreed(0.41, 0.31, 0.2, 0.2), 12.5, "windows of 5 s")
     return written(folder, result(cell, strategy_cell(), people=people), affect=affect, comparisons=[gru])
 
 
@@ -366,8 +367,8 @@ def test_what_is_not_there_has_no_section(tmp_path, given, there):
 
 
 def test_undefined_people_do_not_break_the_page(tmp_path):
-    nobody = Agreement(None, None, 0.1, 0.1)
-    half = Agreement(0.5, None, 0.1, 0.1)
+    nobody = agreed(None, None, 0.1, 0.1)
+    half = agreed(0.5, None, 0.1, 0.1)
     evaluations = [outcome(model, 0.5, nobody) for model in ("s-SN", "s-PEN")]
     for one in evaluations:
         one.people["finn"] = half
@@ -389,7 +390,7 @@ def test_sixty_people_fit(tmp_path):
 def test_people_are_sorted_by_who_gains_most_from_experts():
     def scored(name, sn, pen):
         return [
-            replace(outcome(model, share, ccc), people={name: Agreement(ccc, ccc, 0.1, 0.1)})
+            replace(outcome(model, share, ccc), people={name: agreed(ccc, ccc, 0.1, 0.1)})
             for model, ccc in (("s-SN", sn), ("s-PEN", pen))
             for share in (0.0, 0.05)
         ]

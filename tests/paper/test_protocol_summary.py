@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pen_mobile.metrics import Agreement
 from pen_mobile.paper.aggregates import MeanStd, person_mean
 from pen_mobile.paper.differences import bootstrap_interval
 from pen_mobile.paper.protocol_plan import ProtocolPlan
@@ -14,13 +13,14 @@ from pen_mobile.paper.protocol_summary import summarize
 from pen_mobile.paper.report_tables import Setting, table_1_grids
 from pen_mobile.paper.strategy_tables import interval_tables, winners_table
 from pen_mobile.paper.terminal_tables import as_parts
+from tests.agreements import agreed
 
 PLAN = ProtocolPlan(seeds=(0, 1), shares=(0.0, 0.05, 0.1), samplings=("random",), scopes=("pooled",))
 DATA = DataRecord("z.npz", "abc", False, 9, 2, {"ann": 3, "bob": 3}, {"eve": 3})
 
 
 def outcome(model, share, ccc, rmse=0.1, people=("eve", "finn"), **more):
-    values = Agreement(ccc, ccc, rmse, rmse)
+    values = agreed(ccc, ccc, rmse, rmse)
     return Evaluation(
         model,
         share,
@@ -62,7 +62,7 @@ def test_lines_are_over_seeds():
 
 def test_a_person_without_ccc_is_left_out_of_the_mean():
     one = outcome("s-SN", 0.05, 0.4)
-    one.people["finn"] = Agreement(None, None, 0.3, 0.3)
+    one.people["finn"] = agreed(None, None, 0.3, 0.3)
     assert person_mean(one, "ccc") == pytest.approx(0.4)
     assert person_mean(one, "rmse") == pytest.approx(0.2)
 
@@ -154,7 +154,7 @@ def test_statements_of_figure_3_are_about_people():
     evaluations = [
         replace(
             outcome(model, 0.05, 0.5),
-            people={name: Agreement(ccc, ccc, 0.1, 0.1) for name, ccc in zip(("eve", "finn"), values, strict=True)},
+            people={name: agreed(ccc, ccc, 0.1, 0.1) for name, ccc in zip(("eve", "finn"), values, strict=True)},
         )
         for model, values in people.items()
     ]

@@ -21,9 +21,11 @@ from pen_mobile.metrics import Agreement
 from pen_mobile.phone.adaptation.result import AdaptationResult, targets_of
 from pen_mobile.reports.demo_report import DemoContext, fewer_labels, write_demo_page
 from pen_mobile.reports.sample_faces import SampleFace
+from pen_mobile.targets import VALENCE_AROUSAL
 from pen_mobile.training.prior.summary import PriorSummary, TargetSummary
 from pen_mobile.training.stage_log import EpochLog, StageLog
 from pen_mobile.utils import files
+from tests.agreements import agreed
 from tests.phone.adaptation.reports import made_up_report
 
 BANNER = "no number here may be compared with real recordings"
@@ -32,7 +34,7 @@ ODD_NAME = "<b>&"
 DASH = "\N{EN DASH}"
 VOID = {"meta", "link", "br", "img", "hr", "input"}
 
-JUDGED = targets_of(made_up_report(Verdict.ADAPTED, Verdict.WORSE_LEFT_OUT), ("valence", "arousal"))
+JUDGED = targets_of(made_up_report(Verdict.ADAPTED, Verdict.WORSE_LEFT_OUT), VALENCE_AROUSAL)
 ACCEPTED = AdaptationResult(
     True, "valence got better", 24, JUDGED, 0.3, 0.2, Strategy.GRADIENT, "adam", steps=180, seconds=0.4321
 )
@@ -46,19 +48,19 @@ def person(
     affect = np.clip(rng.normal(0, 0.4, (moments, 2)), -1, 1).astype(np.float32)
     estimates = (affect * 0.5 + 0.3, affect + 0.1, np.full_like(affect, 0.2))
     gate = np.array([0.5, 0.3, 0.2], np.float32)
-    own_mean = Agreement(0.0, 0.0, 0.41, 0.43)
+    own_mean = agreed(0.0, 0.0, 0.41, 0.43)
     trace = Trace(np.arange(moments) / 5, affect, *estimates)
     return PersonResult(name, adaptation, before, after, own_mean, gate, gate[::-1], trace, adaptation.labels, True)
 
 
 def personalization(synthetic: bool = True) -> Personalization:
-    kept = Agreement(0.25, 0.35, 0.3, 0.4)
+    kept = agreed(0.25, 0.35, 0.3, 0.4)
     people = [
-        person("ann", ACCEPTED, Agreement(0.111, 0.333, 0.3, 0.4), Agreement(0.6, 0.7, 0.1, 0.2)),
+        person("ann", ACCEPTED, agreed(0.111, 0.333, 0.3, 0.4), agreed(0.6, 0.7, 0.1, 0.2)),
         person(ODD_NAME, REFUSED, kept, kept),
-        person("one moment", ACCEPTED, Agreement(None, None, 0.2, 0.2), Agreement(None, None, 0.3, 0.3), moments=1),
+        person("one moment", ACCEPTED, agreed(None, None, 0.2, 0.2), agreed(None, None, 0.3, 0.3), moments=1),
     ]
-    pooled = (Agreement(0.2, 0.4, 0.35, 0.35), Agreement(0.5, 0.6, 0.2, 0.2), Agreement(0.1, 0.1, 0.42, 0.42))
+    pooled = (agreed(0.2, 0.4, 0.35, 0.35), agreed(0.5, 0.6, 0.2, 0.2), agreed(0.1, 0.1, 0.42, 0.42))
     return Personalization(people, *pooled, synthetic=synthetic)
 
 
@@ -134,7 +136,7 @@ def context(synthetic: bool = True) -> DemoContext:
         source_subjects=3,
         labels=24,
         manifest=manifest(synthetic),
-        verification=Verification([Check("affect", 3e-7, 1e-4)], Agreement(1.0, 1.0, 0.0, 0.0)),
+        verification=Verification([Check("affect", 3e-7, 1e-4)], agreed(1.0, 1.0, 0.0, 0.0)),
         bundle_bytes={"head.pte": 45120, "manifest.json": 2048},
         seconds={"source learning": 12.34, "adapting": 1.5},
         stages={"2-shared": StageLog([EpochLog(0.0812)] * 8)},
@@ -261,7 +263,7 @@ def test_table_holds_the_numbers(page: str) -> None:
 
 def test_the_smaller_error_is_bold_only_where_a_difference_shows(tmp_path: Path) -> None:
     """After and own mean differ by .004 in valence, which two digits do not show, and by .1 in arousal."""
-    ann = person("ann", ACCEPTED, Agreement(0.1, 0.1, 0.5, 0.5), Agreement(0.2, 0.2, 0.414, 0.33))
+    ann = person("ann", ACCEPTED, agreed(0.1, 0.1, 0.5, 0.5), agreed(0.2, 0.2, 0.414, 0.33))
     result = replace(one_person(), people=[ann])
     row = re.search(r'<tr><th scope="row"[^>]*>ann</th>(.*?)</tr>', written(tmp_path, result)).group(1)  # type: ignore[union-attr]
     assert re.findall(r"<strong>([\d.]+)</strong>", row) == ["0.330"]
@@ -275,7 +277,7 @@ def test_undefined_ccc_is_explained(page: str) -> None:
 def test_constant_estimates_are_called_constant(tmp_path: Path) -> None:
     still = personalization().people[0]
     trace = replace(still.trace, after=np.full_like(still.trace.after, 0.2))
-    people = [replace(still, trace=trace, after=Agreement(0.0, 0.0, 0.3, 0.3))]
+    people = [replace(still, trace=trace, after=agreed(0.0, 0.0, 0.3, 0.3))]
     page = written(tmp_path, replace(personalization(), people=people))
     assert Reader(page).row("ann")[-2:] == ["0.000constant estimates"] * 2
 
@@ -324,7 +326,7 @@ def test_contents_and_glossary(page: str) -> None:
 
 
 def test_failed_verification_is_named(tmp_path: Path) -> None:
-    failed = Verification([Check("gate", 0.5, 1e-4)], Agreement(1.0, 1.0, 0.0, 0.0))
+    failed = Verification([Check("gate", 0.5, 1e-4)], agreed(1.0, 1.0, 0.0, 0.0))
     page = written(tmp_path, one_person(), replace(context(), verification=failed))
     assert Reader(page).row("gate")[-1] == "FAILED"
     assert "Not verified:" in page

@@ -21,7 +21,7 @@ def test_sample_faces_are_spread_over_the_plane() -> None:
     corners = [(-0.9, 0.9), (0.9, 0.9), (-0.8, -0.8), (0.8, -0.8)]
     crowd = [(0.01 * row, 0.0) for row in range(20)]
     faces = sample_faces(table_of(np.array(crowd + corners)), "me", count=5)
-    found = [(round(face.valence, 2), round(face.arousal, 2)) for face in faces]
+    found = [tuple(round(label, 2) for label in face.affect) for face in faces]
     assert found == sorted([(0.0, 0.0), *corners])  # the calmest and the four corners, by valence
     assert [int(face.image[0, 0, 0]) for face in faces] == [20, 22, 0, 23, 21]  # each with its own frame
     assert {face.image.shape for face in faces} == {(96, 96, 3)}

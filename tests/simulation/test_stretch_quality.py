@@ -6,6 +6,7 @@ import numpy as np
 
 from pen_mobile.metrics import agreement
 from pen_mobile.simulation.stretch_quality import quality_of_day, quality_of_stretches
+from pen_mobile.targets import VALENCE_AROUSAL
 
 
 def test_running_sums_agree_with_the_metrics() -> None:
@@ -27,5 +28,5 @@ def test_constants() -> None:
     assert np.isnan(quality.ccc[0, 0])
     assert abs(quality.ccc[0, 1]) < 1e-9
     np.testing.assert_allclose(quality.rmse[0], [0.3, np.sqrt(0.02 / 3)], atol=1e-6)
-    assert quality.columns()["ccc_valence"] == [None]
+    assert quality.columns(VALENCE_AROUSAL)["ccc_valence"] == [None]
     assert np.isnan(quality_of_stretches(affect, affect, np.array([1]), np.array([2])).ccc).all()

@@ -57,16 +57,19 @@ def source_frames(run: Run, data: str | None, side: int, calibration: int, judge
 
 
 def covering_rows(table: SubjectTable, rows: Rows, side: int, count: int, seed: int) -> Rows:
-    """Choose ``count`` rows, or all when there are fewer, that cover people and the affect plane.
+    """Choose ``count`` rows, or all when there are fewer, that cover people and the range of labels.
 
-    People take turns; whoever's turn it is gives the row whose cell of ``side x side`` has been chosen least so far.
+    People take turns; whoever's turn it is gives the row whose cell, one of ``side`` along each target, was chosen
+    least so far.
     """
-    cells = np.clip(((table.affect + 1) / 2 * side).astype(int), 0, side - 1) @ [side, 1]
+    digits = side ** np.arange(table.affect.shape[1])[::-1]
+    places = np.clip(((table.affect + 1) / 2 * side).astype(int), 0, side - 1) @ digits
+    cells = np.unique(places, return_inverse=True)[1]
     waiting = [
         generator_for(seed, subject).permutation(np.intersect1d(rows, table.rows_of(subject)))
         for subject in np.random.default_rng(seed).permutation(table.subjects())
     ]
-    taken = np.zeros(side * side, int)
+    taken = np.zeros(cells.max() + 1, int)
     chosen: list[int] = []
     while len(chosen) < min(count, len(rows)):
         mine = waiting.pop(0)
@@ -82,7 +85,7 @@ def covering_rows(table: SubjectTable, rows: Rows, side: int, count: int, seed: 
 def _source_table(run: Run, data: str | None) -> FrameTable:
     origin = data or run.origin
     try:
-        table = load_table(origin, run.config.input_size)
+        table = load_table(origin, run.config.input_size, targets=run.record.data.targets)
     except BadInput as error:
         raise BadInput(f"{error} (int8 is calibrated on the data of {run.folder}; give them with --data)") from None
     table = table.take(table.rows_with_role("source"))
@@ -90,4 +93,4 @@ def _source_table(run: Run, data: str | None) -> FrameTable:
         raise BadInput(
             f"{origin}: not the source people that {run.folder} learned from; give the run's data with --data"
         )
-    return table
+    return table.on_unit_scale()

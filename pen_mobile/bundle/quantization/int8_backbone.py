@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pen_mobile.bundle.programs.lowered_cache import LoweredCache
 from pen_mobile.bundle.programs.lowering import Lowered
 from pen_mobile.contract.evidence import QuantizationPart
-from pen_mobile.metrics import agreement
+from pen_mobile.metrics import mean_ccc
 from pen_mobile.models.heads import ExpertHead
 from pen_mobile.phone.executorch_runtime import executorch_runtime, use_threads
 from pen_mobile.types import Floats
@@ -68,7 +68,7 @@ class Int8Backbone:
 @torch.no_grad()
 def head_ccc(head: ExpertHead, features: Floats, affect: Floats) -> float:
     """Return the mean CCC of what a head says about features ``[N, D_z]``; NaN when it is undefined."""
-    found = agreement(head(torch.from_numpy(features)).affect.numpy(), affect).ccc
+    found = mean_ccc(head(torch.from_numpy(features)).affect.numpy(), affect)
     return float("nan") if found is None else found
 
 

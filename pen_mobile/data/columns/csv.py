@@ -6,14 +6,15 @@ import codecs
 import csv
 import io
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pen_mobile.data.columns.names import KNOWN, check_no_duplicates, plain_name
+from pen_mobile.data.columns.names import OTHERS, check_no_duplicates, plain_name
 from pen_mobile.errors import BadInput
+from pen_mobile.targets import DEFAULT_TARGETS
 
 _DELIMITERS = ",;\t|"
-_NUMBERS = ("time_s", "valence", "arousal")
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -23,11 +24,12 @@ _MARKS = (
 )
 
 
-def read_csv(path: Path) -> dict[str, Any]:
+def read_csv(path: Path, targets: Sequence[str] = DEFAULT_TARGETS) -> dict[str, Any]:
     """Return the columns of a CSV file by plain name; only known ones have values.
 
     Args:
         path: text with a header line; encoding, delimiter and decimal mark are found out.
+        targets: names of the columns with labels.
 
     Returns:
         Lists of text, arrays of numbers ``[N]``, or None for a column that nothing reads.
@@ -37,12 +39,12 @@ def read_csv(path: Path) -> dict[str, Any]:
     """
     text = _text(path)
     head, rest = _split_head(text)
-    delimiter = _delimiter(head)
+    delimiter = _delimiter(head, {*OTHERS, *targets})
     names = [plain_name(name) for name in next(csv.reader([head], delimiter=delimiter), [])]
     if not names:
         raise BadInput(f"{path}: Empty CSV file")
     check_no_duplicates(names, str(path))
-    return dict.fromkeys(names) | _parse(rest, names, delimiter, path)
+    return dict.fromkeys(names) | _parse(rest, names, delimiter, path, targets)
 
 
 def _text(path: Path) -> str:
@@ -76,11 +78,11 @@ def _split_head(text: str) -> tuple[str, str]:
     return head, rest.removeprefix("\r\n") if rest.startswith("\r\n") else rest[1:]
 
 
-def _delimiter(head: str) -> str:
+def _delimiter(head: str, wanted: set[str]) -> str:
     """Return the delimiter with which a header has most known names."""
 
     def known(delimiter: str) -> int:
-        return len({plain_name(name) for name in next(csv.reader([head], delimiter=delimiter), [])} & set(KNOWN))
+        return len({plain_name(name) for name in next(csv.reader([head], delimiter=delimiter), [])} & wanted)
 
     return max(_DELIMITERS, key=known)
 
@@ -98,15 +100,15 @@ def _decimal_point(rest: str, delimiter: str) -> str:
     return "," if numbers_with(",") > numbers_with(r"\.") else "."
 
 
-def _parse(rest: str, names: list[str], delimiter: str, path: Path) -> dict[str, Any]:
+def _parse(rest: str, names: list[str], delimiter: str, path: Path, targets: Sequence[str]) -> dict[str, Any]:
     import pyarrow
     from pyarrow import csv as arrow_csv
 
-    wanted = [name for name in names if name in KNOWN]
+    wanted, numbers = [name for name in names if name in (*OTHERS, *targets)], ("time_s", *targets)
     if not rest.strip():
         return {name: [] for name in wanted}
     # Names stay text ("007" is not 7), numbers must be numbers; pyarrow names row and column when not.
-    types = {name: pyarrow.float64() if name in _NUMBERS else pyarrow.string() for name in wanted}
+    types = {name: pyarrow.float64() if name in numbers else pyarrow.string() for name in wanted}
     point = _decimal_point(rest, delimiter)
     unique = [name if names.index(name) == place else f"{name}.{place}" for place, name in enumerate(names)]
     try:
@@ -118,7 +120,7 @@ def _parse(rest: str, names: list[str], delimiter: str, path: Path) -> dict[str,
         )
     except (pyarrow.ArrowException, UnicodeEncodeError) as error:
         raise BadInput(f"{path}: {_in_words(error, names)}") from None
-    return {name: table[name].to_numpy() if name in _NUMBERS else table[name].to_pylist() for name in wanted}
+    return {name: table[name].to_numpy() if name in numbers else table[name].to_pylist() for name in wanted}
 
 
 def _in_words(error: Exception, names: list[str]) -> str:

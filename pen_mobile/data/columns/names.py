@@ -6,10 +6,12 @@ import difflib
 from collections.abc import Collection, Sequence
 
 from pen_mobile.errors import BadInput
+from pen_mobile.targets import DEFAULT_TARGETS
 
-REQUIRED = ("subject", "role", "valence", "arousal")
+PEOPLE = ("subject", "role")
 CONTENT = ("image", "feature")
-KNOWN = (*REQUIRED, *CONTENT, "time_s")
+OTHERS = (*PEOPLE, *CONTENT, "time_s")
+"""Columns that are read beside the targets."""
 
 _NEAR = 0.75
 _MEANT = {
@@ -59,7 +61,13 @@ def unused_names(found: Collection[str], known: Collection[str]) -> list[str]:
     return sorted(name for name in found if name not in known and name and not name.startswith(("unnamed:", "__")))
 
 
-def check_near_misses(found: Collection[str], missing: Collection[str], where: str, kind: str = "column") -> None:
+def check_near_misses(
+    found: Collection[str],
+    missing: Collection[str],
+    where: str,
+    kind: str = "column",
+    known: Collection[str] = DEFAULT_TARGETS,
+) -> None:
     """Refuse a name that is nearly one that is missing: a misspelt column would be passed over.
 
     Args:
@@ -67,13 +75,14 @@ def check_near_misses(found: Collection[str], missing: Collection[str], where: s
         missing: known names that are not among them and are wanted.
         where: the file, for the message.
         kind: ``column`` or ``array``, for the message.
+        known: names of the targets, which stand for themselves.
 
     Raises:
         BadInput: with both names.
     """
     for wanted in missing:
         for name in sorted(found):
-            if name not in KNOWN and is_near(name, wanted):
+            if name not in (*OTHERS, *known) and is_near(name, wanted):
                 unit = " (seconds, a number)" if wanted == "time_s" else ""
                 raise BadInput(f"{where}: there is no {kind} {wanted!r} but {name!r}; rename it to {wanted!r}{unit}")
 

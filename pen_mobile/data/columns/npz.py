@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,19 +10,21 @@ import numpy as np
 
 from pen_mobile.data.columns.names import check_near_misses, check_no_duplicates, plain_name
 from pen_mobile.errors import BadInput
+from pen_mobile.targets import DEFAULT_TARGETS
 from pen_mobile.utils.suggestions import choices
 
 _REQUIRED = ("z", "y", "subject", "role")
 
 
-def read_npz(path: Path) -> dict[str, Any]:
-    """Return the columns of an npz file with arrays z ``[N, D_z]``, y ``[N, 2]``, subject, role and perhaps time_s.
+def read_npz(path: Path, targets: Sequence[str] = DEFAULT_TARGETS) -> dict[str, Any]:
+    """Return the columns of an npz file with arrays z ``[N, D_z]``, y ``[N, K]``, subject, role and perhaps time_s.
 
     Args:
         path: an archive of NumPy arrays.
+        targets: names of the K columns of y.
 
     Returns:
-        Arrays by the name of the column: z is ``feature``, y becomes ``valence`` and ``arousal``.
+        Arrays by the name of the column: z is ``feature``, y becomes a column for each target.
 
     Raises:
         BadInput: it cannot be read, holds Python objects, or an array is missing, misspelt or of another shape.
@@ -29,11 +32,10 @@ def read_npz(path: Path) -> dict[str, Any]:
     arrays = _arrays(path)
     _check_names(arrays, path)
     y = arrays.pop("y")
-    if y.ndim != 2 or y.shape[1] != 2:
-        raise BadInput(f"{path}: y must be [N, 2] (valence, arousal), not {list(y.shape)}")
-    arrays["valence"], arrays["arousal"] = y[:, 0], y[:, 1]
+    if y.ndim != 2 or y.shape[1] != len(targets):
+        raise BadInput(f"{path}: y must be [N, {len(targets)}] ({', '.join(targets)}), not {list(y.shape)}")
     arrays["feature"] = arrays.pop("z")
-    return arrays
+    return arrays | dict(zip(targets, y.T, strict=True))
 
 
 def _arrays(path: Path) -> dict[str, Any]:

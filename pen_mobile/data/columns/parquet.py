@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pen_mobile.data.columns.names import KNOWN, check_no_duplicates, plain_name
+from pen_mobile.data.columns.names import OTHERS, check_no_duplicates, plain_name
 from pen_mobile.errors import BadInput
+from pen_mobile.targets import DEFAULT_TARGETS
 
 
-def read_parquet(path: Path) -> dict[str, Any]:
+def read_parquet(path: Path, targets: Sequence[str] = DEFAULT_TARGETS) -> dict[str, Any]:
     """Return the columns of a Parquet file by plain name; only known ones have values.
 
     Args:
         path: the file.
+        targets: names of the columns with labels.
 
     Returns:
         Lists, arrays ``[N]``, feature vectors ``[N, D_z]``, or None for a column that nothing reads.
@@ -30,7 +33,7 @@ def read_parquet(path: Path) -> dict[str, Any]:
         names = parquet.read_schema(path).names
         plain = [plain_name(name) for name in names]
         check_no_duplicates(plain, str(path))
-        used = [name for name in names if plain_name(name) in KNOWN]
+        used = [name for name in names if plain_name(name) in (*OTHERS, *targets)]
         table = parquet.read_table(path, columns=used)
         columns = {plain_name(name): _values(table[name], plain_name(name), path) for name in used}
     except (pyarrow.ArrowException, OSError, KeyError, UnicodeDecodeError) as error:

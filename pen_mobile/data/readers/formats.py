@@ -12,6 +12,7 @@ from pen_mobile.data.readers.image_table import read_image_table
 from pen_mobile.data.readers.recola import read_recola
 from pen_mobile.data.readers.recording import Recording
 from pen_mobile.errors import BadInput
+from pen_mobile.targets import Targets
 from pen_mobile.utils.progress import SILENT, Progress
 from pen_mobile.utils.suggestions import choices
 
@@ -25,6 +26,7 @@ def read_recordings(
     seed: int = 0,
     progress: Progress = SILENT,
     left_out: LeftOut | None = None,
+    targets: Targets | None = None,
 ) -> list[Recording]:
     """Read all rated recordings of a data set.
 
@@ -35,6 +37,7 @@ def read_recordings(
         seed: decides which actors become targets (AFEW-VA only).
         progress: told what was left out (Aff-Wild2), and which columns are not used (table).
         left_out: gets what cannot be used; None raises the first.
+        targets: names and range of the labels (table only); None is valence and arousal.
 
     Raises:
         BadInput: the source is not of this format, or an option does not belong to it.
@@ -42,7 +45,9 @@ def read_recordings(
     if any(lag_s) and name != "recola":
         raise BadInput(f"--lag belongs to recola; {name} has no rater lag")
     if name == "table":
-        return read_image_table(source, left_out, progress)
+        return read_image_table(source, left_out, progress, targets)
+    if targets is not None:
+        raise BadInput(f"--targets and --label-range belong to table; {name} has valence and arousal from -1 to 1")
     entries(source)  # a folder that can be read
     if name == "recola":
         return read_recola(source, lag_s, left_out)

@@ -13,16 +13,19 @@ from pen_mobile.data.left_out import LeftOut
 from pen_mobile.data.readers.recording import Recording
 from pen_mobile.data.table import ROLES
 from pen_mobile.errors import BadInput
+from pen_mobile.targets import VALENCE_AROUSAL, Targets
 from pen_mobile.types import Rows
 from pen_mobile.utils.progress import SILENT, Progress
 
-UNRATED = "no rating in [-1, 1]"
+UNRATED = "no rating within the range"
 NO_TIME = "no time"
 NO_IMAGE = "no image"
 
 
-def read_image_table(path: Path, left_out: LeftOut | None = None, progress: Progress = SILENT) -> list[Recording]:
-    """Read columns subject, role, valence, arousal, image and optionally time_s; one recording for each subject.
+def read_image_table(
+    path: Path, left_out: LeftOut | None = None, progress: Progress = SILENT, targets: Targets | None = None
+) -> list[Recording]:
+    """Read columns subject, role, image, one for each target, and optionally time_s; one recording for each subject.
 
     They are the columns that ``load_table`` reads; only the images, whose paths are relative to the file, are still
     whole and not yet faces. Rows may come in any order; without time_s the rows of one subject are one second apart.
@@ -32,13 +35,14 @@ def read_image_table(path: Path, left_out: LeftOut | None = None, progress: Prog
         left_out: gets rows without a rating, a time or an image, and subjects without a role or any row; None raises
             the first.
         progress: told which columns are not used.
+        targets: names of the columns with labels, and the range of these; None is valence and arousal.
 
     Raises:
         BadInput: the file is no such table.
     """
     if not is_table_file(path) or path.suffix.lower() == ".npz":
         raise BadInput(f"{path}: give a .csv, .tsv or .parquet file")
-    file = read_table_file(path, progress)
+    file = read_table_file(path, progress, targets or VALENCE_AROUSAL)
     if isinstance(file.content, np.ndarray):
         raise BadInput(f"{path}: column 'image' is missing; features hold no faces to prepare, train takes them as is")
     left_out = left_out or LeftOut(strict=True)
@@ -75,6 +79,7 @@ def _recording(file: TableFile, images: list[ImageSource | None], subject: str, 
         affect=file.affect[good].astype(np.float32),
         origin=str(file.path),
         dropped=Counter(reason for reason, _ in problems.values()),
+        targets=file.targets,
     )
 
 
@@ -91,9 +96,9 @@ def _role(file: TableFile, rows: Rows, subject: str) -> str:
 
 def _problem(file: TableFile, images: list[ImageSource | None], row: int) -> tuple[str, str] | None:
     """Return why a row cannot be used, in general and in particular; None when it can."""
-    for name, value in zip(("valence", "arousal"), file.affect[row], strict=True):
-        if not abs(value) <= 1:
-            return UNRATED, f"{name} is {value:g}; labels must lie in [-1, 1]"
+    for name, value in zip(file.targets.names, file.affect[row], strict=True):
+        if file.targets.outside(value):
+            return UNRATED, f"{name} is {value:g}; labels must lie in {file.targets.range_text}"
     if not np.isfinite(file.time_s[row]):
         return NO_TIME, f"time_s is {file.time_s[row]:g}; give seconds"
     return (NO_IMAGE, "image is empty") if images[row] is None else None

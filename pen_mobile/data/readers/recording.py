@@ -11,6 +11,7 @@ import numpy as np
 from pen_mobile.data.images import ImageSource
 from pen_mobile.data.table import ROLES, Role
 from pen_mobile.errors import BadInput
+from pen_mobile.targets import VALENCE_AROUSAL, Targets
 from pen_mobile.types import Doubles, Floats
 
 
@@ -23,9 +24,10 @@ class Recording:
         role: ``source`` or ``target``.
         images: a video, whose presentation timestamps ``time_s`` are, or one image for each moment.
         time_s: seconds, float64 ``[T]``, never decreasing; with a video, since the start of its stream.
-        affect: valence and arousal in [-1, 1], float32 ``[T, 2]``, always in this order.
+        affect: labels within the range of the targets, float32 ``[T, K]``.
         origin: the file that the ratings came from; errors name it.
         dropped: how many rated rows of the file are not here, by reason.
+        targets: names of the K labels, and their range.
     """
 
     subject: str
@@ -35,6 +37,7 @@ class Recording:
     affect: Floats
     origin: str
     dropped: Mapping[str, int] = field(default_factory=dict)
+    targets: Targets = VALENCE_AROUSAL
 
     def __post_init__(self) -> None:
         self._check_person()
@@ -57,8 +60,9 @@ class Recording:
             raise BadInput(f"{self.origin}: no rated moment is left")
         if self.time_s.shape != (rows,):
             raise BadInput(f"{self.origin}: times must be [T], not {list(self.time_s.shape)}")
-        if self.affect.shape != (rows, 2):
-            raise BadInput(f"{self.origin}: affect must be [{rows}, 2], not {list(self.affect.shape)}")
+        count = len(self.targets.names)
+        if self.affect.shape != (rows, count):
+            raise BadInput(f"{self.origin}: affect must be [{rows}, {count}], not {list(self.affect.shape)}")
         if not isinstance(self.images, Path) and len(self.images) != rows:
             raise BadInput(f"{self.origin}: {rows} ratings but {len(self.images)} images")
 
@@ -72,7 +76,7 @@ class Recording:
             )
 
     def _check_affect(self) -> None:
-        for column, name in enumerate(("valence", "arousal")):
-            values = self.affect[:, column]
-            for row in np.flatnonzero(~(np.abs(values) <= 1))[:1]:
-                raise BadInput(f"{self.origin}: row {row + 1}: {name} is {values[row]:g}; labels must lie in [-1, 1]")
+        for values, name in zip(self.affect.T, self.targets.names, strict=True):
+            for row in np.flatnonzero(self.targets.outside(values))[:1]:
+                allowed = f"labels must lie in {self.targets.range_text}"
+                raise BadInput(f"{self.origin}: row {row + 1}: {name} is {values[row]:g}; {allowed}")

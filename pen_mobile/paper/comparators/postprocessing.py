@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.ndimage import median_filter
 
-from pen_mobile.metrics import agreement
+from pen_mobile.metrics import mean_ccc
 from pen_mobile.types import Floats
 
 
@@ -127,6 +127,4 @@ class _Chain:
         return np.concatenate([recording.repaired(steps) for recording in self.recordings])
 
     def _ccc(self, estimate: Floats) -> float:
-        # agreement() compares two dimensions at a time; here they are one and the same.
-        pair = (np.column_stack([values, values]) for values in (estimate, self.label))
-        return agreement(*pair).ccc_valence or 0.0
+        return mean_ccc(estimate[:, None], self.label[:, None]) or 0.0

@@ -67,7 +67,7 @@ def usable_rows(features: Floats) -> Rows:
 
 def _decided(context: AdaptationContext, result: AdaptationResult, parameters: Floats, report: Floats) -> Outcome:
     """Accept the parameters if a target is adapted, all its own verdicts being in the report."""
-    targets = targets_of(report, context.runtime.bundle.manifest.targets)
+    targets = targets_of(report, context.runtime.bundle.manifest.labelling)
     accepted = any(target.verdict == Verdict.ADAPTED for target in targets) and bool(np.isfinite(parameters).all())
     return replace(result.judged(targets), accepted=accepted), parameters if accepted else None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from pen_mobile.contract.adaptation_report import ReportRow, Verdict
 from pen_mobile.contract.strategy import Strategy
 from pen_mobile.phone.adaptation.target_verdict import TargetVerdict, own_mean_words
+from pen_mobile.targets import Targets
 from pen_mobile.types import Floats
 from pen_mobile.utils.plain import Result
 from pen_mobile.utils.text import joined
@@ -114,26 +114,27 @@ def _over_all(errors: list[float]) -> float | None:
     return error if math.isfinite(error) else None
 
 
-def targets_of(report: Floats, names: Sequence[str]) -> tuple[JudgedTarget, ...]:
+def targets_of(report: Floats, targets: Targets) -> tuple[JudgedTarget, ...]:
     """Return the verdicts of a report.
 
     Args:
         report: ``[R, K]``, as the method ``adapt`` returns it.
-        names: of the targets.
+        targets: their names, and the range of labels, in whose units errors are said.
     """
-    columns = np.nan_to_num(report.astype(np.float64), nan=np.inf, posinf=np.inf).T
+    columns, unit = np.nan_to_num(report.astype(np.float64), nan=np.inf, posinf=np.inf).T, targets.half_width
     return tuple(
         JudgedTarget(
             name,
-            before=float(column[ReportRow.ERROR_NOT_ADAPTED]),
-            after=float(column[ReportRow.ERROR_ADAPTED]),
-            own_mean=float(column[ReportRow.ERROR_OWN_MEAN]),
+            before=unit * float(column[ReportRow.ERROR_NOT_ADAPTED]),
+            after=unit * float(column[ReportRow.ERROR_ADAPTED]),
+            own_mean=unit * float(column[ReportRow.ERROR_OWN_MEAN]),
             verdict=_verdict(column[ReportRow.VERDICT]),
-            uncertainty=float(column[ReportRow.UNCERTAINTY]),
+            uncertainty=unit * float(column[ReportRow.UNCERTAINTY]),
             effective_labels=float(column[ReportRow.EFFECTIVE_LABELS]),
             check=float(column[ReportRow.CHECK]),
+            unit=unit,
         )
-        for name, column in zip(names, columns, strict=True)
+        for name, column in zip(targets.names, columns, strict=True)
     )
 
 

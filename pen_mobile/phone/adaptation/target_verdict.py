@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from pen_mobile.utils.text import decimal, joined
@@ -12,7 +12,7 @@ DIGITS = 2
 """Digits of errors in sentences."""
 
 SAME = 0.01
-"""A smaller difference of errors, in units of the labels, counts as none."""
+"""A smaller difference of errors, as part of half the range of labels, counts as none."""
 
 Change = Literal["better", "worse", "the same"]
 
@@ -26,22 +26,24 @@ class TargetVerdict:
         before: error of the shipped head.
         after: error of the head in use after the adaptation.
         own_mean: error of always answering the mean of the labels that the person gave.
+        unit: half the width of the range of labels.
     """
 
     target: str
     before: float
     after: float
     own_mean: float
+    unit: float = field(default=1.0, repr=False, kw_only=True)
 
     @property
     def change(self) -> Change:
         """``better`` when the error fell."""
-        return _compared(self.after, self.before)
+        return _compared(self.after, self.before, self.unit)
 
     @property
     def against_own_mean(self) -> Change:
         """``better`` when the error is smaller than that of the own mean."""
-        return _compared(self.after, self.own_mean)
+        return _compared(self.after, self.own_mean, self.unit)
 
     @property
     def words(self) -> str:
@@ -84,7 +86,7 @@ def _errors(found: Sequence[TargetVerdict]) -> str:
     return joined(list(dict.fromkeys(decimal(one.own_mean, DIGITS) for one in found)))
 
 
-def _compared(error: float, other: float) -> Change:
-    if abs(error - other) < SAME:
+def _compared(error: float, other: float, unit: float) -> Change:
+    if abs(error - other) < SAME * unit:
         return "the same"
     return "better" if error < other else "worse"

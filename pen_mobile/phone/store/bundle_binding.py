@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from pen_mobile.errors import BadInput
+from pen_mobile.targets import DEFAULT_TARGETS, MAX_TARGETS, TARGET_NAME
 from pen_mobile.utils.strict_json import parse_strictly
 
-DEFAULT_TARGETS = ("valence", "arousal")
-MAX_TARGETS = 8
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_TARGET = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+_TARGET = re.compile(TARGET_NAME)
 
 Row = dict[str, Any]
 

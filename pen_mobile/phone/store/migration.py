@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from pen_mobile.errors import BadInput
-from pen_mobile.phone.store.bundle_binding import DEFAULT_TARGETS, BundleBinding, check_binding, other_backbone
+from pen_mobile.phone.store.bundle_binding import BundleBinding, check_binding, other_backbone
 from pen_mobile.phone.store.clock import ClockState, finite_reading
 from pen_mobile.phone.store.database import Database
 from pen_mobile.phone.store.encryption import AesGcm, KeyRequired, NoKey, Plaintext, matching_cipher
@@ -23,6 +23,7 @@ from pen_mobile.phone.store.rows import Rows
 from pen_mobile.phone.store.sample_record import DTYPES, SampleRecord, is_origin
 from pen_mobile.phone.store.samples import SampleTable
 from pen_mobile.phone.store.schema import SCHEMA_VERSION, check_schema, present_schema
+from pen_mobile.targets import DEFAULT_TARGETS
 from pen_mobile.types import Floats
 from pen_mobile.utils.strict_json import parse_strictly
 

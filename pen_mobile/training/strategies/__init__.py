@@ -1,6 +1,6 @@
 """Strategies of adaptation on the server, all with one signature: head parameters and labels in, head parameters out.
 
-Head parameters are ``[3 n_s, D_z + 1]`` as in :class:`~pen_mobile.models.heads.ExpertHead`; SN is the mixture
+Head parameters are ``[(1 + K) n_s, D_z + 1]`` as in :class:`~pen_mobile.models.heads.ExpertHead`; SN is the mixture
 of one (n_s = 1). Every strategy but the paper's chooses its own strength by leaving out one adaptation
 label at a time, so none needs held-out labels, and "change nothing" is always one of its choices.
 """
@@ -47,13 +47,13 @@ def adapt_with(
 
     Args:
         strategy: a key of :data:`STRATEGIES`, or its name.
-        head_parameters: the head to start from, ``[3 n_s, D_z + 1]``; not changed.
-        z, affect: features ``[N, D_z]`` and valence and arousal ``[N, 2]`` of the adaptation samples.
+        head_parameters: the head to start from, ``[(1 + K) n_s, D_z + 1]``; not changed.
+        z, affect: features ``[N, D_z]`` and labels ``[N, K]`` of the adaptation samples.
         settings: what gradient steps need, and the seed; None is the paper's.
 
     Returns:
-        The adapted head, of the dtype of ``head_parameters``; ``[3 (n_s + 1), D_z + 1]`` where an expert was added. The
-        head as it was, if there are no labels, or if one of the numbers in or out is not finite.
+        The adapted head, of the dtype of ``head_parameters``; it has ``1 + K`` rows more where an expert was added.
+        The head as it was, if there are no labels, or if one of the numbers in or out is not finite.
 
     Raises:
         BadInput: no such strategy, or shapes that do not fit together.
@@ -62,13 +62,15 @@ def adapt_with(
         raise BadInput(f"unknown strategy {str(strategy)!r}; {choices(str(strategy), map(str, STRATEGIES))}")
     if (
         head_parameters.ndim != 2
-        or len(head_parameters) % 3
+        or affect.ndim != 2
+        or len(head_parameters) % (1 + affect.shape[1])
         or z.ndim != 2
         or z.shape[1] + 1 != head_parameters.shape[1]
     ):
-        raise BadInput(f"a head {list(head_parameters.shape)} does not fit features {list(z.shape)}")
-    if affect.shape != (len(z), 2):
-        raise BadInput(f"affect must be [{len(z)}, 2], not {list(affect.shape)}")
+        shapes = f"features {list(z.shape)} and labels {list(affect.shape)}"
+        raise BadInput(f"a head {list(head_parameters.shape)} does not fit {shapes}")
+    if len(affect) != len(z):
+        raise BadInput(f"affect must be [{len(z)}, K], not {list(affect.shape)}")
     if len(z) == 0 or not all(bool(part.isfinite().all()) for part in (head_parameters, z, affect)):
         return head_parameters.clone()
     adapted = STRATEGIES[Strategy(strategy)](head_parameters, z, affect, settings or AdaptationSettings())

@@ -39,10 +39,10 @@ def left_out_residuals(kernel: Tensor, residual: Tensor, *, intercept: bool) -> 
 
     Args:
         kernel: K, ``[N, N]``, float64.
-        residual: r, ``[N, 2]``.
+        residual: r, ``[N, K]``.
 
     Returns:
-        ``[T, N, 2]``. One sample with an intercept has nothing to be predicted from: its residual stays.
+        ``[T, N, K]``. One sample with an intercept has nothing to be predicted from: its residual stays.
     """
     if intercept and len(kernel) == 1:
         return residual.expand(len(INVERSE_REGULARIZATION), -1, -1)

@@ -13,7 +13,7 @@ def adapt_gate(head_parameters: Tensor, z: Tensor, affect: Tensor, settings: Ada
 
     SN has a gate that is always 1 and cannot be adapted in this way: with n_s = 1 the head comes back unchanged.
     """
-    expert_count = len(head_parameters) // 3
+    expert_count = len(head_parameters) // (1 + affect.shape[1])
     if expert_count == 1:
         return head_parameters.clone()
     every = [torch.arange(len(z))]

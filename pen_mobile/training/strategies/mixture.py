@@ -8,9 +8,16 @@ from torch import Tensor
 from pen_mobile.models.heads import ExpertHead, HeadOutput
 
 
-def evaluate(head_parameters: Tensor, z: Tensor) -> HeadOutput:
-    """Return what the head says about features ``[N, D_z]`` (Eqs. 1-3), in float64."""
-    head = ExpertHead(z.shape[1], len(head_parameters) // 3).double().to(head_parameters.device)
+def evaluate(head_parameters: Tensor, z: Tensor, target_count: int) -> HeadOutput:
+    """Return what the head says about features ``[N, D_z]`` (Eqs. 1-3), in float64.
+
+    Args:
+        head_parameters: ``[(1 + K) n_s, D_z + 1]``.
+        z: features, ``[N, D_z]``.
+        target_count: K.
+    """
+    expert_count = len(head_parameters) // (1 + target_count)
+    head = ExpertHead(z.shape[1], expert_count, target_count).double().to(head_parameters.device)
     with torch.no_grad():
         head.head_parameters.copy_(head_parameters)
         output: HeadOutput = head(z.double())
@@ -18,9 +25,9 @@ def evaluate(head_parameters: Tensor, z: Tensor) -> HeadOutput:
 
 
 def add_to_experts(head_parameters: Tensor, change: Tensor) -> Tensor:
-    """Return the head with ``change`` ``[n_s or 1, 2, D_z + 1]`` added to its experts, in its own dtype."""
-    expert_count = len(head_parameters) // 3
-    experts = head_parameters[expert_count:].double().view(expert_count, 2, -1) + change
+    """Return the head with ``change`` ``[n_s or 1, K, D_z + 1]`` added to its experts, in its own dtype."""
+    expert_count = len(head_parameters) // (1 + change.shape[1])
+    experts = head_parameters[expert_count:].double().view(expert_count, *change.shape[1:2], -1) + change
     return torch.cat([head_parameters[:expert_count], experts.flatten(0, 1).to(head_parameters.dtype)])
 
 

@@ -14,13 +14,13 @@ def adapt_offset(head_parameters: Tensor, z: Tensor, affect: Tensor, _: Adaptati
 
     The gate sums to 1, so the prediction moves by just this much, for SN and PEN alike.
     """
-    change = head_parameters.new_zeros(1, 2, head_parameters.shape[1], dtype=torch.float64)
-    change[0, :, -1] = shrunk_mean(affect.double() - evaluate(head_parameters, z).affect)
+    change = head_parameters.new_zeros(1, affect.shape[1], head_parameters.shape[1], dtype=torch.float64)
+    change[0, :, -1] = shrunk_mean(affect.double() - evaluate(head_parameters, z, affect.shape[1]).affect)
     return add_to_experts(head_parameters, change)
 
 
 def shrunk_mean(residual: Tensor) -> Tensor:
-    r"""Return ``k m``, the mean of residuals ``[N, 2]`` shrunk by the k in [0, 1] that leaving one out likes best.
+    r"""Return ``k m``, the mean of residuals ``[N, K]`` shrunk by the k in [0, 1] that leaving one out likes best.
 
     With ``m_j = (N m - r_j) / (N - 1)``, the mean without sample j, the error ``\sum_j (r_j - k m_j)^2`` is a
     parabola in k with its minimum at ``\sum_j r_j m_j / \sum_j m_j^2``; each dimension has its own k. One

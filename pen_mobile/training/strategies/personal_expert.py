@@ -30,7 +30,7 @@ def adapt_personal_expert(head_parameters: Tensor, z: Tensor, affect: Tensor, se
     Raises:
         BadInput: more labels than :data:`~pen_mobile.training.strategies.dual.MOST_LABELS`.
     """
-    output, inputs = evaluate(head_parameters, z), with_one(z)
+    output, inputs = evaluate(head_parameters, z, affect.shape[1]), with_one(z)
     residual = affect.double() - output.experts.mean(dim=1)
     few = chosen_labels(len(z), settings.seed)
     subset = output.of_rows(few)
@@ -45,7 +45,7 @@ def adapt_personal_expert(head_parameters: Tensor, z: Tensor, affect: Tensor, se
 def _choose(output: HeadOutput, inputs: Tensor, residual: Tensor, of_mixture: Tensor) -> tuple[float, float] | None:
     """Return t and beta with the smallest left-out error, or None where the newcomer had better stay out."""
     kernel = inputs @ inputs.T
-    alone = left_out_residuals(kernel, residual, intercept=False)  # [T, N, 2]
+    alone = left_out_residuals(kernel, residual, intercept=False)  # [T, N, K]
     others = output.logits.logsumexp(dim=1)
     betas = others.median() + torch.tensor(PROMINENCE).to(others)
     say = torch.sigmoid(betas[:, None] - others)[:, None, :, None]  # p, [betas, 1, N, 1]
@@ -59,10 +59,10 @@ def _choose(output: HeadOutput, inputs: Tensor, residual: Tensor, of_mixture: Te
 
 
 def _append(head_parameters: Tensor, change: Tensor, beta: float) -> Tensor:
-    """Return the head with one more expert: the mean of those there are plus ``change`` ``[2, D_z + 1]``."""
-    expert_count = len(head_parameters) // 3
+    """Return the head with one more expert: the mean of those there are plus ``change`` ``[K, D_z + 1]``."""
+    expert_count = len(head_parameters) // (1 + len(change))
     gate, experts = head_parameters[:expert_count], head_parameters[expert_count:]
-    newcomer = experts.double().view(expert_count, 2, -1).mean(dim=0) + change
+    newcomer = experts.double().view(expert_count, len(change), -1).mean(dim=0) + change
     gate_row = torch.zeros_like(head_parameters[:1])
     gate_row[0, -1] = beta
     return torch.cat([gate, gate_row, experts, newcomer.to(head_parameters.dtype)])

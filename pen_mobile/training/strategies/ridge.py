@@ -30,7 +30,7 @@ def adapt_ridge(head_parameters: Tensor, z: Tensor, affect: Tensor, settings: Ad
 
 def move_experts(head_parameters: Tensor, z: Tensor, affect: Tensor, seed: int, *, intercept: bool) -> Tensor:
     r"""Ridge on all experts, ``W_i += \sum_j c_i(z_j) alpha_j z~_j^T``, and b added to every bias."""
-    output = evaluate(head_parameters, z)
+    output = evaluate(head_parameters, z, affect.shape[1])
     residual, inputs = affect.double() - output.affect, with_one(z)
     few = chosen_labels(len(z), seed)
     kernel = mixture_kernel(output.gate[few], inputs[few])
@@ -45,7 +45,7 @@ def move_experts(head_parameters: Tensor, z: Tensor, affect: Tensor, seed: int, 
 
 def fit_experts(head_parameters: Tensor, z: Tensor, affect: Tensor, inverse_regularization: float) -> Tensor:
     """Move the experts, and everybody's offset, for one given t = 1 / lambda in units of the kernel's mean diagonal."""
-    output, inputs = evaluate(head_parameters, z), with_one(z)
+    output, inputs = evaluate(head_parameters, z, affect.shape[1]), with_one(z)
     kernel = mixture_kernel(output.gate, inputs)
     t = inverse_regularization / float(kernel.diagonal().mean())
     return _corrected(
@@ -55,8 +55,8 @@ def fit_experts(head_parameters: Tensor, z: Tensor, affect: Tensor, inverse_regu
 
 def _corrected(head_parameters: Tensor, gate: Tensor, inputs: Tensor, correction: Correction) -> Tensor:
     alpha, intercept = correction
-    by_expert = (gate[:, :, None] * alpha[:, None]).flatten(1)  # [N, 2 n_s]
-    change = (by_expert.T @ inputs).view(-1, 2, inputs.shape[1])
+    by_expert = (gate[:, :, None] * alpha[:, None]).flatten(1)  # [N, K n_s]
+    change = (by_expert.T @ inputs).view(len(gate.T), -1, inputs.shape[1])
     change[:, :, -1] += intercept
     return add_to_experts(head_parameters, change)
 

@@ -10,14 +10,14 @@ import pytest
 from pen_mobile.contract.adaptation_report import ReportRow, Verdict
 from pen_mobile.contract.strategy import Strategy
 from pen_mobile.phone.adaptation.result import AdaptationResult, reason_of, targets_of
+from pen_mobile.targets import VALENCE_AROUSAL
 from tests.phone.adaptation.reports import made_up_report
 
-NAMES = ("valence", "arousal")
 DOUBT = "the labels contradict the shipped head: they may be inverted, or belong to other moments or another person"
 
 
 def reason(report: np.ndarray) -> str:
-    return reason_of(targets_of(report, NAMES))
+    return reason_of(targets_of(report, VALENCE_AROUSAL))
 
 
 def test_both_targets_are_adapted() -> None:
@@ -57,13 +57,13 @@ def test_both_targets_keep_the_head(verdict: Verdict, words: str) -> None:
 def test_a_number_that_is_no_verdict_refuses() -> None:
     report = made_up_report(Verdict.ADAPTED, Verdict.ADAPTED)
     report[ReportRow.VERDICT] = np.nan, 7
-    assert [target.verdict for target in targets_of(report, NAMES)] == [Verdict.WORSE_LEFT_OUT] * 2
+    assert [target.verdict for target in targets_of(report, VALENCE_AROUSAL)] == [Verdict.WORSE_LEFT_OUT] * 2
 
 
 def test_a_result_is_one_json_document() -> None:
     report = made_up_report(Verdict.ADAPTED, Verdict.CONTRADICTS_HEAD)
     report[ReportRow.UNCERTAINTY] = np.inf
-    result = AdaptationResult(True, "why", 9, targets_of(report, NAMES), Strategy.PRIOR)
+    result = AdaptationResult(True, "why", 9, targets_of(report, VALENCE_AROUSAL), Strategy.PRIOR)
     document = json.loads(json.dumps(result.to_dict(), allow_nan=False))
     assert document["strategy"] == "prior"
     assert [target["verdict"] for target in document["targets"]] == ["adapted", "contradicts_head"]

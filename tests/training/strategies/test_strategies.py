@@ -129,7 +129,7 @@ def test_gate_moves_the_gate_alone_and_sn_has_none(make_case) -> None:
         ("magic", 9, 5, 2, "unknown strategy 'magic'; there are"),
         ("ridge", 8, 5, 2, "does not fit"),
         ("ridge", 9, 4, 2, "does not fit"),
-        ("ridge", 9, 5, 1, "affect must be"),
+        ("ridge", 9, 5, 1, "does not fit"),
     ],
 )
 def test_what_does_not_fit_together_is_refused(name, rows, width, columns, message) -> None:
