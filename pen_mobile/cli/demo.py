@@ -8,7 +8,6 @@ import click
 
 from pen_mobile.cli.options import PATH, targets_options
 from pen_mobile.cli.output import Output, output_options
-from pen_mobile.targets import VALENCE_AROUSAL, Targets
 
 
 @click.command()
@@ -29,6 +28,7 @@ def demo(out: Path, labels: int, seed: int, targets: str | None, label_range: st
     Learn, export, verify, adapt and report, in minutes.
     """
     from pen_mobile.simulation.demo import run_demo
+    from pen_mobile.targets import VALENCE_AROUSAL, Targets
 
     wanted = Targets.parse(targets, label_range) or VALENCE_AROUSAL
     outcome = run_demo(out, labels, seed, output.progress, targets=wanted)

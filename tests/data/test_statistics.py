@@ -154,8 +154,14 @@ def test_json_holds_everything(people: FrameTable) -> None:
     assert (document["rows"], document["people_per_role"]) == (400, {"source": 3, "target": 2})
     assert (document["synthetic"], document["digest"]) == (True, people.digest)
     assert [person["subject"] for person in document["people"]] == people.subjects("source") + people.subjects("target")
-    assert sum(document["labels"]["source"]["valence"]) == 240
-    assert set(document["people"][0]["valence"]["constant_run"]) == {"value", "rows", "share", "start_s", "seconds"}
+    assert sum(document["labels"]["source"]["histograms"]["valence"]) == 240
+    assert set(document["people"][0]["labels"]["valence"]["constant_run"]) == {
+        "value",
+        "rows",
+        "share",
+        "start_s",
+        "seconds",
+    }
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,7 @@ def context(synthetic: bool = True) -> DemoContext:
         command="pen-mobile demo --out '<here>'",
         versions={"python": "3.11.9"},
         seed=5,
-        faces={ODD_NAME: [SampleFace(-0.5, 0.25, image)]},
+        faces={ODD_NAME: [SampleFace((-0.5, 0.25), image)]},
     )
 
 
@@ -357,7 +357,7 @@ def test_a_failure_leaves_the_old_page_and_nothing_else(
 
 
 def test_a_page_that_cannot_be_made_leaves_nothing(tmp_path: Path) -> None:
-    broken = replace(context(), faces={"one moment": [SampleFace(0, 0, np.zeros((0, 0, 3), np.uint8))]})
+    broken = replace(context(), faces={"one moment": [SampleFace((0, 0), np.zeros((0, 0, 3), np.uint8))]})
     with pytest.raises((ValueError, cv2.error)):
         write_demo_page(tmp_path / "report.html", one_person(), broken)
     assert list(tmp_path.iterdir()) == []
