@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pen_mobile.bundle.export_result import ExportResult
     from pen_mobile.bundle.recipe import Recipe
     from pen_mobile.bundle.verification import Verification
+    from pen_mobile.contract.model_card import ModelCard
     from pen_mobile.data.table import SubjectTable
     from pen_mobile.training.config import LearningConfig
     from pen_mobile.training.run_folder import Run
@@ -31,6 +32,7 @@ def train(
     precision: str = "32-true",
     targets: str | None = None,
     label_range: str | None = None,
+    card: ModelCard | None = None,
     progress: Shown = False,
     **settings: Any,
 ) -> Run:
@@ -47,6 +49,7 @@ def train(
         precision: Lightning Fabric's, such as ``32-true`` or ``bf16-mixed``.
         targets: names of the labels, as in :func:`load_dataset`.
         label_range: their range, as in :func:`load_dataset`.
+        card: name, version, licence and more of the model; None says nothing.
         progress: True shows progress.
         **settings: fields of :class:`LearningConfig`, such as ``backbone="mobilenet_v3_large"``; None keeps the value
             of ``config``.
@@ -63,7 +66,10 @@ def train(
     fabric = make_fabric(device, devices, precision)
     shown = progress_of(progress) if fabric.is_global_zero else SILENT
     table = as_table(data, resolved.input_size, shown, Targets.parse(targets, label_range))
-    return learn_source(table, resolved, Path(out), fabric, shown)
+    run = learn_source(table, resolved, Path(out), fabric, shown)
+    if fabric.is_global_zero:
+        run.name_model(card)
+    return run
 
 
 def _learning_config(config: LearningConfig | Place | None, settings: dict[str, Any]) -> LearningConfig:
@@ -84,9 +90,12 @@ def export(
     sign_key: Place | None = None,
     model: str | None = None,
     serial: int | None = None,
+    card: ModelCard | None = None,
     progress: Shown = False,
 ) -> ExportResult:
     """Export a run as a verified bundle; either a whole bundle stands at ``out`` afterwards, or none.
+
+    Beside it stands a model card in Markdown, ``NAME.model-card.md``.
 
     Args:
         run: what :func:`train` returned, or its folder.
@@ -97,6 +106,7 @@ def export(
             anew, and nothing is taken from earlier exports of the run.
         model: name of the model, of which this is one bundle; goes with ``serial``.
         serial: number of the bundle, from 1; a personal store refuses a lower one of the same model.
+        card: what the maker says about the model, kept in the run; None leaves what training noted.
         progress: True shows progress.
 
     Raises:
@@ -104,22 +114,27 @@ def export(
         Refused: the programs differ from the float model by more than the recipe allows.
     """
     from pen_mobile.bundle.export_cache import export_again
+    from pen_mobile.bundle.model_card import write_model_card
     from pen_mobile.bundle.recipe import load_recipe
+    from pen_mobile.contract.bundle_folder import open_bundle
     from pen_mobile.contract.release import Release
 
     folder = Path(run) if isinstance(run, (str, Path)) else run.folder
     wanted = load_recipe(str(recipe)) if isinstance(recipe, (str, Path)) else recipe
     key, release = as_path(sign_key), Release.of(model, serial)
-    exported = export_again(folder, wanted, Path(out)) if key is None and release is None else None
-    if exported is not None:
-        return replace(exported, path=str(out))
-    from pen_mobile.bundle.export import export_bundle
-    from pen_mobile.training.run_folder import Run
+    if card is not None:
+        from pen_mobile.training.run_folder import Run
 
-    source = None if data is None else str(data)
-    return replace(
-        export_bundle(Run.open(folder), wanted, Path(out), progress_of(progress), source, key, release), path=str(out)
-    )
+        Run.open(folder).name_model(card)
+    exported = export_again(folder, wanted, Path(out)) if key is None and release is None else None
+    if exported is None:
+        from pen_mobile.bundle.export import export_bundle
+        from pen_mobile.training.run_folder import Run
+
+        source = None if data is None else str(data)
+        exported = export_bundle(Run.open(folder), wanted, Path(out), progress_of(progress), source, key, release)
+    write_model_card(open_bundle(Path(out)).manifest, Path(out))
+    return replace(exported, path=str(out))
 
 
 @public
@@ -149,6 +164,7 @@ def verify(bundle: Place, *, public_key: Place | None = None, golden_to: Place |
         from pen_mobile.bundle.verify import write_golden
 
         write_golden(opened, Path(golden_to))
+    verification = replace(verification, card=opened.manifest.card)
     if public_key is not None:
         return replace(verification, signature="valid")
     return replace(verification, signature="not checked" if opened.signed else "none")

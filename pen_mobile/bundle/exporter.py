@@ -197,6 +197,7 @@ class Exporter:
             format="pen-mobile-bundle",
             schema_version=SCHEMA_VERSION,
             recipe=recipe.name,
+            card=self.run.record.card,
             model=None if self.release is None else self.release.model,
             serial=None if self.release is None else self.release.serial,
             precision=self._precision,

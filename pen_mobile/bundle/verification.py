@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pen_mobile.contract.model_card import ModelCard
 from pen_mobile.metrics import Agreement
 from pen_mobile.utils.frames import Tabular
 from pen_mobile.utils.plain import to_plain
@@ -49,6 +50,7 @@ class Verification(Tabular, Readable):
         skipped: checks that this machine cannot make, with the reason.
         outside_delegate: per program file, operators that run on portable kernels instead of the delegate.
         signature: ``valid``, ``none``, or ``not checked`` because no key was given.
+        card: what the maker says about the model.
     """
 
     rows_key = "checks"
@@ -59,6 +61,7 @@ class Verification(Tabular, Readable):
     skipped: dict[str, str] = field(default_factory=dict)
     outside_delegate: dict[str, list[str]] = field(default_factory=dict)
     signature: Signature = "not checked"
+    card: ModelCard | None = None
 
     @property
     def passed(self) -> bool:
@@ -73,6 +76,12 @@ class Verification(Tabular, Readable):
             return f"The bundle differs from the float model in {joined(failed)}; export it again."
         passed = counted(len(self.checks), "comparison")
         return f"The bundle answers as the float model does: {passed} passed, CCC {decimal(self.agreement.ccc)}."
+
+    def card_lines(self) -> list[str]:
+        """Return the identity of the model, and its use and limits where they are stated."""
+        card = self.card or ModelCard()
+        said = {"contact": card.contact, "intended use": card.intended_use, "limits": card.limits}
+        return [f"model: {card.title}", *(f"{name}: {text}" for name, text in said.items() if text)]
 
     def as_parts(self) -> list[Part]:
         """Return the verdict and every comparison, what was not compared, and what runs outside the delegate."""

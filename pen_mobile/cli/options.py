@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from pen_mobile.cli.completion import complete_data
 from pen_mobile.errors import BadInput
+
+if TYPE_CHECKING:
+    from pen_mobile.contract.model_card import ModelCard
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -43,6 +46,44 @@ def targets_options(command: Command) -> Command:
     names = click.option("--targets", help="Columns with labels, such as engagement.  [default: valence,arousal]")
     limits = click.option("--label-range", help="Smallest and largest label, such as 1,9.  [default: -1,1]")
     return names(limits(command))
+
+
+def card_options(command: Command) -> Command:
+    """Add the options that say what a model is; the command passes them to :func:`read_card`.
+
+    Args:
+        command: function of a command.
+    """
+    options = [
+        click.option(
+            "--model-card", type=PATH, help="TOML file with name, version, licence, contact, intended_use, limits."
+        ),
+        click.option("--model-name", help="Name of the model, for people."),
+        click.option("--model-version", help="Its version, such as 1.2.0."),
+        click.option("--licence", help="Its licence, such as Apache-2.0."),
+        click.option("--contact", help="Whom to ask about it."),
+        click.option("--intended-use", help="What it is for."),
+        click.option("--limits", help="What it is not for, and where it fails."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def read_card(options: dict[str, Any]) -> ModelCard | None:
+    """Take the options of :func:`card_options` out of a command's and return the card; None when none is given.
+
+    Args:
+        options: of a command; the card's are removed.
+
+    Raises:
+        BadInput: the file holds an unknown field, or a text is too long.
+    """
+    from pen_mobile.contract.model_card import ModelCard
+
+    said = {name: options.pop(f"model_{name}") for name in ("name", "version")}
+    said |= {name: options.pop(name) for name in ("licence", "contact", "intended_use", "limits")}
+    return ModelCard.load(options.pop("model_card"), **said)
 
 
 def key_option(command: Command) -> Command:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from pen_mobile.cli.completion import complete_data
-from pen_mobile.cli.options import PATH, targets_options
+from pen_mobile.cli.options import PATH, card_options, read_card, targets_options
 from pen_mobile.cli.output import Output, output_options
 
 
@@ -29,6 +29,7 @@ from pen_mobile.cli.output import Output, output_options
 @click.option("--devices", default=1, show_default=True, help="How many of them.")
 @click.option("--precision", default="32-true", show_default=True, help="Lightning Fabric's, such as bf16-mixed.")
 @targets_options
+@card_options
 @output_options
 def train(data: str, out: Path, output: Output, **settings: Any) -> None:
     r"""Learn from the source people of DATA.
@@ -49,7 +50,8 @@ def train(data: str, out: Path, output: Output, **settings: Any) -> None:
 
     if not _is_first_process():
         output.mute()
-    run = pen_mobile.train(data, out, progress=output.progress, **settings)
+    card = read_card(settings)
+    run = pen_mobile.train(data, out, card=card, progress=output.progress, **settings)
     output.finish(run.to_dict(), run.as_parts())
 
 

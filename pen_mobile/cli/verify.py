@@ -39,6 +39,7 @@ def verify(bundle: Path, public_key: Path | None, golden_to: Path | None, output
         [
             *result.details(),
             f"{bundle}: every file is as exported; CCC to the float model {decimal(result.agreement.ccc)}",
+            *result.card_lines(),
             f"signature: {_SIGNATURES[result.signature]}",
             f"checked: {result.scope}",
             *result.cautions(),

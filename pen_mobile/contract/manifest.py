@@ -11,6 +11,7 @@ from pen_mobile.contract.crop import Crop
 from pen_mobile.contract.evidence import GoldenPart, QuantizationPart, SourcePart
 from pen_mobile.contract.head import HeadPart
 from pen_mobile.contract.limits import MAX_FILES
+from pen_mobile.contract.model_card import ModelCard
 from pen_mobile.contract.part import (
     CoreMLPart,
     Count,
@@ -61,6 +62,7 @@ class Manifest(Part):
         runtime: what executes the programs; ``coreml`` exists on Apple systems only.
         model, serial: name of the model, and the number of this bundle among its bundles, which only rises: a personal
             store refuses a lower one than it has seen. Null in bundles without.
+        card: what the maker says about the model; null where nothing was said.
     """
 
     format: Literal["pen-mobile-bundle"]
@@ -68,6 +70,7 @@ class Manifest(Part):
     recipe: str
     model: ModelName | None = None
     serial: Serial | None = None
+    card: ModelCard | None = None
     runtime: Literal["executorch", "coreml"] = "executorch"
     precision: Precision
     targets: Annotated[list[TargetName], Field(min_length=1, max_length=MAX_TARGETS)]

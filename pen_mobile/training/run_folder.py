@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from pen_mobile.contract.caution import absurd_error
+from pen_mobile.contract.model_card import ModelCard
 from pen_mobile.errors import BadInput
 from pen_mobile.models.backbone import Backbone
 from pen_mobile.models.heads import ExpertHead, SharedHead
@@ -130,6 +131,16 @@ class Run(Readable):
     def save(self) -> None:
         """Write ``run.json``."""
         self.record.save(self.folder / _RECORD)
+
+    def name_model(self, card: ModelCard | None) -> None:
+        """Note what the maker says about the model, in place of what was said before.
+
+        Args:
+            card: None leaves it as it is.
+        """
+        if card is not None and card != self.record.card:
+            self.record.card = card
+            self.save()
 
     def stage_file(self, stage: str) -> Path:
         """Return the file of one of :data:`STAGES`."""

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
+from pen_mobile.contract.model_card import ModelCard
 from pen_mobile.errors import BadInput
 from pen_mobile.metrics import Agreement
 from pen_mobile.targets import VALENCE_AROUSAL, Targets
@@ -61,6 +62,7 @@ class RunRecord:
         stages: log of each finished stage.
         command, versions: how to get this again.
         complete: True when every stage has finished.
+        card: what its maker says about the model; None where nothing was said.
         format: version of this record.
     """
 
@@ -74,6 +76,7 @@ class RunRecord:
     command: str = ""
     versions: dict[str, str] = field(default_factory=dict)
     complete: bool = False
+    card: ModelCard | None = None
     format: int = _FORMAT
 
     @property
