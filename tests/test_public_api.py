@@ -93,10 +93,11 @@ def test_without_pandas_a_frame_is_refused_in_one_line(bundle: Path, monkeypatch
         pen.verify(bundle).to_frame()
 
 
-def test_a_second_export_is_a_copy(run: pen.Run, bundle: Path) -> None:
-    again = pen.export(run.folder, bundle.parent / "again", recipe="android-fp32")
-    assert again.again
-    assert again.path == str(bundle.parent / "again")
+def test_a_second_export_is_a_copy(run: pen.Run, tmp_path: Path) -> None:
+    """Neither is signed: a signed export neither takes nor leaves anything in the run."""
+    first, again = (pen.export(run.folder, tmp_path / name, recipe="android-fp32") for name in ("first", "again"))
+    assert (first.again, again.again) == (False, True)
+    assert again.path == str(tmp_path / "again")
 
 
 def test_what_is_wrong_is_an_error_of_the_family(run: pen.Run, tmp_path: Path) -> None:
