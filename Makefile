@@ -4,10 +4,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast fuzz lint docs bench bench-quick clean
+.PHONY: help install demo test test-fast test-android test-android-core fuzz lint docs bench bench-quick clean
 
 help: ## Show this help
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(VENV)/installed ## Create .venv and install the package with its development tools
 
@@ -35,6 +35,13 @@ fuzz: install ## Read damaged files of every kind, a minute each
 	@for kind in images tables arff json videos; do \
 		$(BIN)/python -m tests.field.fuzz $$kind --seconds 60 --seed $${SEED:-0} || exit 1; done
 
+test-android-core: install ## The Android library in the real runtime; fetches a Kotlin compiler and JUnit, needs a JDK and g++
+	$(BIN)/python -m tests.android.toolchain
+	$(BIN)/python -m pytest -n0 tests/android
+
+test-android: test-android-core ## The same, and library and app compiled by Maven against the classes of Android 8.0
+	mvn --batch-mode --quiet --file android_demo/pom.xml verify
+
 docs: $(VENV)/docs ## Build the docs site in site/; a broken link or a missing page is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
@@ -61,4 +68,4 @@ bench-quick: install ## Run the tiny form of every benchmark; writes nothing
 
 clean: ## Remove what the other targets made
 	rm -rf $(VENV) demo runs dist site .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis \
-		benchmarks/.peers
+		benchmarks/.peers android_demo/.tools android_demo/*/target

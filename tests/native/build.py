@@ -1,9 +1,9 @@
-"""Build the C interface to the ExecuTorch runtime and its two checks from the headers and libraries of the wheel.
+"""Build the C interface to the ExecuTorch runtime, its two checks and its JNI from the wheel's headers and libraries.
 
     python -m tests.native.build FOLDER [--sanitize]
 
-Needs g++ and the wheel ``executorch`` (1.5.0 or newer), neither torch nor CMake. Kotlin and Swift tests load
-``libpen_runtime.so``.
+Needs g++ and the wheel ``executorch`` (1.5.0 or newer), neither torch nor CMake. Swift tests load
+``libpen_runtime.so``, Kotlin tests ``libpen_jni.so``, which :func:`build_jni` makes where there is a JDK.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 
 SOURCES = Path(__file__).parent
 LIBRARY = "libpen_runtime.so"
+JNI = "libpen_jni.so"
 CHECKS = ("golden_check", "refusals")
 _DEFINITIONS = ("C10_USING_CUSTOM_GENERATED_MACROS", "ET_EVENT_TRACER_ENABLED", "ET_USE_THREADPOOL")
 _LIBRARIES = ("executorch", "executorch_kernels_optimized", "executorch_backend_xnnpack", "executorch_threadpool")
@@ -63,6 +64,32 @@ def build(folder: Path, *, sanitize: bool = False) -> Path:
     for check in CHECKS:
         _compile([*common, SOURCES / f"{check}.cpp"], folder / check, linked)
     return folder
+
+
+def jdk_folder() -> Path | None:
+    """Return the folder of the JDK with JNI's headers, or None where there is none."""
+    javac = shutil.which("javac")
+    folder = None if javac is None else Path(javac).resolve().parent.parent
+    return folder if folder is not None and (folder / "include" / "jni.h").is_file() else None
+
+
+def build_jni(folder: Path) -> Path:
+    """Build the JNI library of the Kotlin tests.
+
+    Args:
+        folder: where :func:`build` put the runtime's library.
+
+    Returns:
+        The library's path.
+
+    Raises:
+        subprocess.CalledProcessError: the compiler refused.
+    """
+    includes = [f"-isystem{jdk_folder()}/include", f"-isystem{jdk_folder()}/include/linux"]
+    arguments: list[str | Path] = ["-std=c++17", "-O2", "-Wall", "-Wextra", "-fPIC", "-shared", *includes]
+    linked = [f"-L{folder}", "-lpen_runtime", "-Wl,-rpath,$ORIGIN", f"-Wl,-rpath-link,{executorch_folder()}/lib"]
+    _compile([*arguments, SOURCES / "pen_jni.cpp"], folder / JNI, linked)
+    return folder / JNI
 
 
 def _compile(arguments: list[str | Path], out: Path, libraries: list[str]) -> None:

@@ -1,0 +1,59 @@
+package penmobile.app
+
+import android.content.Context
+import penmobile.bundle.Bundle
+import penmobile.bundle.MakerKey
+import penmobile.runtime.BundleRuntime
+import penmobile.screen.About
+import penmobile.session.Session
+import penmobile.store.Store
+import penmobile.store.StoreOptions
+import java.io.File
+
+private const val BUNDLE = "bundle.zip"
+private const val PUBLIC_KEY = "public.pem"
+
+/** The files of the app, and how a session is opened from them. */
+class Opening(private val context: Context) {
+    private val private = context.noBackupFilesDir
+    private val key = OwnerKey(File(private, "store.key"))
+    private val store = File(private, "store.sqlite")
+
+    /**
+     * Open the bundle in the app's assets with its maker's key, and the owner's store.
+     *
+     * @throws penmobile.PenException the screen has a sentence for each.
+     */
+    fun open(): Session {
+        val bundle = Bundle.open(copied(BUNDLE), MakerKey.fromPem(asset(PUBLIC_KEY)))
+        val threads = maxOf(1, Runtime.getRuntime().availableProcessors() / 2)
+        val runtime = BundleRuntime(bundle, ExecuTorchPrograms(threads), File(private, "programs"))
+        val database = AndroidDatabase(store)
+        var opened = false
+        try {
+            return Session(runtime, Store(database, bundle, StoreOptions(key.read()))).also { opened = true }
+        } finally {
+            if (!opened) {
+                runtime.close()
+                database.close()
+            }
+        }
+    }
+
+    /** What the screen says of a session's model. */
+    fun about(session: Session) = About(session.manifest.backbone?.name ?: "features", session.manifest.recipe, signed = true)
+
+    /** Delete store and key, when the store cannot be opened any more. */
+    fun startAnew() {
+        for (end in listOf("", "-wal", "-shm", "-journal")) File(store.path + end).delete()
+        key.delete()
+    }
+
+    private fun asset(name: String): String = context.assets.open(name).use { String(it.readBytes(), Charsets.UTF_8) }
+
+    private fun copied(name: String): File {
+        val target = File(private, name)
+        context.assets.open(name).use { source -> target.outputStream().use { source.copyTo(it) } }
+        return target
+    }
+}

@@ -1,0 +1,142 @@
+package penmobile.bundle
+
+import penmobile.PenException
+import penmobile.Problem
+import penmobile.demand
+
+/** Size and SHA-256 of one file. */
+data class FilePart(val bytes: Long, val sha256: String)
+
+/**
+ * How a face becomes a frame.
+ *
+ * @property detector name of the detector that finds the eyes.
+ * @property margin side of the frame as a multiple of the distance between the eyes.
+ * @property eyeHeight height of the eyes, as a share of the side, from the top.
+ * @property size side of the frame, pixels.
+ */
+data class CropPart(val detector: String, val margin: Double, val eyeHeight: Double, val size: Int)
+
+/**
+ * The frozen feature extractor: `frame [1, 3, S, S] -> feature [1, D_z]`.
+ *
+ * @property identity equal when features of two bundles mean the same.
+ */
+data class BackbonePart(
+    val file: String,
+    val method: String,
+    val name: String,
+    val featureSize: Int,
+    val crop: CropPart,
+    val identity: String?,
+)
+
+/**
+ * Adaptation under the prior.
+ *
+ * @property labels N, samples of one call; weight 0 pads.
+ * @property noiseSeconds time over which errors of neighbouring labels are alike, for each target.
+ */
+data class AdaptPart(val method: String, val labels: Int, val noiseSeconds: List<Double>)
+
+/**
+ * A train method; `state[0]` is the head parameters.
+ *
+ * @property stateShapes shapes of the tensors that go in and come out.
+ * @property steps S, optimizer steps of one call.
+ * @property batch B, samples of a step.
+ * @property hyper defaults of the numbers that are given at every call.
+ */
+data class TrainPart(
+    val method: String,
+    val optimizer: String,
+    val stateShapes: List<List<Int>>,
+    val steps: Int,
+    val batch: Int,
+    val hyper: List<Double>,
+)
+
+/**
+ * The trainable head.
+ *
+ * @property expertCount n_s.
+ * @property targetCount K.
+ * @property featureSize D_z.
+ * @property predictBatch B of `predict`.
+ */
+data class HeadPart(
+    val file: String,
+    val parametersFile: String,
+    val expertCount: Int,
+    val targetCount: Int,
+    val featureSize: Int,
+    val predictMethod: String,
+    val predictBatch: Int,
+    val adapt: AdaptPart?,
+    val train: List<TrainPart>,
+) {
+    /** Shape of the head parameters, `[1, n_s (1 + K), D_z + 1]`. */
+    val parametersShape: List<Int> get() = listOf(1, expertCount * (1 + targetCount), featureSize + 1)
+
+    /** Size of the head parameters, bytes. */
+    val parameterBytes: Long get() = 4L * expertCount * (1 + targetCount) * (featureSize + 1)
+}
+
+/**
+ * `manifest.json`.
+ *
+ * @property targets names of what the model estimates, in the order of outputs and labels.
+ * @property lowest smallest label, and [highest] the largest.
+ * @property dataDigest hash of the source people's table.
+ * @property values everything that the manifest says, to show.
+ */
+data class Manifest(
+    val recipe: String,
+    val targets: List<String>,
+    val lowest: Double,
+    val highest: Double,
+    val backbone: BackbonePart?,
+    val head: HeadPart,
+    val storeSchema: String,
+    val dataDigest: String,
+    val files: Map<String, FilePart>,
+    val values: Map<String, Any?>,
+) {
+    companion object {
+        /**
+         * Read a manifest; what the schema does not know is refused.
+         *
+         * @param content UTF-8 JSON.
+         * @param name what messages call it.
+         * @throws PenException it is no manifest, of another version, or for another system.
+         */
+        fun read(content: ByteArray, name: String): Manifest {
+            val values = try {
+                ManifestReader.checked(parseJson(content))
+            } catch (error: IllegalArgumentException) {
+                throw PenException(Problem.BUNDLE_DAMAGED, "$name is not a valid manifest: ${error.message}", error)
+            }
+            val manifest = ManifestReader(values).manifest()
+            val fault = disagreement(manifest)
+            demand(fault == null, Problem.BUNDLE_DAMAGED) { "$name is not a valid manifest: $fault" }
+            demand(values["runtime"] != "coreml", Problem.BUNDLE_FOREIGN) { "$name is for Apple systems; get the bundle for Android" }
+            return manifest
+        }
+
+        /** Return what parts of a manifest disagree on, which the schema cannot say; null for nothing. */
+        private fun disagreement(manifest: Manifest): String? {
+            val head = manifest.head
+            val backbone = manifest.backbone
+            val named = listOfNotNull(head.file, head.parametersFile, manifest.storeSchema, backbone?.file)
+            return when {
+                manifest.targets.toSet().size < manifest.targets.size -> "two targets have one name"
+                manifest.targets.size != head.targetCount -> "${manifest.targets.size} targets, the head has ${head.targetCount}"
+                manifest.lowest >= manifest.highest -> "label_range is not ascending"
+                backbone != null && backbone.featureSize != head.featureSize ->
+                    "backbone gives ${backbone.featureSize} features, head takes ${head.featureSize}"
+                head.train.any { it.stateShapes[0] != head.parametersShape } -> "a train method's state has another shape"
+                else -> named.firstOrNull { it !in manifest.files }?.let { "file $it is used but not listed under files" }
+            }
+        }
+    }
+}

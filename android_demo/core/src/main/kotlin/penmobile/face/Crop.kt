@@ -1,0 +1,64 @@
+package penmobile.face
+
+import penmobile.bundle.CropPart
+
+private const val BILINEAR_SEES_ALL = 0.5
+
+/** A place in an image, pixels: 0, 0 is the centre of the top left pixel. */
+data class Place(val x: Double, val y: Double)
+
+/**
+ * The centres of a person's eyes.
+ *
+ * @property right the person's right eye: the one further left in an upright image.
+ */
+data class Eyes(val right: Place, val left: Place) {
+    /** Pixels between the eyes. */
+    val distance: Double get() = Math.hypot(left.x - right.x, left.y - right.y)
+}
+
+/**
+ * Cut out the frame of a face: bilinear, edge pixels repeated outside the image; an image more than twice as fine as
+ * the frame is brought down by area averaging first.
+ *
+ * @param image upright, not mirrored.
+ * @param eyes where they are in it.
+ * @param crop where they come to lie in the frame.
+ * @return `[size, size]`.
+ */
+fun cropFace(image: RgbImage, eyes: Eyes, crop: CropPart): RgbImage {
+    val scale = crop.size / (crop.margin * eyes.distance)
+    if (scale >= BILINEAR_SEES_ALL) return warped(image, eyes, crop)
+    val small = area(image, shrunk(image.width, scale), shrunk(image.height, scale))
+    val across = small.width.toDouble() / image.width
+    val down = small.height.toDouble() / image.height
+    fun moved(eye: Place) = Place(eye.x * across + (across - 1) / 2, eye.y * down + (down - 1) / 2)
+    return warped(small, Eyes(moved(eyes.right), moved(eyes.left)), crop)
+}
+
+private fun shrunk(side: Int, scale: Double) = maxOf(1, Math.rint(side * scale).toInt())
+
+private fun warped(image: RgbImage, eyes: Eyes, crop: CropPart): RgbImage {
+    val size = crop.size
+    val c = (eyes.left.x - eyes.right.x) * crop.margin / size
+    val s = (eyes.left.y - eyes.right.y) * crop.margin / size
+    val levels = ByteArray(size * size * 3)
+    for (v in 0 until size) for (u in 0 until size) {
+        val du = u - (size / 2.0 - 0.5)
+        val dv = v - (size * crop.eyeHeight - 0.5)
+        val x = (eyes.right.x + eyes.left.x) / 2 + c * du - s * dv
+        val y = (eyes.right.y + eyes.left.y) / 2 + s * du + c * dv
+        for (channel in 0 until 3) levels[(v * size + u) * 3 + channel] = toLevel(bilinear(image, x, y, channel))
+    }
+    return RgbImage(size, size, levels)
+}
+
+private fun bilinear(image: RgbImage, x: Double, y: Double, channel: Int): Double {
+    val column = Math.floor(x).toInt()
+    val row = Math.floor(y).toInt()
+    val fx = x - column
+    val fy = y - row
+    val above = image.at(row, column, channel) * (1 - fx) + image.at(row, column + 1, channel) * fx
+    val below = image.at(row + 1, column, channel) * (1 - fx) + image.at(row + 1, column + 1, channel) * fx
+    return above * (1 - fy) + below * fy
+}

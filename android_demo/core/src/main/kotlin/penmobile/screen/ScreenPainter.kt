@@ -1,0 +1,140 @@
+package penmobile.screen
+
+private const val MARGIN = 16f
+private const val BODY = 14f
+private const val TITLE = 16f
+private const val LINE = 20f
+private const val MOST_ATTEMPTS = 6
+
+/** Where the owner touches to label: a square plane of two targets, or a bar for each of any other number. */
+class Plane(val left: Float, val top: Float, val side: Float) {
+    /** Height of the bar of a target. */
+    fun bar(place: Int, count: Int): Float = top + side * (place + 1f) / (count + 1f)
+
+    /** Return the label `[K]` at a place, within the range, or null outside of the plane. A bar keeps the other targets. */
+    fun label(x: Float, y: Float, state: ScreenState): FloatArray? {
+        val across = (x - left) / side
+        val up = 1 - (y - top) / side
+        if (across < 0 || across > 1 || up < 0 || up > 1) return null
+        val width = state.highest - state.lowest
+        if (state.targets.size == 2) return floatArrayOf(state.lowest + across * width, state.lowest + up * width)
+        val label = state.estimate?.toFloatArray() ?: return null
+        val touched = label.indices.minByOrNull { Math.abs(bar(it, label.size) - y) } ?: return null
+        label[touched] = state.lowest + across * width
+        return label
+    }
+}
+
+/**
+ * Draws a state, on Android and on the JVM alike.
+ *
+ * @param words in the owner's language.
+ */
+class ScreenPainter(words: Words, private val theme: Theme) {
+    private val sentences = Sentences(words)
+
+    /** Return where the plane lies on a screen of this size. */
+    fun plane(width: Float, height: Float): Plane = Plane(MARGIN, TOP, minOf(width - 2 * MARGIN, SHARE * height))
+
+    /** Draw a state on a canvas of this size, in density-independent pixels. */
+    fun paint(canvas: Canvas, state: ScreenState, width: Float, height: Float) {
+        canvas.rectangle(0f, 0f, width, height, 0f, theme.ground)
+        val column = Column(canvas, width)
+        val colour = if (state.problem == null) theme.text else theme.warning
+        column.paragraph(sentences.status(state), TITLE, true, colour)
+        if (state.problem != null) column.paragraph(sentences.advice(state), BODY, false, theme.text)
+        if (state.blocked) return
+        val plane = plane(width, height)
+        if (state.historyShown) history(column, state) else estimates(canvas, state, plane)
+        column.y = maxOf(column.y, plane.top + plane.side + MARGIN)
+        column.paragraph("${sentences.labels(state)} ${sentences.hint(state)}".trim(), BODY, false, theme.text)
+        state.card?.let { card(column, it) }
+        state.about?.let { column.paragraph(sentences.about(it), BODY, false, theme.faint) }
+    }
+
+    private fun estimates(canvas: Canvas, state: ScreenState, plane: Plane) {
+        canvas.rectangle(plane.left, plane.top, plane.side, plane.side, 8f, theme.surface)
+        if (state.targets.size == 2) Dots(canvas, state, plane).draw() else Bars(canvas, state, plane).draw()
+    }
+
+    private fun card(column: Column, card: Card) {
+        column.paragraph(sentences.cardTitle(card), TITLE, true, if (card.accepted) theme.accent else theme.warning)
+        sentences.cardLines(card).forEach { column.paragraph(it, BODY, false, theme.text) }
+    }
+
+    private fun history(column: Column, state: ScreenState) {
+        column.y = TOP + LINE
+        for (attempt in state.history.takeLast(MOST_ATTEMPTS).reversed()) {
+            column.paragraph(sentences.attempt(attempt), BODY, attempt.current, if (attempt.accepted) theme.text else theme.faint)
+        }
+    }
+
+    /** Paragraphs below each other. */
+    private inner class Column(private val canvas: Canvas, private val width: Float) {
+        var y = MARGIN + LINE
+
+        fun paragraph(text: String, size: Float, bold: Boolean, colour: Colour) {
+            var line = ""
+            for (word in text.split(' ')) {
+                val longer = if (line.isEmpty()) word else "$line $word"
+                if (line.isNotEmpty() && canvas.width(longer, size, bold) > width - 2 * MARGIN) {
+                    put(line, size, bold, colour)
+                    line = word
+                } else {
+                    line = longer
+                }
+            }
+            put(line, size, bold, colour)
+            y += 4f
+        }
+
+        private fun put(line: String, size: Float, bold: Boolean, colour: Colour) {
+            canvas.text(line, MARGIN, y, size, bold, colour)
+            y += size + 6f
+        }
+    }
+
+    /** Two targets: the first goes right, the second up; the trail fades. */
+    private inner class Dots(private val canvas: Canvas, private val state: ScreenState, private val plane: Plane) {
+        fun draw() {
+            val middle = plane.side / 2
+            canvas.line(plane.left, plane.top + middle, plane.left + plane.side, plane.top + middle, 1f, theme.faint)
+            canvas.line(plane.left + middle, plane.top, plane.left + middle, plane.top + plane.side, 1f, theme.faint)
+            val name = state.targets[0]
+            val right = plane.left + plane.side - canvas.width(name, BODY, false) - 8f
+            canvas.text(name, right, plane.top + middle - 6f, BODY, false, theme.faint)
+            canvas.text(state.targets[1], plane.left + middle + 8f, plane.top + BODY + 6f, BODY, false, theme.faint)
+            state.trail.forEachIndexed { age, values -> dot(values, 3f, faded(theme.accent, age + 1, state.trail.size)) }
+            state.label?.let { dot(it, 12f, theme.warning) }
+            state.label?.let { dot(it, 9f, theme.surface) }
+            state.estimate?.let { dot(it, 7f, theme.accent) }
+        }
+
+        private fun dot(values: List<Float>, radius: Float, colour: Colour) =
+            canvas.circle(plane.left + share(values[0]) * plane.side, plane.top + (1 - share(values[1])) * plane.side, radius, colour)
+
+        private fun share(value: Float) = share(value, state)
+    }
+
+    /** Any number of targets but two: a bar for each. */
+    private inner class Bars(private val canvas: Canvas, private val state: ScreenState, private val plane: Plane) {
+        fun draw() = state.targets.forEachIndexed { place, target ->
+            val y = plane.bar(place, state.targets.size)
+            val left = plane.left
+            val width = plane.side
+            canvas.text(target, left + 4f, y - 10f, BODY, false, theme.faint)
+            canvas.line(left, y, left + width, y, 2f, theme.faint)
+            state.label?.let { canvas.circle(left + width * share(it[place], state), y, 9f, theme.warning) }
+            state.estimate?.let { canvas.circle(left + width * share(it[place], state), y, 7f, theme.accent) }
+        }
+    }
+
+    private fun share(value: Float, state: ScreenState) = (value - state.lowest) / (state.highest - state.lowest)
+
+    private fun faded(colour: Colour, part: Int, whole: Int): Colour = (colour and 0xffffff) or ((0xd0 * part / whole) shl 24)
+
+    private companion object {
+        const val TOP = 100f
+        const val SHARE = 0.46f
+    }
+}

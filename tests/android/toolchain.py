@@ -1,0 +1,108 @@
+"""A Kotlin compiler, JUnit 5 and SQLite for the JVM without Maven Central: from PyPI and from Debian's packages.
+
+    python -m tests.android.toolchain
+
+fetches them into ``android_demo/.tools``; nothing needs root. On a machine without Debian's ``apt-get``, or where it
+has no list of packages yet, the message says what is missing.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[2]
+TOOLS = Path(os.environ.get("PEN_ANDROID_TOOLS", REPOSITORY / "android_demo" / ".tools"))
+_WHEEL = "kotlin-jupyter-kernel==0.19.0.944"
+_COMPILER = ("kotlin-jupyter-kernel-", "kotlin-stdlib-", "kotlin-reflect-", "kotlin-script-runtime-", "annotations-")
+_PACKAGES = (
+    *("junit5", "libopentest4j-java", "libapiguardian-java", "libpicocli-java", "libunivocity-parsers-java"),
+    *("libxerial-sqlite-jdbc-java", "libxerial-sqlite-jdbc-jni"),
+)
+_LIBRARIES = (
+    *("junit-jupiter-api", "junit-jupiter-engine", "junit-jupiter-params", "junit-platform-commons"),
+    *("junit-platform-engine", "junit-platform-launcher", "junit-platform-console", "junit-platform-reporting"),
+    *("opentest4j", "apiguardian-api", "picocli", "xerial-sqlite-jdbc"),
+)
+
+
+def missing() -> str | None:
+    """Return why Kotlin cannot be compiled and run here, or None."""
+    if shutil.which("java") is None or shutil.which("javac") is None:
+        return "there is no JDK; install one of version 17 or newer (Debian: openjdk-17-jdk-headless)"
+    if not (TOOLS / "complete").is_file():
+        return "the Kotlin compiler and JUnit are not there; 'make test-android-core' fetches them"
+    return None
+
+
+def compiler_jars() -> list[Path]:
+    """Return the jars of the Kotlin compiler."""
+    return sorted((TOOLS / "kotlin").glob("*.jar"))
+
+
+def standard_library() -> Path:
+    """Return the jar of Kotlin's standard library."""
+    return next((TOOLS / "kotlin").glob("kotlin-stdlib-*.jar"))
+
+
+def library_jars() -> list[Path]:
+    """Return the jars of JUnit and of SQLite."""
+    return sorted((TOOLS / "jars").glob("*.jar"))
+
+
+def sqlite_folder() -> Path:
+    """Return the folder with SQLite's native library for the JVM."""
+    return TOOLS / "native"
+
+
+def install() -> None:
+    """Fetch everything; what is there already stays."""
+    if (TOOLS / "complete").is_file():
+        return
+    TOOLS.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as temporary:
+        _install_kotlin(Path(temporary))
+        _install_packages(Path(temporary))
+    (TOOLS / "complete").touch()
+
+
+def _install_kotlin(temporary: Path) -> None:
+    _run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(temporary), _WHEEL], temporary)
+    (TOOLS / "kotlin").mkdir(exist_ok=True)
+    with zipfile.ZipFile(next(temporary.glob("kotlin_jupyter_kernel-*.whl"))) as wheel:
+        for entry in wheel.namelist():
+            name = Path(entry).name
+            if name.endswith(".jar") and name.startswith(_COMPILER):
+                (TOOLS / "kotlin" / name).write_bytes(wheel.read(entry))
+
+
+def _install_packages(temporary: Path) -> None:
+    if shutil.which("apt-get") is None:
+        raise SystemExit("JUnit 5 and sqlite-jdbc come from Debian's packages here, and there is no apt-get")
+    _run(["apt-get", "--quiet", "--quiet", "download", *_PACKAGES], temporary)
+    for package in temporary.glob("*.deb"):
+        _run(["dpkg", "-x", str(package), str(temporary / "root")], temporary)
+    share = temporary / "root" / "usr"
+    for folder in ("jars", "native"):
+        (TOOLS / folder).mkdir(exist_ok=True)
+    for name in _LIBRARIES:
+        shutil.copy(share / "share" / "java" / f"{name}.jar", TOOLS / "jars")
+    shutil.copy(next(share.glob("lib/*/jni/libsqlitejdbc.so")), TOOLS / "native")
+
+
+def _run(command: list[str], folder: Path) -> None:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
+    if done.returncode:
+        raise SystemExit(
+            f"{' '.join(command[:3])} ... failed (run 'apt-get update' once?): {done.stderr.strip()[-500:]}"
+        )
+
+
+if __name__ == "__main__":
+    install()
+    print(missing() or f"{TOOLS} has everything")
