@@ -1,0 +1,114 @@
+"""The golden vectors for a whole phone are current, and this package agrees with them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pen_mobile.contract.adaptation_report import Verdict
+from pen_mobile.contract.bundle_folder import open_bundle
+from pen_mobile.errors import BundleError
+from pen_mobile.phone.phone import Phone
+from pen_mobile.phone.store.options import StoreOptions
+from pen_mobile.phone.store.retention import Retention
+from tests.contract import golden_phone, golden_stores
+from tests.contract.golden_phone import FOLDER, LABELS, TARGETS
+from tests.contract.golden_refusals import CASES
+
+CALLS: dict[str, Any] = json.loads((FOLDER / "calls.json").read_text(encoding="utf-8"))
+REFUSED: dict[str, Any] = json.loads((FOLDER / "refused" / "refused.json").read_text(encoding="utf-8"))
+STORES: dict[str, Any] = json.loads((FOLDER / "stores" / "stores.json").read_text(encoding="utf-8"))
+MESSAGES = {
+    "archive": r"not a readable archive|not packed as|does not belong into|compressed or encrypted",
+    "missing": r"is missing",
+    "large": r"is larger than",
+    "seal": r"manifest\.json was changed",
+    "json": r"is not a valid manifest: (Expecting|Unterminated)|twice",
+    "version": r"schema version",
+    "schema": r"manifest\.json",
+    "disagree": r"targets are named|one name|not ascending|not listed under files|is not among",
+    "names": r"is not listed in|no manifest can vouch for",
+    "size": r"it has .* bytes, the manifest says",
+    "hash": r"SHA-256 is not the manifest's",
+    "parameters": r"experts on .* features need",
+}
+
+
+def assert_close(found: Any, expected: Any, tolerance: float) -> None:
+    """Compare documents: the same keys and texts, numbers within a tolerance of their size where that is above 1."""
+    if isinstance(expected, dict):
+        assert list(found) == list(expected)
+        for key in expected:
+            assert_close(found[key], expected[key], tolerance)
+    elif isinstance(expected, list) and not any(isinstance(item, (str, bool, dict)) for item in expected):
+        found, expected = np.array(found, float), np.array(expected, float)
+        assert found.shape == expected.shape
+        assert (np.abs(found - expected) <= tolerance * np.maximum(1, np.abs(expected))).all()
+    else:
+        assert found == expected
+
+
+def test_the_calls_are_current() -> None:
+    """What the formulas give now; training is eager torch in float32, whose sums depend on the processor."""
+    assert_close(golden_phone.calls(), CALLS, 1e-5)
+
+
+def test_sizes_are_those_of_a_repository() -> None:
+    assert sum(file.stat().st_size for file in FOLDER.rglob("*") if file.is_file()) < 3_000_000
+
+
+def test_the_bundle_answers_as_the_formulas_do() -> None:
+    """The label sets go through the store and the phone's own code, as an owner's labels do."""
+    options = StoreOptions(clock=lambda: golden_phone._START + 1e7, retention=Retention(samples=None, days=None))
+    manifest = open_bundle(FOLDER / "bundle").manifest
+    moments, labelling = np.array(CALLS["moments"], np.float32), manifest.labelling
+    for case in CALLS["adapt"].values():
+        if min(case["weight"]) < 1:
+            continue  # a phone gives its labels whole weights
+        with Phone.open(FOLDER / "bundle", options=options) as phone:
+            labels = labelling.to_labels(np.array(case["labels"], np.float32).reshape(-1, TARGETS))
+            phone.add_labels(moments[case["rows"]], labels, captured_at=np.array(case["captured_at"]))
+            result = phone.adapt()
+            assert result.accepted == case["accepted"]
+            assert [target.verdict.name.lower() for target in result.targets] == case["verdicts"]
+            errors = [target.after / labelling.half_width for target in result.targets]
+            np.testing.assert_allclose(errors, case["report"][3], atol=manifest.golden.report_tolerance)
+            expected = case["targets"] if case["accepted"] else CALLS["predict"]["targets"]
+            found = labelling.to_unit(phone.predict_features(moments)[0])
+            np.testing.assert_allclose(found, expected, atol=manifest.golden.target_tolerance)
+
+
+def test_the_label_sets_cover_what_can_happen() -> None:
+    verdicts = {verdict for case in CALLS["adapt"].values() for verdict in case["verdicts"]}
+    assert verdicts >= {Verdict.ADAPTED.name.lower(), Verdict.CONTRADICTS_HEAD.name.lower(), "all_alike", "no_labels"}
+    assert max(len(case["rows"]) for case in CALLS["adapt"].values()) > LABELS
+
+
+@pytest.mark.parametrize("store", STORES["stores"], ids=lambda store: store["file"])
+def test_stores_hold_what_is_said_of_them(store: dict[str, Any]) -> None:
+    assert golden_stores.contents(FOLDER / "stores" / store["file"]) == store
+
+
+def test_stores_are_the_same_bytes_when_they_are_written_again(tmp_path: Path) -> None:
+    """Compared with each other and not with the files: SQLite writes its version into them."""
+    for name in ("one", "two"):
+        golden_stores.write_stores(tmp_path / name, golden_phone.head_parameters().astype("<f4").tobytes())
+    for file in sorted((tmp_path / "one").iterdir()):
+        assert file.read_bytes() == (tmp_path / "two" / file.name).read_bytes(), file.name
+    assert (tmp_path / "one" / "stores.json").read_bytes() == (FOLDER / "stores" / "stores.json").read_bytes()
+
+
+@pytest.mark.parametrize("case", REFUSED["cases"], ids=lambda case: case["file"])
+def test_every_golden_refusal_is_refused_for_its_reason(case: dict[str, str]) -> None:
+    with pytest.raises(BundleError, match=MESSAGES[case["reason"]]):
+        open_bundle(FOLDER / "refused" / case["file"])
+
+
+def test_what_the_refusals_were_made_from_is_sound() -> None:
+    open_bundle(FOLDER / "refused" / REFUSED["sound"])
+    assert {case["file"] for case in REFUSED["cases"]} == {f"{name}.zip" for name in CASES}
+    assert set(MESSAGES) == set(REFUSED["reasons"]) == {reason for reason, _ in CASES.values()}
