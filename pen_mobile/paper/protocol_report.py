@@ -178,7 +178,10 @@ class _Pages:
             name.replace("_", " "): _setting_words(value) for name, value in plan if value not in (None, (), [])
         }
         sources, cells = self.result.sources, self.result.cells
+        learning = self.result.plan.source_config(0)
         return settings | {
+            "joint learning rate": f"{learning.joint_step_size:g}",
+            "early stopping of stage 4": f"{learning.early_stopping}, {learning.patience} epochs",
             "source learning": f"{decimal(sum(one.seconds for one in sources), 1)} s in all",
             "adaptation and tests": f"{decimal(sum(one.seconds for one in cells), 1)} s in all",
         }

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from pen_mobile.contract.strategy import Strategy
 from pen_mobile.data.table import FeatureTable
 from pen_mobile.engine.task import Task
 from pen_mobile.paper.model_study import run_model_study
@@ -78,7 +79,8 @@ class TaskContext:
             config = replace(config, validation_fraction=record.validation_fraction, split_seed=record.split_seed)
         start = None if self.run is None else Run.open(self.run).backbone_head()
         fabric, table = make_fabric(self.device), self.features.table("source")
-        return learn_source(table, config, folder, fabric, shared_start=start)
+        with_prior = Strategy.PRIOR in self.plan.strategies  # minutes of work that nothing else needs
+        return learn_source(table, config, folder, fabric, shared_start=start, with_prior=with_prior)
 
     def _learn(self, seed: int) -> SourceEvaluation:
         table = self.features.table("source")

@@ -48,8 +48,13 @@ class Statement:
         words = {True: Cell("holds", tone="better"), False: Cell("does not hold", tone="worse")}
         holds = Cell("not looked at") if self.holds is None else words[self.holds]
         where = ", ".join(word for word in (self.scope, self.sampling) if word) or "source learning"
-        numbers = "; ".join(f"{name}: {decimal(value)}" for name, value in self.numbers.items())
+        numbers = "; ".join(f"{name}: {_number(value)}" for name, value in self.numbers.items())
         return Row([where, holds, numbers])
+
+
+def _number(value: float) -> str:
+    """Return a number as people read it: counts without digits after the point."""
+    return f"{value:g}" if value == round(value) else decimal(value)
 
 
 def statements(result: ProtocolResult) -> list[Statement]:

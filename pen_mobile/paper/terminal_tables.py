@@ -6,7 +6,13 @@ from collections.abc import Iterator
 
 from pen_mobile.paper.comparators.published import TABLE_2
 from pen_mobile.paper.comparison import ComparisonRow
-from pen_mobile.paper.paper_tables import comparison_grid, published_table_2, source_table, statement_table
+from pen_mobile.paper.paper_tables import (
+    comparison_grid,
+    learning_table,
+    published_table_2,
+    source_table,
+    statement_table,
+)
 from pen_mobile.paper.protocol_plan import AdaptationScope, Sampling
 from pen_mobile.paper.protocol_result import ProtocolResult
 from pen_mobile.paper.protocol_summary import Summary
@@ -40,6 +46,9 @@ def as_parts(result: ProtocolResult, summary: Summary, comparisons: list[Compari
         yield f"cross-validated: lambda_0 = {plan.lambda_0:g}, lambda_1 = {plan.lambda_1:g}"
     sources = source_table(result.sources)
     yield from (sources.caption, sources)
+    learning = learning_table(result, summary)
+    if learning.rows:
+        yield from ("ways to learn from source people: CCC over rows of all people together", learning)
     yield f"Table 1: {_SCOPES[setting.scope]}; {_SAMPLINGS[setting.sampling]}"
     for table in table_1_grids(summary, setting, plan.shares):
         yield from (table.caption, table)
@@ -53,6 +62,7 @@ def as_parts(result: ProtocolResult, summary: Summary, comparisons: list[Compari
         yield winners_table(summary, setting.sampling)
     yield "statements of the paper"
     yield statement_table(summary.statements)
+    yield "not in the paper"
     yield statement_table(summary.statements, ours=True)
     yield from dict.fromkeys(note for cell in result.cells for note in cell.notes)
     for reason in {

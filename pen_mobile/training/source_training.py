@@ -40,6 +40,7 @@ def learn_source(
     progress: Progress = SILENT,
     *,
     shared_start: Tensor | None = None,
+    with_prior: bool = True,
 ) -> Run:
     """Learn SN and PEN from the source people of a table, into a run folder.
 
@@ -54,6 +55,7 @@ def learn_source(
         progress: listener.
         shared_start: for features of a trained backbone, its own shared head as a mixture of one, ``[1 + K, D_z + 1]``;
             stage 2 goes on from it, as Algorithm 1 says. None draws initial weights.
+        with_prior: learn stage 5, too; a run without it can be evaluated, but not exported.
 
     Raises:
         BadInput: fewer than two source people, a layer strategy without frames, or ``folder`` holds something else.
@@ -72,7 +74,8 @@ def learn_source(
     with fabric.rank_zero_first():
         run = Run.begin(folder, _record(source, config, folder))
     if not run.record.complete:
-        _Learner(fabric, source.on_unit_scale(), config, run, progress, halves, shared_start).learn(network)
+        unit = source.on_unit_scale()
+        _Learner(fabric, unit, config, run, progress, halves, shared_start, with_prior).learn(network)
     return run
 
 
@@ -101,6 +104,7 @@ class _Learner:
     progress: Progress
     halves: tuple[Rows, Rows]
     shared_start: Tensor | None = None
+    with_prior: bool = True
 
     def learn(self, network: FrameToAffect | None) -> None:
         """Run all stages.
@@ -141,7 +145,8 @@ class _Learner:
         shared = self._train(shared_head.without_steps() if config.layer_strategy == "together" else shared_head)
         gate = self._train(gate_stage(splits, config, lambdas))
         experts = self._train(expert_stage(splits, config, lambdas, shared, gate))
-        self._learn_prior(features, experts[0, 0].cpu(), seen=network is not None)
+        if self.with_prior:
+            self._learn_prior(features, experts[0, 0].cpu(), seen=network is not None)
         self._conclude(features, network.backbone.digest() if network else "")
 
     def _learn_prior(self, features: Floats, head_parameters: Tensor, *, seen: bool) -> None:

@@ -17,6 +17,7 @@ from pen_mobile.paper.protocol import run_protocol
 from pen_mobile.paper.protocol_plan import CellKey, ProtocolPlan
 from pen_mobile.paper.protocol_result import ISOLATED, JOINT, ProtocolResult
 from pen_mobile.paper.protocol_summary import summarize
+from pen_mobile.paper.terminal_tables import as_parts
 from pen_mobile.training.run_folder import Run
 
 PLAN = ProtocolPlan(
@@ -51,6 +52,8 @@ def test_every_way_is_tested_with_every_share(result: ProtocolResult, tmp_path: 
     assert cell.held_out[JOINT] == pytest.approx(result.sources[0].validation["s-PEN"], abs=1e-5)
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "Ways to learn from source people" in page
+    parts = as_parts(result, summarize(result), [])
+    assert [part for part in parts if isinstance(part, str) and part.startswith("ways to learn from source people")]
 
 
 def test_the_statement_of_the_paper_is_held_against_them_where_they_are(result: ProtocolResult) -> None:

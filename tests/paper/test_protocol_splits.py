@@ -60,7 +60,7 @@ def test_stage_2_starts_from_the_head_of_stage_1(frame_run: Path, tmp_path: Path
 
 @settings(deadline=None, max_examples=25)
 @given(seed=st.integers(0, 99), rows=st.integers(60, 200), step=st.sampled_from([0.5, 1.0, 4.0]))
-@pytest.mark.parametrize("sampling", ["random", "blocks"])
+@pytest.mark.parametrize("sampling", ["random", "blocks", "first", "recent"])
 def test_no_row_that_adapts_is_tested(sampling: str, seed: int, rows: int, step: float) -> None:
     rng = np.random.default_rng(seed)
     table = FeatureTable(
