@@ -110,7 +110,7 @@ def test_layer_strategies_need_frames(tmp_path: Path, strategy: str) -> None:
 def starts(people: FrameTable) -> dict[str, torch.Tensor]:
     from pen_mobile.training.backbone_stage import new_network
 
-    return new_network(FRAMES).state_dict()
+    return new_network(FRAMES, 2).state_dict()
 
 
 @pytest.mark.parametrize("strategy", ["together-then-head", "together", "head-first", "frozen"])
