@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pen_mobile.utils.processor import instruction_set, processor_name
 from pen_mobile.utils.provenance import versions
 
 HERE = Path(__file__).parent
@@ -71,7 +72,7 @@ def record(question: str, rows: list[dict[str, Any]], **facts: Any) -> Path:
         "question": question,
         "command": " ".join(["python", f"benchmarks/{script.name}", *arguments]),
         "commit": commit.stdout.strip(),
-        "machine": f"{_processor()}, {os.cpu_count()} cores, {platform.system()}",
+        "machine": f"{processor_name()}, {os.cpu_count()} cores, {platform.system()}",
         "instruction_set": instruction_set(),
         "versions": versions(),
         **facts,
@@ -81,25 +82,3 @@ def record(question: str, rows: list[dict[str, Any]], **facts: Any) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     return path
-
-
-def instruction_set(flags: set[str] | None = None) -> str:
-    """Return the widest vector instructions of this processor, which decide the order of two libraries.
-
-    Args:
-        flags: of the processor, as ``/proc/cpuinfo`` names them; None asks this one.
-    """
-    flags = set((_cpu_fact("flags") or _cpu_fact("Features")).split()) if flags is None else flags
-    known = (("avx512-amx", "amx_int8"), ("avx512", "avx512f"), ("avx2", "avx2"), ("sve", "sve"), ("neon", "asimd"))
-    return next((name for name, flag in known if flag in flags), platform.machine().lower())
-
-
-def _processor() -> str:
-    return _cpu_fact("model name") or platform.processor() or platform.machine()
-
-
-def _cpu_fact(name: str) -> str:
-    """Return one line of ``/proc/cpuinfo``, or nothing where there is none."""
-    information = Path("/proc/cpuinfo")
-    lines = information.read_text().splitlines() if information.exists() else []
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith(name)), "")

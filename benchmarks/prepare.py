@@ -20,6 +20,7 @@ from skimage import data  # noqa: E402
 from pen_mobile.contract.crop import Crop  # noqa: E402
 from pen_mobile.data.detectors.blazeface import BLAZEFACE, BlazeFace  # noqa: E402
 from pen_mobile.data.detectors.lbp import LBP_FRONTAL, LbpFrontal  # noqa: E402
+from pen_mobile.data.detectors.mediapipe_blazeface import MediaPipeLook  # noqa: E402
 from pen_mobile.data.detectors.model_file import resolve_model  # noqa: E402
 from pen_mobile.data.faces import FaceDetector, crop_face, make_crop  # noqa: E402
 from pen_mobile.data.preparation import prepare  # noqa: E402
@@ -94,7 +95,7 @@ def main(quick: bool) -> None:
         click.echo(f"BlazeFace is left out: {error}")
         model = None
     with ExitStack() as stack, tempfile.TemporaryDirectory() as folder:
-        network = None if model is None else stack.enter_context(closing(BlazeFace(model)))
+        network = None if model is None else stack.enter_context(closing(BlazeFace(MediaPipeLook(model))))
         calls = variants(network, frames, write_video(Path(folder) / "ann.mp4", frames))
         rounds = 1 if quick else 7
         seconds = measure.interleave({name: call for name, (_, call) in calls.items()}, rounds, 1)

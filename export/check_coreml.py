@@ -5,9 +5,10 @@
 It needs the package (``pip install pen-mobile``) and macOS 14 or later. Every other system can make such a bundle
 and check its programs as written ('pen-mobile verify'), but has no Core ML; there it says so and exits with 2.
 
-Checked: every byte of the bundle; each package compiles and loads; features of the golden frames, given as images;
-affect and gate of the golden features; 20 training steps, state in and state out, with padded batches; how many
-of the numbers differ from the float model's by how much. Exit code 0 when all pass, 1 when one fails.
+Checked: every byte of the bundle; each package compiles and loads; features of the golden frames, and one look of the
+face detector, given as images; affect and gate of the golden features; 20 training steps, state in and state out, with
+padded batches; how many of the numbers differ from the float model's by how much. Exit code 0 when all pass, 1 when
+one fails.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from pen_mobile.bundle.coreml.mlpackage import unpack_archive
 from pen_mobile.bundle.golden import Golden
 from pen_mobile.bundle.verify import check_runtime
 from pen_mobile.contract.bundle_folder import BundleFolder, open_bundle
+from pen_mobile.contract.face import FacePart
 from pen_mobile.contract.head import AdaptPart, PredictPart, TrainPart
 from pen_mobile.contract.manifest import BackbonePart
 from pen_mobile.errors import BadInput, PenMobileError
@@ -47,16 +49,20 @@ class CoreMLRuntime(BundleRuntime):
         super().__init__(bundle)
 
     def _load(self, threads: int) -> Programs:
-        head, backbone = self.bundle.manifest.head, self.bundle.manifest.backbone
-        unpack_archive(self.bundle.file(head.file), self._folder)
-        if backbone is not None:
-            unpack_archive(self.bundle.file(backbone.file), self._folder)
+        manifest = self.bundle.manifest
+        head, backbone, face = manifest.head, manifest.backbone, manifest.face
+        for part in (head, backbone, face):
+            if part is not None:
+                unpack_archive(self.bundle.file(part.file), self._folder)
         train = {part.optimizer: self._method(part) for part in head.train}
         adapt = None if head.adapt is None else self._method(head.adapt)
         features = None if backbone is None else self._method(backbone)
-        return Programs(self._method(head.predict), train, features, adapt)
+        detect = None if face is None else self._method(face)
+        return Programs(self._method(head.predict), train, features, adapt, detect)
 
-    def _method(self, part: PredictPart | TrainPart | AdaptPart | BackbonePart) -> Callable[..., Sequence[Floats]]:
+    def _method(
+        self, part: PredictPart | TrainPart | AdaptPart | BackbonePart | FacePart
+    ) -> Callable[..., Sequence[Floats]]:
         import coremltools as ct
 
         names, started = part.coreml, time.perf_counter()
@@ -64,7 +70,7 @@ class CoreMLRuntime(BundleRuntime):
         path = self._folder / f"{part.method}.mlpackage"
         model = ct.models.MLModel(str(path), compute_units=ct.ComputeUnit[_UNITS[self._units]])
         print(f"loaded {path.name} in {time.perf_counter() - started:.1f} s")
-        as_input = _image if isinstance(part, BackbonePart) else _array
+        as_input = _image if isinstance(part, (BackbonePart, FacePart)) else _array
 
         def call(*arrays: Floats) -> Sequence[Floats]:
             inputs = {name: as_input(array) for name, array in zip(names.inputs, arrays, strict=True)}

@@ -17,6 +17,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pen_mobile.api.benchmarks import benchmark, write_phone_benchmark
     from pen_mobile.api.datasets import inspect_dataset, load_dataset, prepare_dataset
     from pen_mobile.api.models import export, train, verify
     from pen_mobile.api.phones import adapt_person, evaluate, simulate_day
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pen_mobile.bundle.verification import Verification
     from pen_mobile.data.table import SubjectTable
     from pen_mobile.errors import BadInput, BundleError, PenMobileError, Refused, StoreFull
+    from pen_mobile.evaluation.benchmark.result import BundleBenchmark
     from pen_mobile.evaluation.person_result import Personalization, PersonResult
     from pen_mobile.metrics import Agreement
     from pen_mobile.paper.protocol_plan import ProtocolPlan
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from pen_mobile.training.run_folder import Run
 
 _MODULES = {
+    "pen_mobile.api.benchmarks": ("benchmark", "write_phone_benchmark"),
     "pen_mobile.api.datasets": ("inspect_dataset", "load_dataset", "prepare_dataset"),
     "pen_mobile.api.models": ("export", "train", "verify"),
     "pen_mobile.api.phones": ("adapt_person", "evaluate", "simulate_day"),
@@ -44,6 +47,7 @@ _MODULES = {
     "pen_mobile.bundle.verification": ("Verification",),
     "pen_mobile.data.table": ("SubjectTable",),
     "pen_mobile.errors": ("BadInput", "BundleError", "PenMobileError", "Refused", "StoreFull"),
+    "pen_mobile.evaluation.benchmark.result": ("BundleBenchmark",),
     "pen_mobile.evaluation.person_result": ("Personalization", "PersonResult"),
     "pen_mobile.metrics": ("Agreement",),
     "pen_mobile.paper.protocol_plan": ("ProtocolPlan",),
@@ -59,6 +63,7 @@ __all__ = [
     "Affect",
     "Agreement",
     "BadInput",
+    "BundleBenchmark",
     "BundleError",
     "ExportResult",
     "LearningConfig",
@@ -75,6 +80,7 @@ __all__ = [
     "Verification",
     "__version__",
     "adapt_person",
+    "benchmark",
     "evaluate",
     "export",
     "inspect_dataset",
@@ -85,6 +91,7 @@ __all__ = [
     "simulate_day",
     "train",
     "verify",
+    "write_phone_benchmark",
 ]
 
 

@@ -11,8 +11,9 @@ from typing import Any
 from pen_mobile.bundle.coreml.description import About
 from pen_mobile.bundle.coreml.mil_weights import different_weights, stored_weights
 from pen_mobile.bundle.coreml.mlpackage import unpacked, write_archive
-from pen_mobile.bundle.coreml.programs import CoreMLModel, Weights, convert_backbone, convert_head
+from pen_mobile.bundle.coreml.programs import CoreMLModel, Weights, convert_backbone, convert_face, convert_head
 from pen_mobile.bundle.exporter import Exporter
+from pen_mobile.bundle.face import FACE_METHOD, FaceModel
 from pen_mobile.bundle.programs.lowered_cache import LoweredCache
 from pen_mobile.bundle.recipe import Recipe
 from pen_mobile.contract.manifest import Manifest
@@ -27,7 +28,7 @@ class CoreMLExporter(Exporter):
     """Writes packages in archives instead of ExecuTorch programs."""
 
     backbone_file, backbone_method = "backbone.mlpackage.zip", "backbone"
-    head_file = "head.mlpackage.zip"
+    head_file, face_file = "head.mlpackage.zip", "face.mlpackage.zip"
 
     def __init__(self, run: Run, recipe: Recipe, task: Task, cache: LoweredCache) -> None:
         super().__init__(run, recipe, task, cache)
@@ -38,6 +39,12 @@ class CoreMLExporter(Exporter):
             return {self.backbone_method: convert_backbone(backbone.network(), self._weights, self._about)}
 
         self._write(path, {"coreml backbone": self._digest, "weights": self._weights}, convert)
+
+    def _write_face(self, path: Path, face: FaceModel) -> None:
+        def convert() -> dict[str, CoreMLModel]:
+            return {FACE_METHOD: convert_face(face.network(), self._weights != "fp32", self._about)}
+
+        self._write(path, {"coreml face": face.digest, "half": self._weights != "fp32"}, convert)
 
     def _write_head(self, path: Path) -> None:
         def convert() -> dict[str, CoreMLModel]:
@@ -64,8 +71,11 @@ class CoreMLExporter(Exporter):
     def _manifest(self, folder: Path) -> Manifest:
         values = super()._manifest(folder).model_dump()
         values |= {"runtime": "coreml"}
+        if self.face is not None:
+            part = self.face.part(self.face_file, coreml=True, half=self._weights != "fp32")
+            values["face"] = part.model_dump()
         head = values["head"]
-        for program in (values["backbone"], head["predict"], *head["train"], head["adapt"]):
+        for program in (values["backbone"], values["face"], head["predict"], *head["train"], head["adapt"]):
             if program is not None:
                 program["coreml"] = self.parts[program["method"]]
         return Manifest.model_validate(values)

@@ -54,6 +54,7 @@ def examine() -> list[Finding]:
     checks = {
         "system libraries": _system_libraries,
         "executorch runtime": _runtime,
+        "face detector": _face_detector,
         "sqlite": _sqlite,
         "accelerator": _accelerator,
         "core ml": _core_ml,
@@ -107,6 +108,16 @@ def _runtime() -> Finding:
             "executorch runtime", "broken", f"a head of ones says {affect.tolist()}, not 5; reinstall executorch"
         )
     return Finding("executorch runtime", "ok", f"exports and runs a head; backends {', '.join(names)}")
+
+
+def _face_detector() -> Finding:
+    from pen_mobile.data.detectors.model_file import FACE_MODEL, model_at_hand
+
+    path = model_at_hand()
+    if path is None:
+        where = f"'pen-mobile data prepare' fetches them, or {FACE_MODEL} names the file"
+        return Finding("face detector", "missing", f"BlazeFace's weights are not here, so bundles carry none; {where}")
+    return Finding("face detector", "ok", f"BlazeFace's weights in {path}")
 
 
 def _sqlite() -> Finding:

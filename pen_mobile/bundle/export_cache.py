@@ -23,6 +23,7 @@ from pen_mobile.bundle.programs.lowered_cache import LoweredCache
 from pen_mobile.bundle.recipe import Recipe
 from pen_mobile.contract.archive import pack_folder
 from pen_mobile.contract.bundle_folder import open_bundle
+from pen_mobile.data.detectors.model_file import model_at_hand
 from pen_mobile.errors import BadInput, PenMobileError
 from pen_mobile.utils.files import new_folder, refuse_existing, replacing, sha256_of_file, write_json
 from pen_mobile.utils.validation import read_json_as
@@ -87,10 +88,12 @@ def new_bundle(out: Path) -> Iterator[Path]:
 
 def _facts(run: Path, recipe: Recipe) -> dict[str, Any]:
     """Return everything that decides the bytes of a bundle, and the machine on which they were proved."""
+    face = model_at_hand()
     files = [file for file in (run / "run.json", *sorted(run.glob("*.safetensors"))) if file.is_file()]
     return {
         "export": {file.name: sha256_of_file(file) for file in files},
         "recipe": recipe.model_dump(mode="json"),
+        "face": None if face is None else sha256_of_file(face),
         "proved on": [platform.node(), platform.machine()],
     }
 

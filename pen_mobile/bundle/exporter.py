@@ -16,6 +16,7 @@ import torch
 
 from pen_mobile.bundle.export_cache import keep_export
 from pen_mobile.bundle.export_result import ExportResult, sizes_of
+from pen_mobile.bundle.face import WITHOUT_FACE, FaceModel, find_face_model, lower_face, with_face
 from pen_mobile.bundle.golden import Golden
 from pen_mobile.bundle.golden_adapt import with_label_sets
 from pen_mobile.bundle.golden_reference import make_golden
@@ -35,6 +36,7 @@ from pen_mobile.contract.evidence import GoldenPart, QuantizationPart, SourcePar
 from pen_mobile.contract.manifest import SCHEMA_VERSION, BackbonePart, Manifest
 from pen_mobile.contract.part import Precision
 from pen_mobile.contract.release import Release
+from pen_mobile.data.detectors.blazeface import BLAZEFACE
 from pen_mobile.data.faces import make_crop
 from pen_mobile.errors import Refused
 from pen_mobile.training.run_folder import Run
@@ -57,11 +59,11 @@ class Exporter:
     """One export to ExecuTorch.
 
     Attributes:
-        backbone_file, backbone_method, head_file: what the programs are called.
+        backbone_file, backbone_method, head_file, face_file: what the programs are called.
     """
 
     backbone_file, backbone_method = "backbone.pte", "forward"
-    head_file = "head.pte"
+    head_file, face_file = "head.pte", "face.pte"
 
     def __init__(self, run: Run, recipe: Recipe, task: Task, cache: LoweredCache) -> None:
         self.run, self.given_recipe, self.task = run, recipe, task
@@ -76,6 +78,7 @@ class Exporter:
         self.head = run.expert_head()
         self.int8: Int8Backbone | None = None
         self.data: str | None = None
+        self.face: FaceModel | None = None if self.backbone is None else find_face_model(run.record.data.crop)
         self.sign_key: EllipticCurvePrivateKey | None = None
         self.release: Release | None = None
 
@@ -86,10 +89,14 @@ class Exporter:
                 with self._stage("quantization"):
                     self._quantize()
             with self._stage("golden vectors"):
-                self._golden().write(folder / _GOLDEN)
+                golden = self._golden()
+                golden = golden if self.face is None else with_face(golden, self.face.network())
+                golden.write(folder / _GOLDEN)
             if self.backbone is not None:
                 with self._stage("backbone program"):
                     self._write_backbone(folder / self.backbone_file, self.backbone)
+                    if self.face is not None:
+                        self._write_face(folder / self.face_file, self.face)
             with self._stage("head programs"):
                 wait_for_head()
                 self._write_head(folder / self.head_file)
@@ -117,6 +124,8 @@ class Exporter:
         """Return the settings that the recipe decided against the run, and cautions about the model."""
         caution = absurd_error(to_plain(self.run.record.validation), self.run.record.data.targets.label_range)
         cautions = [caution] if caution else []
+        if self.backbone is not None and self.face is None:
+            cautions.append(WITHOUT_FACE)
         ours, learned = self.recipe.head.sparsity, self.run.written_lambda_1()
         if ours == learned:
             return cautions
@@ -180,6 +189,9 @@ class Exporter:
         frame = torch.zeros(1, 3, backbone.input_size, backbone.input_size)
         return lower({"forward": (simplify(backbone.network()), (frame,))}, self.recipe.backend)
 
+    def _write_face(self, path: Path, face: FaceModel) -> None:
+        self._keep(path, lower_face(face, None if self.sign_key is None else self.cache))
+
     def _write_head(self, path: Path) -> None:
         self._keep(path, self._lowered(self.methods.facts(), lambda: lower_head(self.methods)))
 
@@ -204,6 +216,7 @@ class Exporter:
             targets=list(self.run.record.data.targets.names),
             label_range=self.run.record.data.targets.label_range,
             backbone=self._backbone_part(),
+            face=None if self.face is None else self.face.part(self.face_file, coreml=False, half=False),
             head=self.methods.part(self.head_file, _PARAMETERS),
             quantization=self._quantization,
             adaptation=recipe.adaptation,
@@ -223,7 +236,8 @@ class Exporter:
         backbone = self.backbone
         if backbone is None or self._digest is None:
             return None
-        crop = make_crop(**(self.run.record.data.crop or {}) | {"size": backbone.input_size})
+        unknown = {} if self.face is None else {"detector": BLAZEFACE}
+        crop = make_crop(**(self.run.record.data.crop or unknown) | {"size": backbone.input_size})
         return BackbonePart(
             file=self.backbone_file,
             method=self.backbone_method,

@@ -36,6 +36,8 @@ class Golden:
         adapt_targets: per label set, the adapted head's outputs for all moments, ``[M, K]``.
         int8_features: z of the frames as torch computes them with the backbone in int8, ``[G, D_z]``; None when
             the backbone is in float.
+        face_image: uint8 ``[side, side, 3]``; None where the bundle carries no face detector.
+        face_places, face_scores: what the float detector makes of it, ``[anchors, 8]`` and ``[anchors]``.
     """
 
     frames: NDArray[np.uint8]
@@ -54,6 +56,9 @@ class Golden:
     adapt_reports: dict[str, Floats] = field(default_factory=dict)
     adapt_targets: dict[str, Floats] = field(default_factory=dict)
     int8_features: Floats | None = None
+    face_image: NDArray[np.uint8] | None = None
+    face_places: Floats | None = None
+    face_scores: Floats | None = None
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return every array by name; those of one optimizer or label set are called ``losses.adam`` and so on."""

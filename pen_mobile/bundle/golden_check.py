@@ -11,7 +11,7 @@ from pen_mobile.contract.head import AdaptPart, HeadPart
 from pen_mobile.contract.manifest import Manifest
 from pen_mobile.errors import BundleError, one_line
 
-_WHOLE_NUMBERS = {"frames": "uint8", "batches": "int32", "adapt_rows": "int32"}
+_WHOLE_NUMBERS = {"frames": "uint8", "face_image": "uint8", "batches": "int32", "adapt_rows": "int32"}
 
 
 def read_golden(bundle: BundleFolder) -> Golden:
@@ -61,6 +61,9 @@ def _expected(golden: Golden, manifest: Manifest) -> dict[str, tuple[int, ...]]:
     }
     if backbone is not None:
         expected["frames"] = (examples, backbone.crop.size, backbone.crop.size, 3)
+    if manifest.face is not None:
+        side, anchors = manifest.face.side, manifest.face.anchors
+        expected |= {"face_image": (side, side, 3), "face_places": (anchors, 8), "face_scores": (anchors,)}
     if golden.int8_features is not None:
         expected["int8_features"] = (examples, head.feature_size)
     if head.adapt is not None:

@@ -65,7 +65,8 @@ def _cannot_run(backbone: BackbonePart | None) -> dict[str, str]:
 
 
 def _outside_delegate(bundle: BundleFolder) -> dict[str, list[str]]:
-    parts = [part for part in (bundle.manifest.backbone, bundle.manifest.head) if part is not None]
+    manifest = bundle.manifest
+    parts = [part for part in (manifest.face, manifest.backbone, manifest.head) if part is not None]
     return {part.file: operators_outside(bundle.content(part.file)) for part in parts}
 
 
@@ -92,8 +93,18 @@ def check_runtime(runtime: BundleRuntime) -> Verification:
         Check("gate", largest_error(gate, golden.gate), part.target_tolerance),
         *_training_checks(runtime, golden, parameters),
         *adapt_checks(runtime, golden, parameters),
+        *_face_checks(runtime, golden),
     ]
     return Verification(checks, agreement(whole, golden.targets, runtime.bundle.manifest.targets))
+
+
+def _face_checks(runtime: BundleRuntime, golden: Golden) -> Iterator[Check]:
+    part = runtime.bundle.manifest.face
+    if part is None or golden.face_image is None or golden.face_places is None or golden.face_scores is None:
+        return
+    places, scores = runtime.detect(golden.face_image)
+    yield Check("face: places", largest_error(places, golden.face_places), part.tolerance)
+    yield Check("face: probabilities", largest_error(scores, golden.face_scores), part.tolerance)
 
 
 def _budget_checks(part: QuantizationPart | None) -> list[Check]:

@@ -7,6 +7,7 @@ import numpy as np
 from pen_mobile.bundle.golden import Golden
 from pen_mobile.bundle.verification import Check, largest_error
 from pen_mobile.contract.adaptation_report import ReportRow
+from pen_mobile.contract.manifest import Manifest
 from pen_mobile.phone.runtime import BundleRuntime
 from pen_mobile.types import Floats
 
@@ -34,7 +35,7 @@ def adapt_checks(runtime: BundleRuntime, golden: Golden, parameters: Floats) -> 
 def _errors(runtime: BundleRuntime, golden: Golden, parameters: Floats, name: str) -> tuple[float, float, float]:
     """Return the largest errors of the adapted head's outputs, of the report, and of its verdicts."""
     assert golden.adapt_moments is not None
-    adapted, report = runtime.adapt(parameters, *padded_label_set(golden, name, runtime))
+    adapted, report = runtime.adapt(parameters, *padded_label_set(golden, name, runtime.bundle.manifest))
     targets, _ = runtime.predict(adapted, golden.adapt_moments)
     expected = golden.adapt_reports[name]
     scale = np.maximum(1.0, np.abs(expected))
@@ -46,15 +47,15 @@ def _errors(runtime: BundleRuntime, golden: Golden, parameters: Floats, name: st
     )
 
 
-def padded_label_set(golden: Golden, name: str, runtime: BundleRuntime) -> tuple[Floats, Floats, Floats, Floats]:
+def padded_label_set(golden: Golden, name: str, manifest: Manifest) -> tuple[Floats, Floats, Floats, Floats]:
     """Return z, y, weight and time of one call: the labels first, rows of weight 0 behind.
 
     Args:
         golden: which holds the label set.
         name: of the label set.
-        runtime: of the bundle, whose manifest says how many rows a call has.
+        manifest: says how many rows a call has.
     """
-    part = runtime.bundle.manifest.head.adapt
+    part = manifest.head.adapt
     assert part is not None
     assert golden.adapt_moments is not None
     rows = golden.adapt_rows[name]

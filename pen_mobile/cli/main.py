@@ -10,6 +10,7 @@ import sys
 import click
 
 from pen_mobile.cli.adapt import adapt
+from pen_mobile.cli.benchmark import benchmark
 from pen_mobile.cli.data import data
 from pen_mobile.cli.demo import demo
 from pen_mobile.cli.doctor import doctor
@@ -49,7 +50,7 @@ def cli(context: click.Context, debug: bool) -> None:
         os.environ[SHOW_VARIABLE] = "1"  # for the processes that this one starts, too
 
 
-for _command in (demo, doctor, data, train, protocol, export, verify, predict, adapt, simulate_day, phone):
+for _command in (demo, doctor, data, train, protocol, export, verify, predict, adapt, simulate_day, phone, benchmark):
     cli.add_command(_command)
 
 

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from pen_mobile.contract.adaptation import AdaptationPart
 from pen_mobile.contract.crop import Crop
 from pen_mobile.contract.evidence import GoldenPart, QuantizationPart, SourcePart
+from pen_mobile.contract.face import FacePart
 from pen_mobile.contract.head import HeadPart
 from pen_mobile.contract.limits import MAX_FILES
 from pen_mobile.contract.model_card import ModelCard
@@ -60,6 +61,7 @@ class Manifest(Part):
         label_range: smallest and largest label of every target, on the scale that people see; heads and stores work on
             the scale from -1 to 1.
         runtime: what executes the programs; ``coreml`` exists on Apple systems only.
+        face: how a phone finds a face; without it the bundle takes aligned frames only.
         model, serial: name of the model, and the number of this bundle among its bundles, which only rises: a personal
             store refuses a lower one than it has seen. Null in bundles without.
         card: what the maker says about the model; null where nothing was said.
@@ -76,6 +78,7 @@ class Manifest(Part):
     targets: Annotated[list[TargetName], Field(min_length=1, max_length=MAX_TARGETS)]
     label_range: tuple[float, float]
     backbone: BackbonePart | None
+    face: FacePart | None = None
     head: HeadPart
     quantization: QuantizationPart | None = None
     adaptation: AdaptationPart
@@ -121,15 +124,23 @@ class Manifest(Part):
                 raise ValueError(
                     f"backbone gives {self.backbone.feature_size} features, head takes {self.head.feature_size}"
                 )
+        if self.face is not None:
+            named.append(self.face.file)
         for name in named:
             if name not in self.files:
                 raise ValueError(f"file {name} is used but not listed under files")
         return self
 
     @model_validator(mode="after")
+    def _face_is_the_crops(self) -> Manifest:
+        if self.face is not None and (self.backbone is None or self.backbone.crop.detector != "blazeface"):
+            raise ValueError("face is given, but backbone.crop does not ask for it")
+        return self
+
+    @model_validator(mode="after")
     def _programs_are_of_the_runtime(self) -> Manifest:
         head = self.head
-        for program in (self.backbone, head.predict, *head.train, head.adapt):
+        for program in (self.backbone, self.face, head.predict, *head.train, head.adapt):
             if program is not None and (program.coreml is not None) != (self.runtime == "coreml"):
                 raise ValueError(f"program {program.method} does not say what runtime {self.runtime} needs")
         return self

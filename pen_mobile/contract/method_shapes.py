@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from pen_mobile.contract.adaptation_report import ReportRow
+from pen_mobile.contract.face import FacePart
 from pen_mobile.contract.head import AdaptPart, HeadPart, TrainPart
 from pen_mobile.contract.manifest import BackbonePart
 
@@ -34,6 +35,11 @@ class MethodShapes(NamedTuple):
             [head.parameters_shape, (1, batch, head.feature_size)],
             [(1, batch, head.target_count), (1, batch, head.expert_count)],
         )
+
+    @classmethod
+    def of_face(cls, part: FacePart) -> MethodShapes:
+        """One image ``[1, 3, side, side]`` -> places ``[1, anchors, 8]``, probabilities ``[1, anchors, 1]``."""
+        return cls([(1, 3, part.side, part.side)], [(1, part.anchors, 8), (1, part.anchors, 1)])
 
     @classmethod
     def of_train(cls, head: HeadPart, part: TrainPart) -> MethodShapes:

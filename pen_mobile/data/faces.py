@@ -125,18 +125,17 @@ def moved(face: Face, transform: NDArray[np.float64]) -> Face:
     return Face(*(Point(float(x), float(y)) for x, y in places))
 
 
-def follow(previous: Face | None, faces: Sequence[Face]) -> Face | None:
+def follow(previous: Face | None, faces: Sequence[Face], reach: float = _REACH) -> Face | None:
     """Return the face nearest to the previous one, or the largest when none is within reach; None when there is none.
-
-    Reach is two eye distances of the previous face: further no face gets from one image to the next.
 
     Args:
         previous: face in the image before, if any.
         faces: faces in this image.
+        reach: how far a face gets from one image to the next, in eye distances of the previous one.
     """
     if previous is not None:
         nearest = min(faces, key=lambda face: math.dist(face.middle, previous.middle), default=None)
-        if nearest and math.dist(nearest.middle, previous.middle) <= _REACH * previous.eye_distance:
+        if nearest and math.dist(nearest.middle, previous.middle) <= reach * previous.eye_distance:
             return nearest
     return max(faces, key=lambda face: face.eye_distance, default=None)
 

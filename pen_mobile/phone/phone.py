@@ -14,7 +14,6 @@ from pen_mobile.contract.adaptation import AdaptationPart
 from pen_mobile.contract.adaptation_plan import adaptation_plan
 from pen_mobile.contract.bundle_folder import BundleFolder, open_bundle
 from pen_mobile.contract.head_state import parameter_bytes, parameters_from_bytes, parameters_to_bytes
-from pen_mobile.data.detectors.choice import open_detector
 from pen_mobile.data.faces import Face, FaceDetector, crop_face
 from pen_mobile.data.frames import resize
 from pen_mobile.errors import BadInput
@@ -22,6 +21,7 @@ from pen_mobile.phone.adaptation.adapt import AdaptationResult, adapt
 from pen_mobile.phone.adaptation.context import AdaptationContext
 from pen_mobile.phone.array_input import to_image, to_images, to_matrix, to_times, to_unix_times
 from pen_mobile.phone.binding import binding_of
+from pen_mobile.phone.face_finding import face_detector
 from pen_mobile.phone.runtime import BundleRuntime
 from pen_mobile.phone.store.database import IN_MEMORY
 from pen_mobile.phone.store.head_versions import ActiveHead, ConcurrentUpdateError
@@ -355,7 +355,7 @@ class Phone:
                 f"{self.runtime.bundle.origin} has no backbone: it was trained on features and takes no images"
             )
         if not aligned:
-            face = self._find(pixels, recipe.detector, name, clock, previous)
+            face = self._find(pixels, name, clock, previous)
             clock.lap("detect")
             frame = crop_face(pixels, face, recipe)
             clock.lap("crop")
@@ -366,9 +366,9 @@ class Phone:
         clock.lap("crop")
         return None, frame
 
-    def _find(self, pixels: Image, detector: str, name: str, clock: _Clock, previous: Face | None) -> Face:
+    def _find(self, pixels: Image, name: str, clock: _Clock, previous: Face | None) -> Face:
         if self._detector is None:
-            self._detector = open_detector(detector)
+            self._detector = face_detector(self.runtime)
             clock.restart()
         face = self._detector.find(pixels, previous)
         if face is None:

@@ -16,7 +16,7 @@ from pen_mobile.contract.head_state import State
 from pen_mobile.contract.method_shapes import MethodShapes
 from pen_mobile.errors import BadInput, BundleError, one_line
 from pen_mobile.phone.executorch_runtime import executorch_runtime, use_threads
-from pen_mobile.types import Floats
+from pen_mobile.types import Floats, Image
 from pen_mobile.utils.call_clock import begin_call, end_call
 from pen_mobile.utils.memory_limit import memory_limit
 
@@ -33,6 +33,7 @@ class Programs(NamedTuple):
     train: Mapping[str, Method]
     backbone: Method | None
     adapt: Method | None = None
+    face: Method | None = None
 
 
 class BundleRuntime:
@@ -84,7 +85,11 @@ class BundleRuntime:
         if manifest.backbone is not None:
             program = self._program(manifest.backbone.file)
             backbone = program.method(manifest.backbone.method, MethodShapes.of_backbone(manifest.backbone))
-        return Programs(predict, train, backbone, adapt)
+        face = None
+        if manifest.face is not None:
+            shapes = MethodShapes.of_face(manifest.face)
+            face = self._program(manifest.face.file).method(manifest.face.method, shapes)
+        return Programs(predict, train, backbone, adapt, face)
 
     def _program(self, name: str) -> _Program:
         return _Program(self.bundle.file(name), self.bundle.content(name))
@@ -108,6 +113,21 @@ class BundleRuntime:
             np.copyto(self._planes, self._channels)
             found.append(program(self._planes)[0])
         return _joined(found, backbone.feature_size)
+
+    def detect(self, square: Image) -> tuple[Floats, Floats]:
+        """Return places ``[anchors, 8]`` and probabilities ``[anchors]`` of one look of the face detector.
+
+        Args:
+            square: uint8 RGB ``[side, side, 3]``, side as the manifest says.
+
+        Raises:
+            BadInput: the bundle carries no face detector.
+        """
+        if self._programs.face is None:
+            raise BadInput(f"{self.bundle.origin} carries no face detector: it takes aligned frames only")
+        planes = np.ascontiguousarray(square.transpose(2, 0, 1)[None], np.float32)
+        places, scores = self._programs.face(planes)
+        return places[0], scores[0, :, 0]
 
     def predict(self, parameters: Floats, z: Floats) -> tuple[Floats, Floats]:
         """Return estimates ``[N, K]`` and gate weights ``[N, n_s]`` of features ``[N, D_z]`` (Eq. 1)."""

@@ -11,6 +11,7 @@ from pen_mobile.bundle.coreml.mil_evaluation import MilProgram
 from pen_mobile.bundle.coreml.mil_weights import weights_digest
 from pen_mobile.bundle.coreml.mlpackage import unpack_archive
 from pen_mobile.contract.bundle_folder import BundleFolder
+from pen_mobile.contract.face import FacePart
 from pen_mobile.contract.head import AdaptPart, PredictPart, TrainPart
 from pen_mobile.contract.manifest import BackbonePart
 from pen_mobile.contract.method_shapes import MethodShapes
@@ -54,7 +55,7 @@ class MilRuntime(BundleRuntime):
             return Programs(predict, train, None, adapt)
         with self._packages(backbone.file) as folder:
             features = self._method(folder, backbone, MethodShapes.of_backbone(backbone))
-            return Programs(predict, train, features, adapt)
+        return Programs(predict, train, features, adapt, self._face())
 
     @contextmanager
     def _packages(self, name: str) -> Iterator[Path]:
@@ -69,8 +70,15 @@ class MilRuntime(BundleRuntime):
                 raise BundleError(str(error).replace(temporary, str(self.bundle.origin))) from None
             yield folder / "packages"
 
+    def _face(self) -> Method | None:
+        part = self.bundle.manifest.face
+        if part is None:
+            return None
+        with self._packages(part.file) as folder:
+            return self._method(folder, part, MethodShapes.of_face(part))
+
     def _method(
-        self, folder: Path, part: PredictPart | TrainPart | AdaptPart | BackbonePart, shapes: MethodShapes
+        self, folder: Path, part: PredictPart | TrainPart | AdaptPart | BackbonePart | FacePart, shapes: MethodShapes
     ) -> Callable[..., Sequence[Floats]]:
         """Return a package's program as a function of arrays in the manifest's order."""
         package, names = folder / f"{part.method}.mlpackage", part.coreml

@@ -26,14 +26,16 @@ from pen_mobile.bundle.programs.adapt import AdaptProgram
 from pen_mobile.bundle.programs.head import HeadProgram, PredictProgram
 from pen_mobile.bundle.programs.train import TrainProgram
 from pen_mobile.contract.adaptation_report import ReportRow
+from pen_mobile.data.detectors.face_boxes import SIDE
 from pen_mobile.errors import PenMobileError
 from pen_mobile.models.backbone import Backbone
+from pen_mobile.models.blazeface import BlazeFaceNetwork
 from pen_mobile.utils.library_patches import import_coremltools
 
 Weights = Literal["fp32", "fp16", "int8", "palettized-4"]
 """How a backbone's weights are stored; all but ``fp32`` compute in float16."""
 
-FRAME, FEATURE = "frame", "feature"
+FRAME, FEATURE, IMAGE = "frame", "feature", "image"
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,30 @@ def convert_backbone(backbone: Backbone, weights: Weights, about: About) -> Core
     outputs = [Port(FEATURE, f"Feature z, float32 [1, {backbone.feature_size}].")]
     purpose = f"{backbone.name}: a face becomes a feature; weights stored as {weights}."
     return _finish(_compress(converted, weights), purpose, inputs, outputs, about)
+
+
+def convert_face(network: BlazeFaceNetwork, half: bool, about: About) -> CoreMLModel:
+    """Convert a face detector to ``image (RGB image) -> places, probabilities``, normalisation inside.
+
+    Args:
+        network: BlazeFace.
+        half: compute, and store weights, in float16.
+        about: what the package says about itself.
+
+    Raises:
+        PenMobileError: coremltools cannot convert the network.
+    """
+    ct = import_coremltools()
+    shape = (1, 3, SIDE, SIDE)
+    image = ct.ImageType(name=IMAGE, shape=shape, color_layout=ct.colorlayout.RGB)
+    inputs = [Port(IMAGE, f"Square image, {SIDE} x {SIDE} pixels, RGB, 0 to 255; normalised inside.")]
+    outputs = [
+        Port("places", "For each anchor, shares of the side: centre, width, height of the box, right eye, left eye."),
+        Port("scores", "For each anchor, the probability of a face."),
+    ]
+    names = [port.name for port in outputs]
+    converted = _translate(network.eval(), (torch.zeros(shape),), [image], names, half)
+    return _finish(converted, "BlazeFace, short range: where faces and their eyes are.", inputs, outputs, about)
 
 
 def convert_head(program: HeadProgram, about: About) -> CoreMLModel:

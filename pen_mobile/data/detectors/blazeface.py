@@ -1,4 +1,4 @@
-"""Faces by BlazeFace through MediaPipe Tasks: fast, and it sees the eyes.
+"""Faces by BlazeFace, whatever runs the network: fast, and it sees the eyes.
 
 BlazeFace looks at 128 x 128 pixels. In a whole picture an eye is then off by several pixels, so the
 detector looks again at the square around the face, turned upright, until the eyes stay where they are.
@@ -7,26 +7,28 @@ From picture to picture it begins with that square, and one look is usually enou
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 import cv2
 import numpy as np
 
+from pen_mobile.contract.face import FaceSearch
+from pen_mobile.data.detectors.face_boxes import SIDE
 from pen_mobile.data.faces import Face, Point, crop_face, eyes_to_crop, follow, make_crop, moved
-from pen_mobile.errors import BadInput
 from pen_mobile.types import Image
 
 BLAZEFACE = "blazeface"
 
-_SEEN = 0.5
-_WINDOW = make_crop(BLAZEFACE, margin=4.5, eye_height=0.4, size=128)
-_LOOKS = 4
-_MOST_SQUARES = 8
-_SETTLED = 0.04
-"""Eyes that move less than this share of their distance have settled; below lies the detector's own noise."""
+
+class Look(Protocol):
+    """One look at an image by the network."""
+
+    def __call__(self, image: Image) -> list[Face]:
+        """Return the faces in an image, uint8 RGB ``[H, W, 3]``, in its pixels."""
+
+    def close(self) -> None:
+        """Release what it holds."""
 
 
 class BlazeFace:
@@ -34,24 +36,19 @@ class BlazeFace:
 
     name = BLAZEFACE
 
-    def __init__(self, model: Path) -> None:
-        """Load the network.
+    def __init__(self, look: Look, search: FaceSearch | None = None) -> None:
+        """Take what runs the network.
 
-        Raises:
-            BadInput: the file is not a face detector that MediaPipe can load.
+        Args:
+            look: one look; it is closed with the detector.
+            search: how faces are looked for.
         """
-        os.environ.setdefault("GLOG_minloglevel", "3")
-        import mediapipe
-        from mediapipe.tasks.python import BaseOptions, vision
-
-        self._mediapipe: Any = mediapipe
-        try:
-            options = vision.FaceDetectorOptions(
-                base_options=BaseOptions(model_asset_buffer=model.read_bytes()), min_detection_confidence=_SEEN
-            )
-            self._network: Any = vision.FaceDetector.create_from_options(options)
-        except (OSError, RuntimeError, ValueError) as error:
-            raise BadInput(f"{model}: not a face detector for MediaPipe: {str(error).splitlines()[0]}") from None
+        self._look_at, self._search = look, search or FaceSearch()
+        search = self._search
+        self._window = make_crop(BLAZEFACE, search.window_margin, search.window_eye_height, SIDE)
+        half = SIDE / search.window_margin / 2
+        middle, height = SIDE / 2 - 0.5, SIDE * search.window_eye_height - 0.5
+        self._in_window = Face(Point(middle - half, height), Point(middle + half, height))
 
     def find(self, image: Image, previous: Face | None = None) -> Face | None:
         """Return the face in an image, or None; see :meth:`pen_mobile.data.faces.FaceDetector.find`.
@@ -62,7 +59,7 @@ class BlazeFace:
         """
         if previous is not None and (face := self._settled(image, previous)) is not None:
             return face
-        found = follow(previous, self.faces(image))
+        found = follow(previous, self.faces(image), self._search.reach)
         return None if found is None else self._settled(image, found) or found
 
     def faces(self, image: Image) -> list[Face]:
@@ -77,57 +74,40 @@ class BlazeFace:
         faces = self._look(image)
         if faces or image.shape[0] == image.shape[1]:
             return faces
-        return [face for square in _squares(image) for face in self._look(*square)]
+        return [face for square in _squares(image, self._search.squares) for face in self._look(*square)]
 
     def close(self) -> None:
         """Release the network; nothing is found afterwards."""
-        self._network.close()
+        self._look_at.close()
 
     def _look(self, image: Image, top: int = 0, left: int = 0) -> list[Face]:
         """Return the faces in one look at pixels whose corner is at (left, top) of the image."""
-        given = self._mediapipe.Image(image_format=self._mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(image))
-        height, width = image.shape[:2]
-        faces = [_face(one.keypoints, width, height) for one in self._network.detect(given).detections]
         shift = np.array([[1.0, 0, left], [0, 1, top]])
-        return [moved(face, shift) for face in faces if face.eye_distance > 0]
+        return [moved(face, shift) for face in self._look_at(image) if face.eye_distance > 0]
 
     def _settled(self, image: Image, face: Face) -> Face | None:
         """Look around a face until its eyes stay; None when it is not there."""
-        for _ in range(_LOOKS):
+        for _ in range(self._search.looks):
             seen = self._look_around(image, face)
             if seen is None:
                 return None
             shift = np.abs(np.subtract(seen, face)).max() / face.eye_distance
             face = seen
-            if shift < _SETTLED:
+            if shift < self._search.settled:
                 break
         return face
 
     def _look_around(self, image: Image, face: Face) -> Face | None:
-        here = follow(_IN_WINDOW, self._look(crop_face(image, face, _WINDOW)))
+        here = follow(self._in_window, self._look(crop_face(image, face, self._window)), self._search.reach)
         if here is None:
             return None
-        return moved(here, cv2.invertAffineTransform(eyes_to_crop(face, _WINDOW)))
+        return moved(here, cv2.invertAffineTransform(eyes_to_crop(face, self._window)))
 
 
-def _face(keypoints: list[Any], width: int, height: int) -> Face:
-    """Return the first two of the network's keypoints; they are shares of the image's sides."""
-    return Face(*(Point(point.x * width - 0.5, point.y * height - 0.5) for point in keypoints[:2]))
-
-
-def _squares(image: Image) -> Iterator[tuple[Image, int, int]]:
+def _squares(image: Image, most: int) -> Iterator[tuple[Image, int, int]]:
     """Yield squares of the shorter side, each overlapping the next by about half, with their top and left."""
     height, width = image.shape[:2]
     side, last = min(height, width), abs(height - width)
-    for start in [*range(0, last, max(1, side // 2, last // _MOST_SQUARES)), last]:
+    for start in [*range(0, last, max(1, side // 2, last // most)), last]:
         top, left = (start, 0) if height > width else (0, start)
         yield image[top : top + side, left : left + side], top, left
-
-
-def _in_window() -> Face:
-    half = _WINDOW.size / _WINDOW.margin / 2
-    middle, height = _WINDOW.size / 2 - 0.5, _WINDOW.size * _WINDOW.eye_height - 0.5
-    return Face(Point(middle - half, height), Point(middle + half, height))
-
-
-_IN_WINDOW = _in_window()

@@ -29,7 +29,9 @@ def open_detector(name: str, model: Path | None = None, progress: Progress = SIL
     if name == LBP_FRONTAL:
         return LbpFrontal()
     if name == BLAZEFACE:
-        return BlazeFace(resolve_model(model, progress))
+        from pen_mobile.data.detectors.mediapipe_blazeface import MediaPipeLook
+
+        return BlazeFace(MediaPipeLook(resolve_model(model, progress)))
     raise BadInput(f"unknown face detector {name!r}; {choices(name, DETECTORS)}")
 
 

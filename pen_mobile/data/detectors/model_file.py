@@ -49,16 +49,30 @@ def resolve_model(explicit: Path | None = None, progress: Progress = SILENT) -> 
     Raises:
         BadInput: the named file is missing, or none can be had; says what was tried.
     """
+    at_hand = model_at_hand(explicit)
+    if at_hand is not None:
+        return at_hand
+    cached = cache_folder() / _NAME
+    _fetch(cached, progress)
+    return cached
+
+
+def model_at_hand(explicit: Path | None = None) -> Path | None:
+    """Return a file with BlazeFace's weights that is on this machine already, or None.
+
+    Args:
+        explicit: file named by the user; it is taken as it is.
+
+    Raises:
+        BadInput: the named file is missing.
+    """
     named = explicit or (Path(os.environ[FACE_MODEL]) if os.environ.get(FACE_MODEL) else None)
     if named is not None:
         if not named.is_file():
             raise BadInput(f"{named}: no such face model file")
         return named
     cached = cache_folder() / _NAME
-    if cached.is_file() and sha256_of_file(cached) in _KNOWN:
-        return cached
-    _fetch(cached, progress)
-    return cached
+    return cached if cached.is_file() and sha256_of_file(cached) in _KNOWN else None
 
 
 def cache_folder() -> Path:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from pen_mobile.data.detectors.blazeface import BlazeFace
+from pen_mobile.data.detectors.mediapipe_blazeface import MediaPipeLook
 from pen_mobile.data.faces import Face, Point, crop_face, eyes_to_crop, make_crop, moved
 from pen_mobile.errors import BadInput
 from pen_mobile.types import Image
@@ -30,7 +31,7 @@ POSITIONS = {
 
 @pytest.fixture(scope="module")
 def detector(blazeface_model: Path) -> Iterator[BlazeFace]:
-    detector = BlazeFace(blazeface_model)
+    detector = BlazeFace(MediaPipeLook(blazeface_model))
     yield detector
     detector.close()
 
@@ -98,15 +99,15 @@ def test_a_file_that_is_no_network_is_named(tmp_path: Path) -> None:
     path = tmp_path / "model.tflite"
     path.write_bytes(b"not a network")
     with pytest.raises(BadInput, match=r"model\.tflite: not a face detector"):
-        BlazeFace(path)
+        MediaPipeLook(path)
     with pytest.raises(BadInput, match=r"missing\.tflite"):
-        BlazeFace(tmp_path / "missing.tflite")
+        MediaPipeLook(tmp_path / "missing.tflite")
 
 
 def test_a_closed_detector_says_nothing_when_the_interpreter_ends(blazeface_model: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from pen_mobile.data.detectors.blazeface import BlazeFace;"
-        "BlazeFace(Path(sys.argv[1])).close()"
+        "import sys; from pathlib import Path; from pen_mobile.data.detectors.mediapipe_blazeface import MediaPipeLook;"
+        "MediaPipeLook(Path(sys.argv[1])).close()"
     )
     done = subprocess.run([sys.executable, "-c", code, str(blazeface_model)], capture_output=True, text=True)
     assert done.returncode == 0
