@@ -1,4 +1,8 @@
-"""How do time and memory of the whole protocol grow with people, frames and feature size?"""
+"""How do time and memory of the whole protocol grow with people, frames and feature size?
+
+With ``--against`` every table is also measured with another checkout of this repository, in turn, and so is source
+learning alone.
+"""
 
 from __future__ import annotations
 
@@ -35,6 +39,7 @@ GROWTH = {
     "features": [BASE._replace(features=features) for features in (128, 256, 512)],
 }
 RECOLA = Size(people=18, frames=7000, features=2048)
+TRAIN = Size(people=18, frames=3000, features=64)
 TINY = {"people": [Size(people=4, frames=60, features=8)]}
 
 
@@ -57,21 +62,32 @@ def write_table(path: Path, size: Size) -> None:
     np.savez(path, time_s=time_s, **{name: np.concatenate(parts) for name, parts in columns.items()})
 
 
-def run(size: Size, jobs: int, epochs: int) -> tuple[float, float]:
-    """Run the protocol of the paper (random sampling, pooled) and return seconds and the peak of memory in GB."""
+def protocol_command(jobs: int, epochs: int, checkout: Path) -> list[str]:
+    """Return the arguments of the paper's protocol: random sampling, one head for all target people."""
+    scopes = "--scopes" if "--scopes" in said(["protocol", "--help"], checkout) else "--poolings"
+    command = ["protocol", "features.npz", "--out", "out", "--jobs", str(jobs), "--epochs", str(epochs), "-q"]
+    return [*command, "--samplings", "random", scopes, "pooled", "--no-strategies", "--no-comparators"]
+
+
+def said(arguments: list[str], checkout: Path) -> str:
+    """Return what a command of one checkout prints."""
+    command, environment = [sys.executable, "-m", "pen_mobile", *arguments], os.environ | {"PYTHONPATH": str(checkout)}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+
+def run(size: Size, arguments: list[str], checkout: Path) -> tuple[float, float]:
+    """Run a command of one checkout on a new table and return seconds and the peak of memory in GB."""
     with tempfile.TemporaryDirectory() as folder:
         write_table(Path(folder) / "features.npz", size)
-        command = [sys.executable, "-m", "pen_mobile", "protocol", "features.npz", "--out", "out", "--jobs", str(jobs)]
-        command += ["--samplings", "random", "--scopes", "pooled", "--no-strategies", "--no-comparators", "-q"]
-        command += ["--epochs", str(epochs)]
+        command, environment = [sys.executable, "-m", "pen_mobile", *arguments], {"PYTHONPATH": str(checkout)}
         started = time.perf_counter()
-        process = subprocess.Popen(command, cwd=folder)
+        process = subprocess.Popen(command, cwd=folder, env=os.environ | environment)
         peak = 0.0
         while process.poll() is None:
             peak = max(peak, memory_gb(process.pid))
             time.sleep(0.2)
         if process.returncode:
-            raise SystemExit(f"the protocol ended with {process.returncode}")
+            raise SystemExit(f"{arguments[0]} of {checkout} ended with {process.returncode}")
         return time.perf_counter() - started, peak
 
 
@@ -103,6 +119,7 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
     from pen_mobile.reports.mpl import Figure
 
     shown = {GROWTH_NAME.format(*size) for sizes in GROWTH.values() for size in sizes}
+    rows = [row for row in rows if row["command"] == "protocol"]
     plotted = [row for row in rows if row["people x frames x features"] in shown]
     longest, most = (1.1 * max(row[what] for row in plotted) for what in ("seconds", "peak GB"))
 
@@ -121,19 +138,36 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
 GROWTH_NAME = "{} x {} x {}"
 
 
+def measured(name: str, size: Size, commands: dict[str, list[str]], checkouts: dict[str, Path]) -> dict[str, Any]:
+    """Return one row: seconds and memory of a command on one table, with every checkout in turn."""
+    row: dict[str, Any] = {
+        "command": name,
+        GROWTH_NAME.format("people", "frames", "features"): GROWTH_NAME.format(*size),
+    }
+    for which, checkout in checkouts.items():
+        seconds, peak = run(size, commands[which], checkout)
+        row |= {f"seconds{which}": round(seconds, 1), f"peak GB{which}": round(peak, 2)}
+    return row
+
+
 @click.command()
 @click.option("--quick", is_flag=True, help="One tiny table, one epoch.")
-@click.option("--recola", is_flag=True, help="Also a table of RECOLA's size: twenty minutes or so.")
-def main(quick: bool, recola: bool) -> None:
+@click.option("--recola", is_flag=True, help="Also a table of RECOLA's size: ten minutes or so.")
+@click.option("--against", type=click.Path(path_type=Path), help="Another checkout to measure in turn.")
+def main(quick: bool, recola: bool, against: Path | None) -> None:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, range(os.cpu_count() or 1))  # this question is about all cores
     growth, epochs = (TINY, 1) if quick else (GROWTH, 30)
     sizes = list(dict.fromkeys(size for some in growth.values() for size in some)) + [RECOLA] * recola
+    checkouts = {"": Path(__file__).resolve().parents[1]} | ({" before": against.resolve()} if against else {})
+    protocols = {which: protocol_command(2, epochs, checkout) for which, checkout in checkouts.items()}
+    tasks = [("protocol", size, protocols) for size in sizes]
+    if not quick:
+        train = ["train", "features.npz", "--out", "run", "--device", "cpu", "-q"]
+        tasks.append(("train", TRAIN, dict.fromkeys(checkouts, train)))
     rows = []
-    for size in sizes:
-        seconds, peak = run(size, 2, epochs)
-        rows.append({GROWTH_NAME.format("people", "frames", "features"): GROWTH_NAME.format(*size)})
-        rows[-1] |= {"seconds": round(seconds, 1), "peak GB": round(peak, 2)}
+    for task in tasks:
+        rows.append(measured(*task, checkouts))
         click.echo(f"{rows[-1]}")
     if not quick:
         path = measure.record(str(__doc__).splitlines()[0], rows, epochs=epochs, jobs=2, seed=0)
