@@ -12,6 +12,7 @@ FOLDER = Path(__file__).parent.parent.parent / "benchmarks"
 HELPERS = {"bundles.py", "compare.py", "measure.py", "plots.py", "tables.py"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", sorted(path.name for path in FOLDER.glob("*.py") if path.name not in HELPERS))
 def test_quick_form(script: str) -> None:
     command = [sys.executable, str(FOLDER / script), "--quick"]

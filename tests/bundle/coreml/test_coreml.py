@@ -252,6 +252,7 @@ def test_the_same_bytes_in_another_process(exported: tuple[Path, str, str], run_
         assert path.read_bytes() == (exported[0] / path.name).read_bytes(), path.name
 
 
+@pytest.mark.slow
 def test_what_recipes_share_is_converted_once(
     exported: tuple[Path, str, str], run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
