@@ -61,10 +61,11 @@ def history(store: Path, key_file: Path | None, output: Output) -> None:
 @_store_options
 def rollback(store: Path, key_file: Path | None, output: Output) -> None:
     """Go back to the head before the present one."""
+    from pen_mobile.phone.store.head_record import version_words
+
     with _open(store, key_file) as opened:
         version = opened.rollback()
-    now = "the bundle's initial head" if version is None else f"version {version}"
-    output.finish({"active_version": version}, [f"{store}: {now} is in use again"])
+    output.finish({"active_version": version}, [f"{store}: {version_words(version)} is in use again"])
 
 
 @phone.command()
@@ -200,13 +201,15 @@ def _event_cells(event: dict[str, Any]) -> list[str]:
 
 
 def _status_rows(found: Any) -> list[tuple[str, str]]:
-    last, active = found.last_adaptation, found.active_version
+    from pen_mobile.phone.store.head_record import version_words
+
+    last = found.last_adaptation
     outcome = "none yet" if last is None else f"{_when(last['created_at'])}: {last['status']}, {last.get('reason', '')}"
     span = "" if found.oldest is None else f", {_when(found.oldest)} to {_when(found.newest)}"
     return [
         ("bundle", f"backbone {found.bundle['backbone'][:12]}, {found.bundle['feature_size']:,} features"),
         ("samples", f"{found.samples:,}{span}"),
-        ("head in use", "the bundle's initial head" if active is None else f"version {active}"),
+        ("head in use", version_words(found.active_version)),
         ("head versions", ", ".join(f"{count} {name}" for name, count in found.heads.items()) or "none"),
         ("last adaptation", outcome),
         ("on disk", f"{found.bytes:,} bytes{', blobs encrypted' if found.encrypted else ''}"),

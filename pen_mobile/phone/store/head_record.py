@@ -51,3 +51,12 @@ def shown(head: HeadRecord) -> dict[str, Any]:
         "strategy": head.strategy,
         "kept": head.size is not None,
     } | head.metrics
+
+
+def version_words(version: int | None) -> str:
+    """Return how messages call a head.
+
+    Args:
+        version: of the head; None is the bundle's initial head.
+    """
+    return "the bundle's initial head" if version is None else f"version {version}"

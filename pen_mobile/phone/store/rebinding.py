@@ -8,6 +8,7 @@ from pen_mobile.errors import BadInput
 from pen_mobile.phone.store.bundle_binding import BundleBinding, Row
 from pen_mobile.phone.store.checkpoints import Checkpoints
 from pen_mobile.phone.store.event_log import EventLog
+from pen_mobile.phone.store.head_record import version_words
 from pen_mobile.phone.store.head_versions import HeadVersions
 from pen_mobile.phone.store.rows import Rows
 from pen_mobile.phone.store.samples import SampleTable
@@ -95,7 +96,7 @@ class Rebinding:
         self.rows.binding["generation"] += 1
         if left is None:
             self.events.note("bundle-changed", {"head_in_use": version})
-        in_use = "the bundle's initial head" if version is None else f"version {version}, adapted from the old one,"
+        in_use = version_words(version) + ("" if version is None else ", adapted from the old one,")
         return left or f"the bundle ships another head; the samples carry over, and {in_use} is in use"
 
     def _leave_unfit_head(self, binding: BundleBinding) -> str | None:

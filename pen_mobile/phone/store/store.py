@@ -22,6 +22,7 @@ from pen_mobile.phone.store.database import Database
 from pen_mobile.phone.store.deletion import Deletion
 from pen_mobile.phone.store.encryption import NoKey
 from pen_mobile.phone.store.event_log import EventLog
+from pen_mobile.phone.store.head_record import version_words
 from pen_mobile.phone.store.head_versions import ActiveHead, ConcurrentUpdateError, HeadVersions
 from pen_mobile.phone.store.opening import prepare
 from pen_mobile.phone.store.options import StoreOptions
@@ -344,7 +345,7 @@ class Store:
         version = self.heads.active().version
         if version == started_from.version:
             return None
-        now = "the bundle's initial head" if version is None else f"version {version}"
+        now = version_words(version)
         return f"{now} came into use while this head was trained, and was not compared with it; adapt again"
 
 
