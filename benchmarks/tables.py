@@ -39,6 +39,8 @@ ORDER = (
     "recipes",
     "export_time",
     "startup",
+    "predict_command",
+    "detection",
     "quality_per_label",
     "asking",
     "prepare",
