@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pen_mobile.data.detectors import choice, model_file
-from pen_mobile.data.detectors.model_file import FACE_MODEL, resolve_model
+from pen_mobile.data.detectors.model_file import FACE_MODEL, model_at_hand, resolve_model
 from pen_mobile.errors import BadInput
 
 WEIGHTS = b"weights that everybody knows"
@@ -58,6 +58,20 @@ def test_a_named_file_is_taken_before_anything_else(
     assert resolve_model() == other
     with pytest.raises(BadInput, match=r"gone\.tflite: no such face model"):
         resolve_model(tmp_path / "gone.tflite")
+
+
+def test_what_is_at_hand_is_taken_without_asking_anybody(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage(monkeypatch, WEIGHTS, tmp_path)
+    assert model_at_hand() is None
+    path = resolve_model()
+    assert model_at_hand() == path
+    path.write_bytes(b"changed")
+    assert model_at_hand() is None
+    monkeypatch.setenv(FACE_MODEL, str(tmp_path / "gone.tflite"))
+    with pytest.raises(BadInput, match="no such face model"):
+        model_at_hand()
 
 
 def test_the_model_storage_is_asked_once(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
