@@ -45,6 +45,9 @@ def predict(
     output: Output,
 ) -> None:
     """Estimate affect in an image, a folder or a video."""
+    from pen_mobile.contract.bundle_folder import refuse_no_bundle
+
+    refuse_no_bundle(bundle)  # before seconds of imports
     from pen_mobile.data.readers.video import is_video
     from pen_mobile.phone.phone import Phone
     from pen_mobile.phone.store.options import StoreOptions

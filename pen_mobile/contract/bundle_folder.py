@@ -101,6 +101,16 @@ def sign_bundle(folder: Path, key: EllipticCurvePrivateKey) -> None:
     (folder / SIGNATURE).write_bytes(sign((folder / MANIFEST).read_bytes(), key))
 
 
+def refuse_no_bundle(path: Path) -> None:
+    """Raise :class:`BundleError` where there is nothing that could be a bundle.
+
+    Args:
+        path: bundle folder or archive.
+    """
+    if not path.is_dir() and not path.is_file():
+        raise BundleError(f"{path} is not a bundle folder or archive; make one with 'pen-mobile export'")
+
+
 def open_bundle(path: Path, public_key: Path | None = None) -> BundleFolder:
     """Check a bundle completely and return it.
 
@@ -119,10 +129,9 @@ def open_bundle(path: Path, public_key: Path | None = None) -> BundleFolder:
         from pen_mobile.contract.signature import read_public_key
 
         key = read_public_key(public_key)
+    refuse_no_bundle(path)
     if path.is_dir():
         return _Opening(path, path).check(key)
-    if not path.is_file():
-        raise BundleError(f"{path} is not a bundle folder or archive; make one with 'pen-mobile export'")
     temporary = _TemporaryFolder()
     folder = temporary.path / "bundle"
     folder.mkdir()

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 
 from pen_mobile.data.table import FeatureTable
 from pen_mobile.paper.comparators.gru import GruSettings, fit_gru
@@ -16,6 +15,7 @@ from pen_mobile.paper.comparators.trajectory import Comparator, Trajectory, spli
 from pen_mobile.paper.protocol_plan import CellKey, ProtocolPlan
 from pen_mobile.paper.protocol_result import UNADAPTED, Cell, Model
 from pen_mobile.paper.target_evaluation import Answer, Target
+from pen_mobile.training.fabric import Fabric
 from pen_mobile.types import Floats
 
 Fit = Callable[[Sequence[Trajectory], Sequence[Trajectory], int, Fabric], Comparator]

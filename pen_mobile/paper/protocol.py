@@ -11,8 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lightning_fabric import Fabric
-
 from pen_mobile.data.table import ROLES
 from pen_mobile.engine.local_processes import LocalProcesses
 from pen_mobile.errors import BadInput
@@ -22,7 +20,7 @@ from pen_mobile.paper.protocol_result import Cell, DataRecord, ProtocolResult, S
 from pen_mobile.paper.protocol_summary import Summary, summarize
 from pen_mobile.paper.protocol_tasks import SourceKey, TaskContext, TaskKey, lambda_search, task_keys, task_of
 from pen_mobile.paper.target_evaluation import Target
-from pen_mobile.training.fabric import make_fabric
+from pen_mobile.training.fabric import Fabric, make_fabric
 from pen_mobile.utils import provenance
 from pen_mobile.utils.files import read_json, write_json
 from pen_mobile.utils.plain import to_plain

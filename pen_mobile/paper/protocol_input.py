@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from lightning_fabric import Fabric
 from numpy.typing import NDArray
 
 from pen_mobile.data.load import load_table
 from pen_mobile.data.table import ROLES, FeatureTable, Role, SubjectTable
 from pen_mobile.errors import BadInput
 from pen_mobile.paper.protocol_result import DataRecord
+from pen_mobile.training.fabric import Fabric
 from pen_mobile.training.features import cached_features
 from pen_mobile.training.run_folder import Run
 from pen_mobile.types import Rows

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from pen_mobile.data.frames import Frames
@@ -15,6 +14,7 @@ from pen_mobile.models.losses import LossTerms, affect_loss
 from pen_mobile.training.augmentation import Augmentation
 from pen_mobile.training.batches import Batch, FrameSamples
 from pen_mobile.training.config import LearningConfig
+from pen_mobile.training.fabric import Fabric
 from pen_mobile.training.fit import ModuleStage, fit
 from pen_mobile.training.run_record import STAGES
 from pen_mobile.training.stage import StageSettings

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from lightning_fabric import Fabric
-from lightning_fabric.utilities.exceptions import MisconfigurationException
+from typing import TYPE_CHECKING
 
 from pen_mobile.errors import BadInput
+from pen_mobile.utils.library_patches import import_fabric
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric as Fabric
+else:
+    Fabric = import_fabric().Fabric
 
 
 def make_fabric(device: str = "auto", devices: int = 1, precision: str = "32-true") -> Fabric:
@@ -19,6 +24,8 @@ def make_fabric(device: str = "auto", devices: int = 1, precision: str = "32-tru
     Raises:
         BadInput: this machine has no such device, or does not know the precision.
     """
+    from lightning_fabric.utilities.exceptions import MisconfigurationException
+
     try:
         fabric = Fabric(accelerator=device, devices=devices, precision=precision)  # type: ignore[arg-type]
     except (ValueError, RuntimeError, MisconfigurationException) as error:

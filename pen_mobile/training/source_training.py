@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
 
 from pen_mobile.data.table import FeatureTable, FrameTable, SubjectTable
@@ -16,6 +15,7 @@ from pen_mobile.metrics import agreement, scaled
 from pen_mobile.models.heads import shared_parameters
 from pen_mobile.training.backbone_stage import FrameToAffect, learn_backbone, new_network
 from pen_mobile.training.config import LearningConfig
+from pen_mobile.training.fabric import Fabric
 from pen_mobile.training.feature_scaling import feature_statistics
 from pen_mobile.training.features import cached_features
 from pen_mobile.training.frame_cache import cached_frames

@@ -7,6 +7,7 @@ x86 server with AVX-512:
 
     runtime_without_compiler   import of executorch.runtime   3.6 -> 1.2
     import_coremltools         import of coremltools          5.0 -> 2.0
+    import_fabric              import of lightning_fabric     2.6 -> 1.1
     fast_lowering              lowering of a head with three optimizers  16.6 -> 6.3, of MobileNetV3-Small  9.1 -> 3.4
 """
 
@@ -93,15 +94,32 @@ def import_coremltools() -> Any:
     During its first import these packages count as not installed, unless they were imported before; afterwards they
     can be imported as usual.
     """
-    if "coremltools" not in sys.modules and patches_in_use("coremltools"):
-        hidden = [name for name in _NOT_NEEDED_BY_COREMLTOOLS if name not in sys.modules]
-        sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None: Python's mark for "not installed"
-        try:
-            importlib.import_module("coremltools")
-        finally:
-            for name in hidden:
-                del sys.modules[name]
+    if patches_in_use("coremltools"):
+        _import_without("coremltools", _NOT_NEEDED_BY_COREMLTOOLS)
     return importlib.import_module("coremltools")
+
+
+def import_fabric() -> Any:
+    """Import Lightning Fabric and return it, without torchmetrics, of which Fabric only asks the version.
+
+    That question alone would import torchvision and torch's compiler.
+    """
+    if patches_in_use("torch"):
+        _import_without("lightning_fabric", ("torchmetrics",))
+    return importlib.import_module("lightning_fabric")
+
+
+def _import_without(package: str, others: Iterable[str]) -> None:
+    """Import a package, unless it is there already, while others count as not installed."""
+    if package in sys.modules:
+        return
+    hidden = [name for name in others if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None: Python's mark for "not installed"
+    try:
+        importlib.import_module(package)
+    finally:
+        for name in hidden:
+            del sys.modules[name]
 
 
 @contextmanager

@@ -26,6 +26,15 @@ assert import_coremltools() is ct
 import executorch.exir, sklearn, torchvision  # they are there for whoever wants them
 """
 
+FABRIC = """
+import sys
+from pen_mobile.training.fabric import make_fabric
+assert make_fabric("cpu").world_size == 1
+unneeded = {"torchmetrics", "torchvision", "sklearn", "matplotlib"}
+assert not unneeded & set(sys.modules), unneeded & set(sys.modules)
+import torchmetrics  # it is there for whoever wants it
+"""
+
 RUNTIME = """
 import sys
 from pen_mobile.phone.executorch_runtime import executorch_runtime
@@ -61,6 +70,10 @@ def run(script: str, *arguments: str) -> None:
 @pytest.mark.slow
 def test_coremltools_comes_alone_and_hides_nothing_afterwards() -> None:
     run(COREMLTOOLS)
+
+
+def test_fabric_comes_without_what_it_only_asks_the_version_of() -> None:
+    run(FABRIC)
 
 
 def test_the_compiler_can_be_imported_after_the_runtime() -> None:

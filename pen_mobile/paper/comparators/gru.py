@@ -19,7 +19,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
@@ -28,6 +27,7 @@ from pen_mobile.models.optimizers import make_optimizer
 from pen_mobile.paper.comparators.trajectory import Standardisation, Trajectory, check_learnable, checked_features
 from pen_mobile.training.batches import EpochBatches
 from pen_mobile.training.checkpoint import Weights
+from pen_mobile.training.fabric import Fabric
 from pen_mobile.types import Doubles, Floats
 from pen_mobile.utils.progress import SILENT, Progress, Task
 
