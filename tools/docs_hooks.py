@@ -18,6 +18,8 @@ PAGES = {
     "CHANGELOG.md": "changelog.md",
     "export/README.md": "reference/recipes.md",
     "export/BUNDLE.md": "reference/bundle-format.md",
+    "export/KOTLIN.md": "how-to/kotlin.md",
+    "export/SWIFT.md": "how-to/swift.md",
     "benchmarks/README.md": "reference/benchmarks.md",
 }
 """Documents of the repository, and the pages of the site that show them."""
