@@ -20,6 +20,9 @@ enum class Problem {
     /** The bundle has a schema version that this release does not read. */
     BUNDLE_NEWER,
 
+    /** The store has seen a newer bundle of this model. */
+    BUNDLE_OLDER,
+
     /** The bundle is for another system. */
     BUNDLE_FOREIGN,
 

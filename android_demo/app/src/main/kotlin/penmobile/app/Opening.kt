@@ -41,7 +41,12 @@ class Opening(private val context: Context) {
     }
 
     /** What the screen says of a session's model. */
-    fun about(session: Session) = About(session.manifest.backbone?.name ?: "features", session.manifest.recipe, signed = true)
+    fun about(session: Session): About {
+        val card = session.manifest.values["card"] as? Map<*, *>
+        val said = listOf("name", "version", "licence").mapNotNull { card?.get(it) as? String }
+        val model = said.joinToString(", ").ifEmpty { session.manifest.backbone?.name ?: "features" }
+        return About(model, session.manifest.recipe, signed = true)
+    }
 
     /** Delete store and key, when the store cannot be opened any more. */
     fun startAnew() {

@@ -5,6 +5,7 @@ import android.os.Handler
 import android.os.HandlerThread
 import android.os.Looper
 import penmobile.PenException
+import penmobile.face.Eyes
 import penmobile.face.RgbImage
 import penmobile.screen.Camera
 import penmobile.screen.ScreenEvent
@@ -20,7 +21,8 @@ class Worker(context: Context, private val tell: (ScreenEvent) -> Unit) {
     private val thread = HandlerThread("penmobile").apply { start() }
     private val main = Handler(Looper.getMainLooper())
     private val opening = Opening(context)
-    private val faces: FaceFinder = PlatformFaceFinder()
+    private val faces: FaceFinder = PlatformFaceFinder() // for bundles without a detector
+    private var eyes: Eyes? = null
     private var session: Session? = null
     private var feature: FloatArray? = null
 
@@ -40,8 +42,9 @@ class Worker(context: Context, private val tell: (ScreenEvent) -> Unit) {
     /** Look at a frame; called on this thread. */
     fun look(image: RgbImage) = guarded {
         val at = session ?: return@guarded
-        val eyes = faces.find(image)
-        feature = eyes?.let { at.feature(image, it) }
+        val found = if (at.manifest.face == null) faces.find(image) else at.find(image, eyes)
+        eyes = found
+        feature = found?.let { at.feature(image, it) }
         say(ScreenEvent.Looked(feature?.let { at.predict(it).targets }))
     }
 

@@ -3,6 +3,7 @@ package penmobile.bundle
 import penmobile.Problem
 import penmobile.demand
 import java.io.File
+import java.io.InputStream
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import java.security.MessageDigest
@@ -23,18 +24,38 @@ class Bundle private constructor(private val files: BundleFiles, val manifest: M
     /** What was opened, for messages. */
     val origin: String get() = files.origin
 
-    /** Return a path at which a runtime can open a file; of an archive, a copy in the private [folder]. */
-    fun path(name: String, folder: File): File = files.path(name, folder)
+    /** Return a path at which a runtime can open a file; of an archive, a copy in the private [folder]. It is hashed again. */
+    fun path(name: String, folder: File): File = files.path(name, folder).also { checkHash(it.inputStream(), name) }
 
     /** Return the content of a text file of the bundle. */
-    fun text(name: String): String = String(files.read(name, MAX_MANIFEST_BYTES), Charsets.UTF_8)
+    fun text(name: String): String = String(content(name), Charsets.UTF_8)
 
     /** Return the head parameters that the bundle ships, `[n_s (1 + K), D_z + 1]`, row by row. */
     fun shippedParameters(): FloatArray {
-        val bytes = files.read(manifest.head.parametersFile, Int.MAX_VALUE)
+        val bytes = content(manifest.head.parametersFile)
         val numbers = FloatArray(bytes.size / 4)
         ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(numbers)
         return numbers
+    }
+
+    private fun content(name: String): ByteArray =
+        files.read(name, Int.MAX_VALUE).also { checkHash(it.inputStream(), name) }
+
+    private fun checkFile(name: String, part: FilePart) {
+        demand(name in files.names, Problem.BUNDLE_DAMAGED) { "${files.origin}: $name is missing; get the bundle again" }
+        val size = files.size(name)
+        demand(size == part.bytes, Problem.BUNDLE_DAMAGED) {
+            "${files.origin}: $name was changed: it has $size bytes, the manifest says ${part.bytes}"
+        }
+        checkHash(files.open(name), name)
+    }
+
+    private fun checkHash(stream: InputStream, name: String) {
+        val digest = MessageDigest.getInstance("SHA-256")
+        stream.eachBlock { block, length -> digest.update(block, 0, length) }
+        demand(digest.digest().hex() == manifest.files.getValue(name).sha256, Problem.BUNDLE_DAMAGED) {
+            "${files.origin}: $name was changed: its SHA-256 is not the manifest's"
+        }
     }
 
     companion object {
@@ -56,12 +77,13 @@ class Bundle private constructor(private val files: BundleFiles, val manifest: M
             }
             val manifest = Manifest.read(content, "$path/$MANIFEST")
             checkNames(files, manifest)
-            manifest.files.forEach { (name, part) -> checkFile(files, name, part) }
+            val bundle = Bundle(files, manifest)
+            manifest.files.forEach { (name, part) -> bundle.checkFile(name, part) }
             val parameters = manifest.files.getValue(manifest.head.parametersFile).bytes
             demand(parameters == manifest.head.parameterBytes, Problem.BUNDLE_DAMAGED) {
                 "$path: the head has $parameters bytes, its sizes ask for ${manifest.head.parameterBytes}"
             }
-            return Bundle(files, manifest)
+            return bundle
         }
 
         private fun checkSignature(files: BundleFiles, content: ByteArray, key: MakerKey) {
@@ -80,19 +102,6 @@ class Bundle private constructor(private val files: BundleFiles, val manifest: M
             val impossible = manifest.files.keys.firstOrNull { it in own }
             demand(impossible == null, Problem.BUNDLE_DAMAGED) { "${files.origin}: $MANIFEST lists $impossible" }
             if (SIGNATURE in files.names) files.read(SIGNATURE, MAX_SIGNATURE_BYTES)
-        }
-
-        private fun checkFile(files: BundleFiles, name: String, part: FilePart) {
-            demand(name in files.names, Problem.BUNDLE_DAMAGED) { "${files.origin}: $name is missing; get the bundle again" }
-            val size = files.size(name)
-            demand(size == part.bytes, Problem.BUNDLE_DAMAGED) {
-                "${files.origin}: $name was changed: it has $size bytes, the manifest says ${part.bytes}"
-            }
-            val digest = MessageDigest.getInstance("SHA-256")
-            files.open(name).eachBlock { block, length -> digest.update(block, 0, length) }
-            demand(digest.digest().hex() == part.sha256, Problem.BUNDLE_DAMAGED) {
-                "${files.origin}: $name was changed: its SHA-256 is not the manifest's"
-            }
         }
     }
 }

@@ -32,6 +32,34 @@ data class BackbonePart(
 )
 
 /**
+ * The face detector: `image [1, 3, side, side] -> places [1, anchors, 8], probabilities [1, anchors, 1]`.
+ *
+ * @property search how its answers become one face.
+ */
+data class FacePart(val file: String, val method: String, val side: Int, val anchors: Int, val search: FaceSearch)
+
+/**
+ * How answers of the face detector become one face.
+ *
+ * @property minScore probability from which an answer counts.
+ * @property maxOverlap answers that share more of their union are one face.
+ * @property window the square around a face that is looked at again.
+ * @property looks how often it is looked at again, at most.
+ * @property settled eyes that moved by less than this share of their distance have settled.
+ * @property reach how far a face gets from one image to the next, in distances between the eyes.
+ * @property squares how many pieces of a long image are looked at, at most, when the whole shows no face.
+ */
+data class FaceSearch(
+    val minScore: Double,
+    val maxOverlap: Double,
+    val window: CropPart,
+    val looks: Int,
+    val settled: Double,
+    val reach: Double,
+    val squares: Int,
+)
+
+/**
  * Adaptation under the prior.
  *
  * @property labels N, samples of one call; weight 0 pads.
@@ -86,7 +114,7 @@ data class HeadPart(
  * `manifest.json`.
  *
  * @property targets names of what the model estimates, in the order of outputs and labels.
- * @property lowest smallest label, and [highest] the largest.
+ * @property lowest smallest label, and [highest] the largest, on the scale that people see; heads and stores work on -1..1.
  * @property dataDigest hash of the source people's table.
  * @property values everything that the manifest says, to show.
  */
@@ -96,12 +124,24 @@ data class Manifest(
     val lowest: Double,
     val highest: Double,
     val backbone: BackbonePart?,
+    val face: FacePart?,
     val head: HeadPart,
     val storeSchema: String,
     val dataDigest: String,
     val files: Map<String, FilePart>,
     val values: Map<String, Any?>,
 ) {
+    /** Length on the labels' own scale of 1 on the scale from -1 to 1. */
+    val unit: Double get() = (highest - lowest) / 2
+
+    /** Return labels `[K]` on the scale from -1 to 1. */
+    fun toUnit(labels: FloatArray): FloatArray = FloatArray(labels.size) { ((labels[it] - middle) / unit).toFloat() }
+
+    /** Return values `[K]` of the scale from -1 to 1 on the labels' own scale. */
+    fun toLabels(values: FloatArray): FloatArray = FloatArray(values.size) { (middle + unit * values[it]).toFloat() }
+
+    private val middle: Double get() = (lowest + highest) / 2
+
     companion object {
         /**
          * Read a manifest; what the schema does not know is refused.
@@ -127,7 +167,7 @@ data class Manifest(
         private fun disagreement(manifest: Manifest): String? {
             val head = manifest.head
             val backbone = manifest.backbone
-            val named = listOfNotNull(head.file, head.parametersFile, manifest.storeSchema, backbone?.file)
+            val named = listOfNotNull(head.file, head.parametersFile, manifest.storeSchema, backbone?.file, manifest.face?.file)
             return when {
                 manifest.targets.toSet().size < manifest.targets.size -> "two targets have one name"
                 manifest.targets.size != head.targetCount -> "${manifest.targets.size} targets, the head has ${head.targetCount}"

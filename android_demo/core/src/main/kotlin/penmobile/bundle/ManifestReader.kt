@@ -17,6 +17,7 @@ internal class ManifestReader(private val values: Map<String, Any?>) {
             lowest = range[0],
             highest = range[1],
             backbone = values["backbone"]?.let { backbone(part(it)) },
+            face = values["face"]?.let { face(part(it)) },
             head = head(part(values["head"])),
             storeSchema = text(values, "store_schema"),
             dataDigest = text(part(values["source"]), "data_digest"),
@@ -35,6 +36,17 @@ internal class ManifestReader(private val values: Map<String, Any?>) {
             CropPart(text(crop, "detector"), number(crop["margin"]), number(crop["eye_height"]), count(crop, "size")),
             part["identity"] as String?,
         )
+    }
+
+    private fun face(part: Map<String, Any?>): FacePart {
+        val search = part(part["search"])
+        val side = count(part, "side")
+        val window = CropPart("", number(search["window_margin"]), number(search["window_eye_height"]), side)
+        val found = FaceSearch(
+            number(search["min_score"]), number(search["max_overlap"]), window, count(search, "looks"), number(search["settled"]),
+            number(search["reach"]), count(search, "squares"),
+        )
+        return FacePart(text(part, "file"), text(part, "method"), side, count(part, "anchors"), found)
     }
 
     private fun head(part: Map<String, Any?>): HeadPart {

@@ -5,7 +5,10 @@ import penmobile.bundle.CropPart
 private const val BILINEAR_SEES_ALL = 0.5
 
 /** A place in an image, pixels: 0, 0 is the centre of the top left pixel. */
-data class Place(val x: Double, val y: Double)
+data class Place(val x: Double, val y: Double) {
+    /** Pixels to another place. */
+    fun to(other: Place): Double = Math.hypot(other.x - x, other.y - y)
+}
 
 /**
  * The centres of a person's eyes.
@@ -14,7 +17,13 @@ data class Place(val x: Double, val y: Double)
  */
 data class Eyes(val right: Place, val left: Place) {
     /** Pixels between the eyes. */
-    val distance: Double get() = Math.hypot(left.x - right.x, left.y - right.y)
+    val distance: Double get() = right.to(left)
+
+    /** The place half-way between the eyes. */
+    val middle: Place get() = Place((right.x + left.x) / 2, (right.y + left.y) / 2)
+
+    /** Return the eyes where [move] puts them. */
+    fun moved(move: (Place) -> Place) = Eyes(move(right), move(left))
 }
 
 /**
@@ -32,28 +41,31 @@ fun cropFace(image: RgbImage, eyes: Eyes, crop: CropPart): RgbImage {
     val small = area(image, shrunk(image.width, scale), shrunk(image.height, scale))
     val across = small.width.toDouble() / image.width
     val down = small.height.toDouble() / image.height
-    fun moved(eye: Place) = Place(eye.x * across + (across - 1) / 2, eye.y * down + (down - 1) / 2)
-    return warped(small, Eyes(moved(eyes.right), moved(eyes.left)), crop)
+    return warped(small, eyes.moved { Place(it.x * across + (across - 1) / 2, it.y * down + (down - 1) / 2) }, crop)
 }
 
 private fun shrunk(side: Int, scale: Double) = maxOf(1, Math.rint(side * scale).toInt())
 
 private fun warped(image: RgbImage, eyes: Eyes, crop: CropPart): RgbImage {
     val size = crop.size
-    val c = (eyes.left.x - eyes.right.x) * crop.margin / size
-    val s = (eyes.left.y - eyes.right.y) * crop.margin / size
     val levels = ByteArray(size * size * 3)
     for (v in 0 until size) for (u in 0 until size) {
-        val du = u - (size / 2.0 - 0.5)
-        val dv = v - (size * crop.eyeHeight - 0.5)
-        val x = (eyes.right.x + eyes.left.x) / 2 + c * du - s * dv
-        val y = (eyes.right.y + eyes.left.y) / 2 + s * du + c * dv
-        for (channel in 0 until 3) levels[(v * size + u) * 3 + channel] = toLevel(bilinear(image, x, y, channel))
+        val at = toImage(Place(u.toDouble(), v.toDouble()), eyes, crop)
+        for (channel in 0 until 3) levels[(v * size + u) * 3 + channel] = toLevel(bilinear(image, at.x, at.y, channel))
     }
     return RgbImage(size, size, levels)
 }
 
-private fun bilinear(image: RgbImage, x: Double, y: Double, channel: Int): Double {
+/** Return where a place of the frame lies in the image. */
+internal fun toImage(place: Place, eyes: Eyes, crop: CropPart): Place {
+    val c = (eyes.left.x - eyes.right.x) * crop.margin / crop.size
+    val s = (eyes.left.y - eyes.right.y) * crop.margin / crop.size
+    val du = place.x - (crop.size / 2.0 - 0.5)
+    val dv = place.y - (crop.size * crop.eyeHeight - 0.5)
+    return Place(eyes.middle.x + c * du - s * dv, eyes.middle.y + s * du + c * dv)
+}
+
+internal fun bilinear(image: RgbImage, x: Double, y: Double, channel: Int): Double {
     val column = Math.floor(x).toInt()
     val row = Math.floor(y).toInt()
     val fx = x - column

@@ -2,9 +2,12 @@ package penmobile.runtime
 
 import penmobile.Problem
 import penmobile.bundle.Bundle
+import penmobile.bundle.FacePart
 import penmobile.bundle.HeadPart
 import penmobile.bundle.TrainPart
 import penmobile.demand
+import penmobile.face.Answers
+import penmobile.face.FaceSearcher
 import java.io.Closeable
 import java.io.File
 
@@ -28,6 +31,10 @@ class BundleRuntime(val bundle: Bundle, programs: Programs, folder: File) : Clos
     private val part: HeadPart = bundle.manifest.head
     private val head: Program = programs.open(bundle.path(part.file, folder))
     private val backbone: Program? = bundle.manifest.backbone?.let { programs.open(bundle.path(it.file, folder)) }
+    private val face: Program? = bundle.manifest.face?.let { programs.open(bundle.path(it.file, folder)) }
+
+    /** Finds faces with the bundle's detector; null: the bundle takes aligned frames only. */
+    val faces: FaceSearcher? = bundle.manifest.face?.let { about -> FaceSearcher(about) { detect(about, it) } }
 
     /** Head parameters from which every phone starts, `[n_s (1 + K), D_z + 1]`. */
     val shipped: FloatArray = bundle.shippedParameters()
@@ -101,6 +108,14 @@ class BundleRuntime(val bundle: Bundle, programs: Programs, folder: File) : Clos
     override fun close() {
         head.close()
         backbone?.close()
+        face?.close()
+    }
+
+    private fun detect(about: FacePart, planes: FloatArray): Answers {
+        demand(face != null, Problem.BAD_INPUT) { "${bundle.origin} has no face detector" }
+        val inputs = listOf(Tensor(listOf(1, 3, about.side, about.side), planes))
+        val (places, probabilities) = call(face, about.method, inputs, 8 * about.anchors)
+        return Answers(places, probabilities)
     }
 
     private fun head(parameters: FloatArray) = Tensor(part.parametersShape, parameters)

@@ -3,7 +3,6 @@ package penmobile.screen
 import penmobile.Problem
 import penmobile.session.TargetVerdict
 import penmobile.session.Verdict
-import penmobile.session.compared
 import penmobile.session.decimal
 
 /** Says a state in sentences: the screen draws them, and TalkBack reads them. */
@@ -54,7 +53,7 @@ class Sentences(private val words: Words) {
 
     private fun verdict(one: TargetVerdict): String {
         if (one.verdict != Verdict.ADAPTED) return words.of("verdict_${one.verdict.name.lowercase()}", one.target)
-        val name = when (compared(one.after, one.before)) {
+        val name = when (one.change) {
             -1 -> "verdict_better"
             0 -> "verdict_same"
             else -> "verdict_worse"

@@ -5,7 +5,8 @@ import java.math.RoundingMode
 
 private const val SAME = 0.01
 private val DECLINED = mapOf(
-    Verdict.NO_LABELS to "none of the labels can be used",
+    Verdict.NO_LABELS to
+        "no label can be used: the faces are far from all that the model learned from (another camera, light or crop?)",
     Verdict.CONTRADICTS_HEAD to
         "the labels contradict the shipped head: they may be inverted, or belong to other moments or another person",
     Verdict.WORSE_LEFT_OUT to "it would get worse",
@@ -14,8 +15,9 @@ private val DECLINED = mapOf(
 )
 private val STANDINGS = listOf("better than" to -1, "as good as" to 0, "worse than" to 1)
 
-/** Return whether an error is smaller than another (-1), the same to a hundredth (0), or larger (1). */
-fun compared(error: Double, other: Double): Int = if (Math.abs(error - other) < SAME) 0 else if (error < other) -1 else 1
+/** Return whether an error is smaller than another (-1), the same to a hundredth of [unit] (0), or larger (1). */
+internal fun compared(error: Double, other: Double, unit: Double): Int =
+    if (Math.abs(error - other) < SAME * unit) 0 else if (error < other) -1 else 1
 
 /** Return an error with two digits, rounded half to even as Python does. */
 fun decimal(value: Double): String {
@@ -38,9 +40,8 @@ fun reasonOf(targets: List<TargetVerdict>): String {
 }
 
 private fun change(one: TargetVerdict): String {
-    val standing = compared(one.after, one.before)
-    if (standing == 0) return "${one.target} stayed the same (error ${decimal(one.after)})"
-    return "${one.target} got ${if (standing < 0) "better" else "worse"} (${numbers(one)})"
+    if (one.change == 0) return "${one.target} stayed the same (error ${decimal(one.after)})"
+    return "${one.target} got ${if (one.change < 0) "better" else "worse"} (${numbers(one)})"
 }
 
 private fun numbers(one: TargetVerdict) = "error ${decimal(one.before)} to ${decimal(one.after)}"
@@ -53,7 +54,7 @@ private fun refusal(one: TargetVerdict): String {
 
 private fun againstOwnMean(adapted: List<TargetVerdict>): String = joined(
     STANDINGS.mapNotNull { (words, standing) ->
-        val group = adapted.filter { compared(it.after, it.ownMean) == standing }
+        val group = adapted.filter { it.againstOwnMean == standing }
         if (group.isEmpty()) return@mapNotNull null
         val errors = joined(group.map { decimal(it.ownMean) }.distinct())
         "${subject(group, adapted.size)} $words always answering your own mean ($errors)"

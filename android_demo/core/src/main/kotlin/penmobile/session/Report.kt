@@ -28,6 +28,7 @@ enum class Verdict {
  * @property ownMean error of always answering the mean of the person's labels.
  * @property uncertainty standard error of `after - before`.
  * @property effectiveLabels independent labels that the labels are worth.
+ * @property unit half the width of the range of labels: errors are on the labels' own scale.
  * @property check agreement of labels and shipped head, in standard deviations of honest label sets.
  */
 data class TargetVerdict(
@@ -39,27 +40,36 @@ data class TargetVerdict(
     val uncertainty: Double,
     val effectiveLabels: Double,
     val check: Double,
+    val unit: Double = 1.0,
 ) {
+    /** Whether the error fell (-1), stayed the same (0) or grew (1). */
+    val change: Int get() = compared(after, before, unit)
+
+    /** The same against always answering the own mean. */
+    val againstOwnMean: Int get() = compared(after, ownMean, unit)
+
     companion object {
         /**
          * Read the report of the method `adapt`.
          *
          * @param report `[R, K]`, row by row; rows behind those of [ReportRow] are for later releases.
          * @param targets names of the K targets.
+         * @param unit half the width of the range of labels.
          */
-        fun of(report: FloatArray, targets: List<String>): List<TargetVerdict> {
+        fun of(report: FloatArray, targets: List<String>, unit: Double = 1.0): List<TargetVerdict> {
             require(report.size >= ReportRow.values().size * targets.size) { "a report of ${report.size} numbers is too short" }
             return targets.mapIndexed { column, target ->
                 fun number(row: ReportRow): Double = finite(report[row.ordinal * targets.size + column])
                 TargetVerdict(
                     target,
                     verdict(number(ReportRow.VERDICT)),
-                    number(ReportRow.ERROR_NOT_ADAPTED),
-                    number(ReportRow.ERROR_ADAPTED),
-                    number(ReportRow.ERROR_OWN_MEAN),
-                    number(ReportRow.UNCERTAINTY),
+                    unit * number(ReportRow.ERROR_NOT_ADAPTED),
+                    unit * number(ReportRow.ERROR_ADAPTED),
+                    unit * number(ReportRow.ERROR_OWN_MEAN),
+                    unit * number(ReportRow.UNCERTAINTY),
                     number(ReportRow.EFFECTIVE_LABELS),
                     number(ReportRow.CHECK),
+                    unit,
                 )
             }
         }

@@ -45,6 +45,19 @@ class Session(private val runtime: BundleRuntime, private val store: Store) : Cl
     val version: Long? get() = store.active().version
 
     /**
+     * Find the eyes of the face that is followed, or of the largest; null when there is none.
+     *
+     * @param image upright, not mirrored.
+     * @param previous eyes in the image before.
+     * @throws PenException the bundle has no face detector.
+     */
+    fun find(image: RgbImage, previous: Eyes? = null): Eyes? {
+        val faces = runtime.faces
+        demand(faces != null, Problem.BAD_INPUT) { "${runtime.bundle.origin} has no face detector: give the eyes" }
+        return faces.find(image, previous)
+    }
+
+    /**
      * Extract the feature of a face.
      *
      * @param image upright, not mirrored.
@@ -64,10 +77,9 @@ class Session(private val runtime: BundleRuntime, private val store: Store) : Cl
      */
     fun predict(feature: FloatArray): Prediction {
         val found = runtime.predict(parameters, feature)
-        val range = manifest.lowest.toFloat()..manifest.highest.toFloat()
-        val clipped = manifest.targets.filterIndexed { place, _ -> found.targets[place] !in range }
-        val inside = FloatArray(found.targets.size) { found.targets[it].coerceIn(range) }
-        return Prediction(inside, clipped, found.gate)
+        val clipped = manifest.targets.filterIndexed { place, _ -> found.targets[place] !in -1f..1f }
+        val inside = FloatArray(found.targets.size) { found.targets[it].coerceIn(-1f, 1f) }
+        return Prediction(manifest.toLabels(inside), clipped, found.gate)
     }
 
     /**
@@ -75,7 +87,8 @@ class Session(private val runtime: BundleRuntime, private val store: Store) : Cl
      *
      * @param feature `[D_z]`; [labels] `[K]`, in the range of labels; [capturedAt] Unix seconds, null is now.
      */
-    fun label(feature: FloatArray, labels: FloatArray, capturedAt: Double? = null) = store.add(feature, labels, capturedAt)
+    fun label(feature: FloatArray, labels: FloatArray, capturedAt: Double? = null) =
+        store.add(feature, manifest.toUnit(labels), capturedAt)
 
     /** Adapt the shipped head to all labels; the new head comes into use when a target is adapted. */
     fun adapt(): AdaptationResult {
@@ -88,7 +101,7 @@ class Session(private val runtime: BundleRuntime, private val store: Store) : Cl
         val used = usable(samples)
         val inputs = adaptInputs(used, part)
         val found = runtime.adapt(inputs.z, inputs.y, inputs.weight, inputs.time)
-        val targets = TargetVerdict.of(found.report, manifest.targets)
+        val targets = TargetVerdict.of(found.report, manifest.targets, manifest.unit)
         val finite = found.parameters.none { it.isNaN() || it.isInfinite() }
         val accepted = finite && targets.any { it.verdict == Verdict.ADAPTED }
         val seconds = (System.nanoTime() - started) / 1e9

@@ -9,8 +9,9 @@ internal class Rebinding(private val rows: Rows, private val samples: Samples, p
     fun changeTo(binding: Binding) = rows.writing {
         val row = rows.binding
         if (binding.columns().all { (name, value) -> row[name] == value }) return@writing
-        val older = binding.model.isNotEmpty() && binding.model == row["model"] && binding.serial < row["serial"] as Long
-        demand(!older, Problem.BUNDLE_DAMAGED) { "the store was used with a newer bundle of ${binding.model}" }
+        val model = row["model"] as String
+        val older = model.isNotEmpty() && (binding.model.isEmpty() || binding.model == model) && binding.serial < row["serial"] as Long
+        demand(!older, Problem.BUNDLE_OLDER) { "the store was used with a newer bundle of $model; give the newer one" }
         when {
             row["targets"] != binding.targets -> forget(binding)
             row["head"] != binding.head || row["head_bytes"] != binding.headBytes -> changeHead(binding)

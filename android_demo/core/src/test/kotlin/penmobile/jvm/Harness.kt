@@ -5,6 +5,7 @@ import penmobile.bundle.Bundle
 import penmobile.bundle.MakerKey
 import penmobile.bundle.jsonText
 import penmobile.bundle.parseJson
+import penmobile.face.RgbImage
 import penmobile.runtime.BundleRuntime
 import penmobile.session.Session
 import penmobile.store.Store
@@ -70,6 +71,11 @@ private class Harness : AutoCloseable {
         "delete" -> at(request) { it.deleteAll().let { emptyMap() } }
         "train" -> train(request)
         "features" -> mapOf("z" to programs().feature(request.floats("frame")).toList())
+        "find" -> at(request) { session ->
+            val image = RgbImage(request.number("width").toInt(), request.number("height").toInt(), request.file("image").readBytes())
+            val eyes = session.find(image)
+            mapOf("eyes" to eyes?.let { listOf(it.right.x, it.right.y, it.left.x, it.left.y) })
+        }
         "soak" -> soak(request)
         else -> throw IllegalArgumentException("unknown request $name")
     }
