@@ -14,6 +14,7 @@ from pen_mobile.phone.phone import Phone
 from pen_mobile.phone.store.options import StoreOptions
 from pen_mobile.types import Doubles, Floats
 from tests.android.kotlin import Harness, harness, needs_kotlin
+from tests.android.resealing import changed_copy
 
 needs_kotlin()
 
@@ -34,7 +35,7 @@ class Labels:
 
 
 def labels_of(number: int, estimate: Callable[[Floats], Floats]) -> Labels:
-    """A person whose labels follow the head more or less: every kind of owner, few and many labels."""
+    """A person whose labels follow the head more or less: every kind of owner, few and many labels, from -1 to 1."""
     rng = np.random.default_rng(number)
     count = int(rng.choice([1, 2, 3, 5, 9, 20, 50, 140]))
     z = rng.standard_normal((count, 16), dtype=np.float32)
@@ -56,6 +57,11 @@ def labels_of(number: int, estimate: Callable[[Floats], Floats]) -> Labels:
     elif kind == 7:
         own = rng.permutation(own)
     return Labels(z, own + noise, times)
+
+
+def unit_estimates(phone: Phone) -> Callable[[Floats], Floats]:
+    """The head's estimates from -1 to 1."""
+    return lambda z: phone.manifest.labelling.to_unit(phone.predict_features(z)[0])
 
 
 def same(ours: float | None, theirs: float | None) -> bool:
@@ -81,12 +87,23 @@ def kotlin_result(kotlin: Harness, bundle: Path, labels: Labels, store: Path) ->
 
 @pytest.mark.slow
 def test_decisions_are_the_same(kotlin: Harness, small_bundle: Path, tmp_path: Path) -> None:
-    bundle = open_bundle(small_bundle)
+    compare(kotlin, small_bundle, tmp_path, range(SCENARIOS))
+
+
+def test_decisions_on_labels_from_1_to_9(kotlin: Harness, small_bundle: Path, tmp_path: Path) -> None:
+    bundle = changed_copy(small_bundle, tmp_path / "bundle", lambda values: values.update(label_range=[1.0, 9.0]))
+    compare(kotlin, bundle, tmp_path, range(8, 16))
+
+
+def compare(kotlin: Harness, folder: Path, tmp_path: Path, numbers: range) -> None:
+    bundle = open_bundle(folder)
+    labelling = bundle.manifest.labelling
     with Phone.open(bundle) as phone:
-        scenarios = [labels_of(number, lambda z: phone.predict_features(z)[0]) for number in range(SCENARIOS)]
-    for number, labels in enumerate(scenarios):
+        people = [(number, labels_of(number, unit_estimates(phone))) for number in numbers]
+    for number, labels in people:
+        labels.y = labelling.to_labels(labels.y)
         expected = python_result(bundle, labels)
-        found = kotlin_result(kotlin, small_bundle, labels, tmp_path / f"kotlin-{number}.sqlite")
+        found = kotlin_result(kotlin, folder, labels, tmp_path / f"kotlin-{number}.sqlite")
         plain = expected.to_dict()
         for name in ("accepted", "reason", "labels", "left_out"):
             assert found[name] == plain[name], (number, name, found, plain)

@@ -167,6 +167,8 @@ data class Manifest(
         private fun disagreement(manifest: Manifest): String? {
             val head = manifest.head
             val backbone = manifest.backbone
+            val optimizers = head.train.map { it.optimizer }
+            val optimizer = (manifest.values["adaptation"] as Map<*, *>)["optimizer"]
             val named = listOfNotNull(head.file, head.parametersFile, manifest.storeSchema, backbone?.file, manifest.face?.file)
             return when {
                 manifest.targets.toSet().size < manifest.targets.size -> "two targets have one name"
@@ -174,6 +176,10 @@ data class Manifest(
                 manifest.lowest >= manifest.highest -> "label_range is not ascending"
                 backbone != null && backbone.featureSize != head.featureSize ->
                     "backbone gives ${backbone.featureSize} features, head takes ${head.featureSize}"
+                optimizer !in optimizers -> "adaptation.optimizer $optimizer is not among ${optimizers.joinToString()}"
+                optimizers.toSet().size < optimizers.size -> "two train methods have one optimizer"
+                (manifest.values["model"] == null) != (manifest.values["serial"] == null) -> "model and serial go together"
+                manifest.face != null && backbone?.crop?.detector != "blazeface" -> "face is given, but backbone.crop asks for another"
                 head.train.any { it.stateShapes[0] != head.parametersShape } -> "a train method's state has another shape"
                 else -> named.firstOrNull { it !in manifest.files }?.let { "file $it is used but not listed under files" }
             }

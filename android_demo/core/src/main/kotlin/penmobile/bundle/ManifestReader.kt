@@ -97,7 +97,7 @@ internal class ManifestReader(private val values: Map<String, Any?>) {
         fun checked(value: Any?): Map<String, Any?> {
             require(value is Map<*, *>) { "it is no JSON object" }
             val found = value["schema_version"]
-            demand(found == version || found !is Long, Problem.BUNDLE_NEWER) {
+            demand(found == version, Problem.BUNDLE_NEWER) {
                 "the bundle has schema version $found; this app reads $version: update the app, or export the bundle again"
             }
             JsonSchema(schema).fault(value)?.let { throw IllegalArgumentException(it) }

@@ -92,7 +92,8 @@ private class Harness : AutoCloseable {
         val key = if (request.has("key")) request.text("key").chunked(2).map { it.toInt(16).toByte() }.toByteArray() else null
         val database = JdbcDatabase(request.file("store"))
         val store = try {
-            Store(database, bundle, StoreOptions(key) { now })
+            val days = if (request.has("days")) request.number("days") else StoreOptions().days
+            Store(database, bundle, StoreOptions(key, days = days) { now })
         } catch (error: PenException) {
             database.close()
             throw error
