@@ -36,7 +36,7 @@ def test_the_demo_leaves_a_report(demo: Path) -> None:
 
 def test_the_tour_of_a_person_and_a_store(folder: Path) -> None:
     """The guard accepts as in the demo's own report; everything can be taken back, exported and deleted."""
-    assert "every file is as exported" in run_block("after the demo", folder)
+    assert "intact and equal to its own golden vectors" in run_block("after the demo", folder)
     output = run_block("a person", folder)
     assert "on labels left out, valence got better" in output
     assert '"valence"' in output

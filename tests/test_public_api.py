@@ -75,7 +75,7 @@ def test_evaluate_and_adapt_person(bundle: Path) -> None:
 def test_results_show_themselves(run: pen.Run, bundle: Path) -> None:
     """In one line as ``repr``, whole as text, as a table in a notebook, and as a data frame."""
     verification = pen.verify(bundle)
-    assert repr(verification).startswith("<Verification: The bundle answers as the float model does")
+    assert repr(verification).startswith("<Verification: The bundle is intact and equal to its own golden vectors")
     assert "largest error" in str(verification)
     assert "<table" in verification._repr_html_()
     assert list(verification.to_frame().columns) == ["name", "largest_error", "tolerance", "passed"]

@@ -41,10 +41,10 @@ class HeadRecipe(Part):
 class Tolerance(Part):
     """Largest differences from the float model that export accepts."""
 
-    features: Annotated[float, Field(gt=0)]
-    targets: Annotated[float, Field(gt=0)]
-    train: Annotated[float, Field(gt=0)]
-    report: Annotated[float, Field(gt=0)] = 1e-3
+    features: Annotated[float, Field(gt=0, le=0.5)]
+    targets: Annotated[float, Field(gt=0, le=0.5)]
+    train: Annotated[float, Field(gt=0, le=0.01)]
+    report: Annotated[float, Field(gt=0, le=0.01)] = 1e-3
 
 
 class QuantizationRecipe(Part):

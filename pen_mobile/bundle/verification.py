@@ -19,7 +19,7 @@ from pen_mobile.utils.text import counted, decimal, joined
 LOW_CCC = 0.95
 """Agreement with the float model below which a person is warned: the estimates differ visibly."""
 
-Signature = Literal["valid", "not checked", "none"]
+Signature = Literal["valid", "not checked", "none", "made here"]
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,8 @@ class Verification(Tabular, Readable):
         scope: what was run.
         skipped: checks that this machine cannot make, with the reason.
         outside_delegate: per program file, operators that run on portable kernels instead of the delegate.
-        signature: ``valid``, ``none``, or ``not checked`` because no key was given.
+        signature: ``valid``, ``none``, ``not checked`` because no key was given, or ``made here`` by this very export.
+            With ``none`` and ``not checked``, the golden vectors are those of whoever made the bundle.
         card: what the maker says about the model.
     """
 
@@ -60,8 +61,13 @@ class Verification(Tabular, Readable):
     scope: str = "the programs in the ExecuTorch runtime"
     skipped: dict[str, str] = field(default_factory=dict)
     outside_delegate: dict[str, list[str]] = field(default_factory=dict)
-    signature: Signature = "not checked"
+    signature: Signature = "made here"
     card: ModelCard | None = None
+
+    @property
+    def trusted(self) -> bool:
+        """True when it is known that the golden vectors are the float model's."""
+        return self.signature in ("valid", "made here")
 
     @property
     def passed(self) -> bool:
@@ -73,9 +79,11 @@ class Verification(Tabular, Readable):
         """One sentence: whether the bundle answers as the float model does."""
         failed = [check.name for check in self.checks if not check.passed]
         if failed:
-            return f"The bundle differs from the float model in {joined(failed)}; export it again."
+            other = "the float model" if self.trusted else "its own golden vectors"
+            return f"The bundle differs from {other} in {joined(failed)}; export it again."
         passed = counted(len(self.checks), "comparison")
-        return f"The bundle answers as the float model does: {passed} passed, CCC {decimal(self.agreement.ccc)}."
+        said = "answers as the float model does" if self.trusted else "is intact and equal to its own golden vectors"
+        return f"The bundle {said}: {passed} passed, CCC {decimal(self.agreement.ccc)}."
 
     def card_lines(self) -> list[str]:
         """Return the identity of the model, and its use and limits where they are stated."""

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from pen_mobile.cli.completion import complete_data
-from pen_mobile.cli.options import PATH, targets_options
+from pen_mobile.cli.options import PATH, allow_outside_option, targets_options
 from pen_mobile.cli.output import Output, output_options
 from pen_mobile.utils.table import Table, invented
 from pen_mobile.utils.text import counted
@@ -47,6 +47,7 @@ def data() -> None:
 @click.option("--seed", default=0, show_default=True, help="Decides which actors become targets (afew-va).")
 @click.option("--strict", is_flag=True, help="Stop at the first recording, image or row that cannot be used.")
 @targets_options
+@allow_outside_option
 @output_options
 def prepare(
     source: Path,
@@ -78,6 +79,7 @@ def prepare(
 @click.option("--html", type=PATH, help="Also write a page with figures and faces, one file, here.")
 @click.option("--frame-size", type=click.IntRange(1), help="Side to which images are brought, pixels.")
 @targets_options
+@allow_outside_option
 @output_options
 def inspect_data(source: str, html: Path | None, frame_size: int | None, output: Output, **labels: str | None) -> None:
     """Describe people and labels, and warn.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from pen_mobile.cli.completion import complete_data
+from pen_mobile.data.columns.outside import ALLOW_OUTSIDE
 from pen_mobile.errors import BadInput
 
 if TYPE_CHECKING:
@@ -34,7 +36,22 @@ def data_option(command: Command) -> Command:
         command: function of a command.
     """
     option = click.option("--data", required=True, shell_complete=complete_data, help=f"People: {DATA_HELP}")
-    return option(command)
+    return option(allow_outside_option(command))
+
+
+def allow_outside_option(command: Command) -> Command:
+    """Add ``--allow-outside``, which holds for this process and those that it starts.
+
+    Args:
+        command: function of a command.
+    """
+
+    def allow(_: click.Context, __: click.Parameter, wanted: bool) -> None:
+        if wanted:
+            os.environ[ALLOW_OUTSIDE] = "1"
+
+    help_text = "Take images that a table names outside its folder, too."
+    return click.option("--allow-outside", is_flag=True, expose_value=False, callback=allow, help=help_text)(command)
 
 
 def targets_options(command: Command) -> Command:

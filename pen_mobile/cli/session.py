@@ -8,6 +8,8 @@ from typing import IO
 
 import click
 
+from pen_mobile.utils.text import visible
+
 OUR_FAULT, BAD_INPUT, REFUSED, INTERRUPTED = 1, 2, 3, 130
 
 EXIT_CODES = """\b
@@ -61,6 +63,7 @@ class Session:
         Returns:
             The exit code.
         """
+        message = visible(message)
         prefix = {INTERRUPTED: "", OUR_FAULT: "internal error: "}.get(code, "error: ")
         click.echo(f"{prefix}{message}", file=self.err)
         if self.as_json:

@@ -13,7 +13,7 @@ from pen_mobile.utils.text import decimal
 _SIGNATURES = {
     "valid": "made with the key that was given",
     "not checked": "there is one; --public-key checks it",
-    "none": "none",
+    "none": "none, so anybody may have made it",
 }
 
 
@@ -27,23 +27,25 @@ def verify(bundle: Path, public_key: Path | None, golden_to: Path | None, output
 
     Every byte of BUNDLE, a folder or an archive, is checked, and its golden vectors run in the real runtime. Core
     ML programs are evaluated as written; Apple's runtime exists on Apple systems only. The exit code is 3 when the
-    bundle differs from the float model.
+    bundle differs from its golden vectors. That these are the float model's, only --public-key shows.
     """
     import pen_mobile
 
     result = pen_mobile.verify(bundle, public_key=public_key, golden_to=golden_to)
     failed = [check.name for check in result.checks if not check.passed]
-    verdict = f"differs from the float model in {', '.join(failed)}; export it again" if failed else "as exported"
+    other, intact = "its own golden vectors", "intact and equal to its own golden vectors"
+    if result.trusted:
+        other, intact = "the float model", "every file is as exported"
     output.finish(
         {"bundle": str(bundle)} | result.to_dict(),
         [
             *result.details(),
-            f"{bundle}: every file is as exported; CCC to the float model {decimal(result.agreement.ccc)}",
+            *([] if failed else [f"{bundle}: {intact}; CCC to {other} {decimal(result.agreement.ccc)}"]),
             *result.card_lines(),
             f"signature: {_SIGNATURES[result.signature]}",
             f"checked: {result.scope}",
             *result.cautions(),
-            *([f"{bundle}: {verdict}"] if failed else []),
+            *([f"{bundle}: differs from {other} in {', '.join(failed)}; export it again"] if failed else []),
         ],
         refused=bool(failed),
     )

@@ -6,20 +6,21 @@ from typing import Annotated
 
 from pydantic import Field
 
-from pen_mobile.contract.part import Count, FileName, Part, Sha256, Tolerance
+from pen_mobile.contract.part import Count, ExactTolerance, FileName, Part, Sha256, Tolerance
 
 
 class GoldenPart(Part):
     """Inputs with the answers of the float model, and how far a runtime may be from them.
 
-    A tolerance bounds the largest difference, divided by the largest expected value when that is above 1.
+    A tolerance bounds the largest difference, divided by the largest expected value when that is above 1. It has a cap:
+    a bundle cannot allow itself any answer.
     """
 
     file: FileName
     feature_tolerance: Tolerance
     target_tolerance: Tolerance
-    train_tolerance: Tolerance
-    report_tolerance: Tolerance
+    train_tolerance: ExactTolerance
+    report_tolerance: ExactTolerance
 
 
 class QuantizationTrial(Part):

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 from pydantic import ValidationError
 
 from pen_mobile.contract.manifest import SCHEMA_VERSION, Manifest
 from pen_mobile.errors import BundleError, one_line
+from pen_mobile.utils.strict_json import parse_strictly
 
 
 def manifest_from_json(content: bytes, name: str) -> Manifest:
@@ -22,7 +20,7 @@ def manifest_from_json(content: bytes, name: str) -> Manifest:
         BundleError: it is no manifest, or one of a version that this release does not read.
     """
     try:
-        values = json.loads(content.decode("utf-8"), object_pairs_hook=_without_duplicates)
+        values = parse_strictly(content)
         version = values.get("schema_version") if isinstance(values, dict) else None
         if isinstance(values, dict) and version != SCHEMA_VERSION:
             raise BundleError(
@@ -30,16 +28,8 @@ def manifest_from_json(content: bytes, name: str) -> Manifest:
                 "update the reader, or export the bundle again"
             )
         return Manifest.model_validate_json(content, strict=True)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise BundleError(f"{name} is not a valid manifest: {_first_line(error)}") from None
-
-
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    values = dict(pairs)
-    if len(values) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"key {next(name for name in names if names.count(name) > 1)} comes twice")
-    return values
 
 
 def _first_line(error: Exception) -> str:

@@ -18,7 +18,10 @@ Serial = Annotated[int, Field(ge=1, le=(1 << 53) - 1)]
 """JSON readers in every language hold it exactly."""
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=1, le=1 << 24)]
-Tolerance = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Tolerance = Annotated[float, Field(ge=0, le=0.5, allow_inf_nan=False)]
+"""Beyond half of the largest expected value, agreement says nothing."""
+ExactTolerance = Annotated[float, Field(ge=0, le=0.01, allow_inf_nan=False)]
+"""Of the head, which is float32 in every bundle."""
 Precision = Literal["fp32", "fp16", "int8", "palettized-4"]
 """How the numbers of a backbone are stored."""
 OptimizerName = Literal["adadelta", "sgd", "adam"]

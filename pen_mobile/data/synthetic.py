@@ -90,7 +90,7 @@ def parse_synthetic(settings: str, frame_size: int) -> SyntheticConfig:
         if key not in _SETTINGS:
             raise BadInput(f"{SYNTHETIC}:{setting}: unknown setting {key!r}; {choices(key, _SETTINGS)}")
         values[key] = value
-    return validated(SyntheticConfig, values, f"{SYNTHETIC}:{settings}")
+    return validated(SyntheticConfig, values, f"{SYNTHETIC}:{settings}", strict=False)
 
 
 def synthetic_people(config: SyntheticConfig) -> list[Person]:

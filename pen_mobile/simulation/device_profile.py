@@ -6,13 +6,14 @@ import math
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from pen_mobile.contract.part import Part
 from pen_mobile.errors import BadInput
 from pen_mobile.utils.resources import contract_folder
 from pen_mobile.utils.suggestions import choices
 from pen_mobile.utils.toml import read_toml
+from pen_mobile.utils.validation import validated
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -129,11 +130,7 @@ def load_profile(name_or_file: str) -> Profile:
     path = _folder() / f"{name_or_file}.toml" if built_in else Path(name_or_file)
     if path.suffix.lower() != ".toml":
         raise BadInput(f"no profile {name_or_file!r}; {choices(name_or_file, profile_names())}, or give a .toml file")
-    try:
-        return Profile.model_validate(read_toml(path))
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise BadInput(f"{path}: {'.'.join(str(key) for key in first['loc'])}: {first['msg']}") from None
+    return validated(Profile, read_toml(path), str(path))
 
 
 def _folder() -> Path:

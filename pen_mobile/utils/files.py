@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from pen_mobile.errors import BadInput
+from pen_mobile.utils.strict_json import parse_strictly
+
+_MAX_JSON_BYTES = 1 << 28  # a record with a line for each row of millions
 
 
 def sha256_of_file(path: Path) -> str:
@@ -137,10 +140,10 @@ def read_json(path: Path) -> Any:
         BadInput: the file is missing or is not JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return parse_strictly(path.read_bytes(), _MAX_JSON_BYTES)
     except FileNotFoundError:
         raise BadInput(f"{path} does not exist") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise BadInput(f"{path} is not readable as JSON: {error}") from None
 
 

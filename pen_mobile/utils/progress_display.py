@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from pen_mobile.utils.progress import SILENT, Progress, Task
 from pen_mobile.utils.silence import audible, leads_to, standard_error
+from pen_mobile.utils.text import visible
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -61,7 +62,7 @@ class TerminalProgress:
         Args:
             message: text without markup.
         """
-        self._console.print(message, markup=False)
+        self._console.print(visible(message), markup=False)
 
 
 class NotebookProgress:

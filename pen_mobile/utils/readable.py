@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from html import escape
 
 from pen_mobile.utils.table import Part, Table
+from pen_mobile.utils.text import visible
 
 _WIDTH = 160  # of a table that is not printed on a terminal
 
@@ -39,7 +40,7 @@ def part_text(part: Part, terminal: bool = False) -> str:
         terminal: whether the text is for a terminal: its width is used, and bold cells are bold.
     """
     if not isinstance(part, Table):
-        return f"{part}\n"
+        return f"{visible(part)}\n"
     return _table_text(part, terminal) if part.rows else ""
 
 
@@ -54,7 +55,7 @@ def parts_html(parts: Iterable[Part]) -> str:
         if isinstance(part, Table):
             blocks.append(part.to_html() if part.rows else "")
         elif part:
-            blocks.append(f"<p>{escape(part)}</p>")
+            blocks.append(f"<p>{escape(visible(part))}</p>")
     return "\n".join(filter(None, blocks))
 
 
@@ -68,7 +69,7 @@ def _table_text(table: Table, terminal: bool) -> str:
     for title, numeric in zip(table.titles(), table.numeric(), strict=True):
         grid.add_column(title, justify="right" if numeric else "left", overflow="fold")
     for row in table.lines():
-        grid.add_row(*(Text(str(cell), "bold" if cell.bold else "") for cell in row.entries))
+        grid.add_row(*(Text(visible(str(cell)), "bold" if cell.bold else "") for cell in row.entries))
     text = io.StringIO()
     width = None if terminal else _WIDTH
     Console(file=text, highlight=False, markup=False, width=width, force_terminal=terminal).print(grid)

@@ -8,6 +8,8 @@ from typing import Any
 MAX_DEPTH = 32
 """Deepest nesting of arrays and objects."""
 
+_MAX_DIGITS = 20
+
 
 def parse_strictly(text: str | bytes, max_bytes: int = 1 << 20) -> Any:
     """Return the value of a JSON document.
@@ -34,6 +36,27 @@ def parse_strictly(text: str | bytes, max_bytes: int = 1 << 20) -> Any:
         raise ValueError(f"JSON nested deeper than {MAX_DEPTH}") from None
     _check_depth(value, MAX_DEPTH)
     return value
+
+
+def check_values(values: Any) -> None:
+    """Check plain values that another parser has read, such as those of a TOML file.
+
+    Args:
+        values: containers, strings and numbers.
+
+    Raises:
+        ValueError: too deep, or an integer of more than 20 digits.
+    """
+    _check_depth(values, MAX_DEPTH)
+    _check_integers(values)
+
+
+def _check_integers(value: Any) -> None:
+    if isinstance(value, (dict, list)):
+        for item in value.values() if isinstance(value, dict) else value:
+            _check_integers(item)
+    elif isinstance(value, int) and abs(value) >= 10**_MAX_DIGITS:
+        raise ValueError(f"an integer of more than {_MAX_DIGITS} digits")
 
 
 def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -66,8 +89,8 @@ def _refuse_constant(name: str) -> Any:
 
 
 def _sane_integer(digits: str) -> int:
-    if len(digits) > 20:
-        raise ValueError("an integer of more than 20 digits")
+    if len(digits) > _MAX_DIGITS:
+        raise ValueError(f"an integer of more than {_MAX_DIGITS} digits")
     return int(digits)
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import Literal, Union
 
+from pen_mobile.utils.text import visible
+
 Tone = Literal["", "better", "worse", "muted"]
 Kind = Literal["plain", "reference", "total", "title"]
 
@@ -156,10 +158,10 @@ def invented(synthetic: bool) -> str:
 
 
 def _cell_html(cell: Cell) -> str:
-    text = escape(typographic(cell.text))
+    text = escape(typographic(visible(cell.text)))
     text = f"<strong>{text}</strong>" if cell.bold else text
     text = f'<span class="mark {cell.tone}">{text}</span>' if cell.tone else text
-    return f"{text}<small>{escape(typographic(cell.note))}</small>" if cell.note else text
+    return f"{text}<small>{escape(typographic(visible(cell.note)))}</small>" if cell.note else text
 
 
 def typographic(text: str) -> str:

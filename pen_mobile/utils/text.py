@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+
+# What moves the cursor, hides text or turns its direction; line feeds and tabs are layout.
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+
+
+def visible(text: str) -> str:
+    """Return text with control characters and marks of direction as Python's escapes.
+
+    Args:
+        text: anything, such as a name of a file that somebody else chose.
+    """
+    return _CONTROLS.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def decimal(value: float | None, digits: int = 3) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -13,21 +14,24 @@ from pen_mobile.utils.files import read_json
 Checked = TypeVar("Checked")
 
 
-def validated(kind: type[Checked], value: Any, where: str) -> Checked:
+def validated(kind: type[Checked], value: Any, where: str, strict: bool = True) -> Checked:
     """Return ``value`` as an instance of ``kind``.
 
     Args:
         kind: a pydantic model, a dataclass or any other type that pydantic checks.
         value: plain Python values, such as those of a JSON or TOML file.
         where: what messages name first, such as the file.
+        strict: convert nothing: True, 1.0 and "1" are no integers. False reads numbers in words, of a command line.
 
     Raises:
         BadInput: a value does not fit; the message names the first one by its key.
     """
     try:
-        return TypeAdapter(kind).validate_python(value)
+        return TypeAdapter(kind).validate_json(json.dumps(value), strict=strict)
     except ValidationError as error:
         raise BadInput(f"{where}: {first_problem(error)}") from None
+    except (TypeError, ValueError) as error:  # such as a date, which TOML has
+        raise BadInput(f"{where}: {error}") from None
 
 
 def read_json_as(kind: type[Checked], path: Path) -> Checked:

@@ -106,7 +106,7 @@ def test_a_sealed_manifest_that_is_no_manifest(copy: Path, text: str) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "message"),
     [
-        ('"recipe":', '"recipe": "first", "recipe":', "key recipe comes twice"),
+        ('"recipe":', '"recipe": "first", "recipe":', "key 'recipe' comes twice"),
         ('"bytes": ', '"bytes": -', r"files\..*greater than or equal to 0"),
         ('"bytes": ', '"bytes": 9999999', r"files\..*less than or equal to 1073741824"),
         ('"seed": 0', '"seed": "0"', r"source\.seed: Input should be a valid integer"),

@@ -47,14 +47,14 @@ def _scenarios(run: Path, bundle: Path, packages: Path, forks: Forks) -> dict[st
         "every file cut, longer, changed, missing, a link, another bundle's": lambda folder: bundles.damage_every_file(
             bundle, folder
         ),
-        "manifest: keys and values changed, sealed again": lambda folder: bundles.mutate_manifest(bundle, folder, 3000),
-        "any file: bytes changed": lambda folder: bundles.mutate_bytes(bundle, folder, 1000),
-        "archive: bytes changed": lambda folder: bundles.mutate_archive(bundle, folder, 1000),
+        "manifest: keys and values changed, sealed again": lambda folder: bundles.mutate_manifest(bundle, folder, 5000),
+        "any file: bytes changed": lambda folder: bundles.mutate_bytes(bundle, folder, 2000),
+        "archive: bytes changed": lambda folder: bundles.mutate_archive(bundle, folder, 1500),
         "golden vectors and parameters: bytes changed, sealed again": lambda folder: bundles.mutate_data_resealed(
-            bundle, folder, 500
+            bundle, folder, 900
         ),
         "head program: bytes changed, sealed again": lambda folder: bundles.corrupt_programs(
-            bundle, folder, 300, forks
+            bundle, folder, 400, forks
         ),
         "Core ML packages of the head: bytes changed, sealed again": lambda folder: bundles.corrupt_packages(
             packages, folder, 300, forks

@@ -12,6 +12,7 @@ import numpy as np
 from pen_mobile.data.columns.csv import read_csv
 from pen_mobile.data.columns.names import CONTENT, OTHERS, PEOPLE, check_near_misses, unused_names
 from pen_mobile.data.columns.npz import read_npz
+from pen_mobile.data.columns.outside import image_beside
 from pen_mobile.data.columns.parquet import read_parquet
 from pen_mobile.data.columns.values import features_of, names_of, numbers_of, seconds_of
 from pen_mobile.data.images import EncodedImage, ImageSource
@@ -127,7 +128,7 @@ def _image(value: Any, row: int, path: Path) -> ImageSource | None:
     if value is None or value == "":
         return None
     if isinstance(value, str):
-        return path.parent / value.strip()
+        return image_beside(path, value.strip(), f"{path}: row {row + 1}")
     raise BadInput(f"{path}: row {row + 1}: image is {type(value).__name__}; give a path or the bytes of an image file")
 
 
