@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast test-android test-android-core fuzz lint docs bench bench-quick clean
+.PHONY: help install demo test test-fast test-android test-android-core fuzz lint docs bench bench-quick lock sbom clean
 
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,25 @@ bench: install ## Measure on this machine, peers too; rewrites benchmarks/README
 bench-quick: install ## Run the tiny form of every benchmark; writes nothing
 	@printf '%s\n' $(QUICK) | xargs -P 2 -I{} sh -c \
 		'said=$$($(BIN)/python {} --quick 2>&1); code=$$?; printf "== %s\n%s\n" {} "$$said"; exit $$code'
+
+LOCK := requirements/tested.txt
+LOCK_HEAD := '\# The exact set of packages that the tests run with (Linux, Python 3.11), each with its hashes; written by make lock.\n\# Install: pip install --require-hashes -r $(LOCK)\n'
+
+lock: install $(VENV)-tools/installed ## Write exact versions with hashes, and NOTICE with licences, of what is installed
+	$(BIN)/pip freeze --exclude-editable > $(VENV)-tools/constraints.txt
+	$(VENV)-tools/bin/uv pip compile pyproject.toml --extra dev --generate-hashes --no-annotate --no-header --quiet \
+		--python $(BIN)/python --constraints $(VENV)-tools/constraints.txt --output-file $(VENV)-tools/locked.txt
+	@(printf $(LOCK_HEAD); cat $(VENV)-tools/locked.txt) > $(LOCK)
+	$(BIN)/python tools/notice.py
+
+sbom: install $(VENV)-tools/installed ## Write sbom.json: everything that is installed, as CycloneDX
+	$(VENV)-tools/bin/cyclonedx-py environment --pyproject pyproject.toml --of JSON -o sbom.json $(BIN)/python
+
+# A venv of its own: the lists name what the package needs, not what writes the lists.
+$(VENV)-tools/installed:
+	$(PYTHON) -m venv $(VENV)-tools
+	$(VENV)-tools/bin/pip install --quiet --disable-pip-version-check 'cyclonedx-bom>=7,<8' 'uv>=0.5'
+	@touch $@
 
 clean: ## Remove what the other targets made
 	rm -rf $(VENV) demo runs dist site .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis \
