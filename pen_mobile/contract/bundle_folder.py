@@ -231,8 +231,8 @@ def _run_by_a_phone(manifest: Manifest) -> set[str]:
     """Return the files that a phone runs or loads; a Core ML bundle is run on Apple's systems only."""
     if manifest.runtime != "executorch":
         return {manifest.head.head_parameters}
-    backbone = set() if manifest.backbone is None else {manifest.backbone.file}
-    return {manifest.head.file, manifest.head.head_parameters} | backbone
+    programs = {part.file for part in (manifest.backbone, manifest.face) if part is not None}
+    return {manifest.head.file, manifest.head.head_parameters} | programs
 
 
 def _read_listed(path: Path, origin: Path, part: FilePart) -> bytes:
