@@ -49,6 +49,7 @@ def replacing(path: Path) -> Iterator[Path]:
         _flush(temporary)
         temporary.chmod(0o644)
         temporary.replace(path)
+        _flush(path.parent)  # the name, too, is on the disk then
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -72,8 +73,10 @@ def new_folder(path: Path) -> Iterator[Path]:
             if file.is_file():
                 _flush(file)
         temporary.chmod(0o755)
+        _flush(temporary)
         refuse_existing(path)
         temporary.rename(path)
+        _flush(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -148,5 +151,11 @@ def read_json(path: Path) -> Any:
 
 
 def _flush(path: Path) -> None:
-    with path.open("rb") as stream:
-        os.fsync(stream.fileno())
+    """Write a file's content, or a folder's names, to the disk."""
+    if path.is_dir() and os.name == "nt":
+        return  # it has no such call
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

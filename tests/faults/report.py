@@ -13,6 +13,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from tests.faults import bundle_report, power_loss, soak, store_mutants, trials
+from tests.faults.attack_table import ATTACKS
 from tests.faults.soak import Growth
 from tests.faults.trials import REPOSITORY, Trials
 
@@ -106,7 +107,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=500)
     everything = scenarios(parser.parse_args().kills) | long_lives()
     rows = [_row(name, scenario) for name, scenario in everything.items()]
-    text = _HEAD + "".join(rows) + _where() + _FOOT + bundle_report.section()
+    text = _HEAD + "".join(rows) + _where() + _FOOT + bundle_report.section() + ATTACKS
     (REPOSITORY / "docs" / "faults.md").write_text(text, encoding="utf-8")
     print(text)
 

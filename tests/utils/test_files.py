@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -25,6 +26,24 @@ def test_a_replaced_file_is_the_new_one_and_nothing_else_is_left(tmp_path: Path)
     assert path.read_text() == "new"
     assert names(tmp_path) == ["head.bin"]
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
+
+
+def test_a_name_is_on_the_disk_before_the_call_returns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system may keep a new name in memory only: the folder is flushed after the file has it."""
+    flushed: list[tuple[bool, list[str]]] = []
+
+    def flush(descriptor: int) -> None:
+        is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+        flushed.append((is_folder, [name for name in names(tmp_path) if not name.startswith(".")]))
+
+    monkeypatch.setattr(os, "fsync", flush)
+    with replacing(tmp_path / "file") as temporary:
+        temporary.write_text("x")
+    assert flushed == [(False, []), (True, ["file"])]
+    flushed.clear()
+    with new_folder(tmp_path / "folder") as folder:
+        (folder / "inside").write_text("x")
+    assert flushed == [(False, ["file"]), (True, ["file"]), (True, ["file", "folder"])]
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
