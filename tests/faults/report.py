@@ -13,7 +13,6 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from tests.faults import bundle_report, power_loss, soak, store_mutants, trials
-from tests.faults.attack_table import ATTACKS
 from tests.faults.soak import Growth
 from tests.faults.trials import REPOSITORY, Trials
 
@@ -102,12 +101,17 @@ def _where() -> str:
     return f"\nCommit {commit.stdout.strip()}, {day}, {system}, SQLite {sqlite3.sqlite_version}, seed 0.\n"
 
 
+def _attacks() -> str:
+    """Return the list of single attacks, which tests repeat."""
+    return "\n" + Path(__file__).with_name("attacks_on_trust.md").read_text(encoding="utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=500)
     everything = scenarios(parser.parse_args().kills) | long_lives()
     rows = [_row(name, scenario) for name, scenario in everything.items()]
-    text = _HEAD + "".join(rows) + _where() + _FOOT + bundle_report.section() + ATTACKS
+    text = _HEAD + "".join(rows) + _where() + _FOOT + bundle_report.section() + _attacks()
     (REPOSITORY / "docs" / "faults.md").write_text(text, encoding="utf-8")
     print(text)
 
