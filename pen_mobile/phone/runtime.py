@@ -179,7 +179,7 @@ class BundleRuntime:
         return adapted, report
 
     def head_parameters(self) -> Floats:
-        """Return the parameters that the bundle ships, ``[1, 3 n_s, D_z + 1]``."""
+        """Return the parameters that the bundle ships, ``[1, n_s (1 + K), D_z + 1]``."""
         head = self.bundle.manifest.head
         values = np.frombuffer(self.bundle.content(head.head_parameters), dtype="<f4")
         return values.reshape(head.parameters_shape).astype(np.float32)

@@ -15,8 +15,8 @@ from pen_mobile.types import Image, Rows
 class Augmentation:
     """Random mirror, shift, scale, turn and light; every draw depends on (seed, epoch, row) only.
 
-    So a resumed run, and any number of threads, see the same pixels. None of the changes alters what valence
-    and arousal a person would be given.
+    So a resumed run, and any number of threads, see the same pixels. None of the changes alters how a
+    person would be labelled.
 
     Attributes:
         seed: of the run.

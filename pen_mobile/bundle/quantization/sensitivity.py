@@ -19,7 +19,7 @@ class Loss:
     """What a backbone's change cost, on frames that neither training nor calibration has seen.
 
     Attributes:
-        ccc: CCC of the float model minus CCC with the changed features, mean of valence and arousal.
+        ccc: CCC of the float model minus CCC with the changed features, mean over targets.
         cosine: mean cosine between changed and float features.
     """
 
