@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from pen_mobile.errors import BadInput
 from pen_mobile.targets import VALENCE_AROUSAL, Targets
+
+PACKAGE = Path(__file__).parent.parent / "pen_mobile"
+NAME_TWO = {
+    "targets.py",  # the default
+    "reports/glossary.py",
+    "data/columns/names.py",  # what these columns are called by mistake
+    *(f"data/readers/{name}.py" for name in ("afew_va", "aff_wild2", "recola")),  # data sets that have these two
+}
+"""Files that may name valence and arousal; the paper's protocol, which is about them, may, too."""
 
 
 def test_labels_go_to_the_unit_scale_and_back() -> None:
@@ -51,3 +63,16 @@ def test_options_of_the_command_line() -> None:
 def test_what_cannot_be_is_refused(names: str | None, label_range: str | None, message: str) -> None:
     with pytest.raises(BadInput, match=message):
         Targets.parse(names, label_range)
+
+
+def test_nothing_else_knows_what_a_model_estimates() -> None:
+    for file in sorted(PACKAGE.rglob("*.py")):
+        place = file.relative_to(PACKAGE).as_posix()
+        if place in NAME_TWO or place.startswith("paper/"):
+            continue
+        texts = [
+            node.value
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+            if isinstance(node, ast.Constant)
+        ]
+        assert not {"valence", "arousal"} & {text for text in texts if isinstance(text, str)}, place
