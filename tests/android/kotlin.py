@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -30,6 +31,7 @@ from tests.native.build import build, build_jni, compiler, jdk_folder
 CORE = REPOSITORY / "android_demo" / "core" / "src"
 SCHEMA = REPOSITORY / "export" / "manifest.schema.json"
 _MAX_WAIT_S = 300.0
+_OLD_S = 86_400.0
 
 
 def needs_kotlin() -> None:
@@ -50,7 +52,8 @@ def compiled() -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "complete").is_file():
             for old in folder.parent.iterdir():
-                shutil.rmtree(old)
+                if time.time() - old.stat().st_mtime > _OLD_S:  # another checkout may be using a newer one
+                    shutil.rmtree(old)
             _compile(folder / "classes")
             build_jni(build(folder / "native"))
             (folder / "complete").touch()
