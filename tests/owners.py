@@ -76,6 +76,8 @@ def a_prior(features: int, targets: int = 2, candidates: int = 7, directions: in
         check_limit=-2.2 * one,
         joint_check_limit=np.array([-1.9]),
         roughness_limit=np.array([2.5, 3.0]),
+        surprise_limit=np.array([2.0, 1.0, 3.0]),
+        caution=np.linspace(0.5, 1.0, targets),
         alike_from=np.array([6.0]),
         error_limit=one,
         margin=np.array([0.01]),

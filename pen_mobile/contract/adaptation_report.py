@@ -39,7 +39,7 @@ class ReportRow(IntEnum):
     GAIN = 12
     """How much of the shipped head's output holds for this person."""
     WEIGHT_NOT_ADAPTED = 13
-    """Posterior probability of the candidate *not adapted*."""
+    """Posterior probability of the candidate *not adapted*, caution included."""
     WEIGHT_OWN_MEAN = 14
     """Posterior probability of the candidate *own mean*."""
     ERROR_LIMIT = 15
@@ -52,6 +52,10 @@ class ReportRow(IntEnum):
     """Labels are declined where :attr:`ROUGHNESS` is above this; it is larger for few labels."""
     SPREAD = 19
     """Standard deviation of the labels, all targets together."""
+    SURPRISE = 20
+    """How far labels are from what the prior expects at these moments; 1 is expected, less is usual."""
+    SURPRISE_LIMIT = 21
+    """Labels are declined where the :attr:`SURPRISE` of any target is above this; it is larger for few labels."""
 
 
 class Verdict(IntEnum):
@@ -68,6 +72,8 @@ class Verdict(IntEnum):
     """The labels jump more from moment to moment than people's labels do: shuffled, or given to wrong moments."""
     ALL_ALIKE = 5
     """All labels are the same: they say nothing about what changes a face."""
+    SURPRISING = 6
+    """The labels are farther from what the prior expects at these moments than honest labels are."""
 
 
 ALIKE_VARIANCE = 1e-6

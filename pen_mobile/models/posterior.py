@@ -17,6 +17,8 @@ normal distribution of unknown variance in which labels that are close in time s
     log p = -(sum_i m_i + strength) / 2 log(sum_i m_i e_i^2 + strength error_variance)
 
 The density does not depend on the size of a candidate's noise, of which only the ratio to the other variances is known.
+Few labels are not trusted as much as they say: with V votes a share ``caution / (V + caution)`` of the weight goes back
+to *not adapted*, so that wrong labels of one moment move a head little.
 
 Because the gate sums to 1, the result is a head of the same shape, exactly: ``W_i <- gain W_i + weights``,
 ``bias_i <- gain (bias_i - output_mean) + level - weights . feature_mean`` for every expert, and the gate stays.
@@ -30,7 +32,7 @@ from typing import cast
 import numpy as np
 
 from pen_mobile.contract.adaptation_report import ALIKE_VARIANCE, ReportRow, Verdict
-from pen_mobile.models.prior import FOLDS, NOT_ADAPTED, OWN_MEAN, ROUGHNESS_STRENGTH, Prior
+from pen_mobile.models.prior import FOLDS, LEARNED, NOT_ADAPTED, OWN_MEAN, ROUGHNESS_STRENGTH, Prior
 from pen_mobile.types import Doubles
 
 SAME_INSTANT_S = 1e-3
@@ -147,7 +149,8 @@ class _Fit:
         moved: change of the output on the labels' moments, ``[N]``.
         check: agreement of labels and head in standard deviations of honest labels.
         roughness: squared Mahalanobis length of the labels under *own mean* in relation to their variance.
-        probability: posterior probabilities of the candidates, ``[C]``.
+        surprise: squared Mahalanobis length of the labels under *learned*, divided by their number.
+        probability: posterior probabilities of the candidates after caution, ``[C]``.
     """
 
     level: float
@@ -158,6 +161,7 @@ class _Fit:
     moved: Doubles
     check: float
     roughness: float
+    surprise: float
     probability: Doubles
 
 
@@ -179,7 +183,7 @@ class _Target:
         found = [self._candidate(c, alike, stretch, votes) for c in range(self.prior.candidates)]
         log = self.prior.log_weight[:, k] + np.array([one.log_density for one in found])
         probability = np.exp(log - log.max())
-        probability = probability / probability.sum()
+        probability = self._cautious(probability / probability.sum(), float(votes.sum()))
         level, gain = (float(probability @ [getattr(one, name) for one in found]) for name in ("level", "gain"))
         weights = probability @ np.stack([one.weights for one in found])
         left_out = [one.left_out for one in found]
@@ -188,7 +192,15 @@ class _Target:
         estimate = level + gain * f + labels.x @ weights
         moved = (estimate - f - self.prior.output_mean[k]) * present
         check, roughness = self._check(found[OWN_MEAN].inverse)
-        return _Fit(level, gain, weights, votes, errors, moved, check, roughness, probability)
+        surprise = found[LEARNED].length / max(present.sum(), 1)
+        return _Fit(level, gain, weights, votes, errors, moved, check, roughness, surprise, probability)
+
+    def _cautious(self, probability: Doubles, votes: float) -> Doubles:
+        """Return probabilities of which a share went back to *not adapted*."""
+        kept = votes / max(votes + float(self.prior.caution[self.k]), _TINY)
+        cautious = kept * probability
+        cautious[NOT_ADAPTED] += 1 - kept
+        return cautious
 
     def _candidate(self, c: int, alike: Doubles, stretch: Doubles, votes: Doubles) -> _Candidate:
         prior, labels, k = self.prior, self.labels, self.k
@@ -212,6 +224,7 @@ class _Target:
             gain=prior.gain_mean[c, k] + gain_variance * (f @ alpha),
             weights=weight_variance * (x.T @ alpha),
             inverse=inverse,
+            length=float(residual @ u),
             left_out=left_out,
             log_density=self._log_density(left_out, votes),
         )
@@ -243,12 +256,21 @@ class _Target:
 
 @dataclass(frozen=True, eq=False)
 class _Candidate:
-    """Posterior under one candidate; ``left_out`` are errors ``[N]``, ``inverse`` is S ``[N, N]``."""
+    """Posterior under one candidate.
+
+    Attributes:
+        level, gain, weights: posterior means.
+        inverse: S, ``[N, N]``.
+        length: squared Mahalanobis length of the labels.
+        left_out: errors, ``[N]``.
+        log_density: of these errors.
+    """
 
     level: float
     gain: float
     weights: Doubles
     inverse: Doubles
+    length: float
     left_out: Doubles
     log_density: float
 
@@ -282,14 +304,16 @@ def _report(prior: Prior, labels: _Labels, fits: list[_Fit]) -> Doubles:
         report[ReportRow.WEIGHT_NOT_ADAPTED, k] = fit.probability[NOT_ADAPTED]
         report[ReportRow.WEIGHT_OWN_MEAN, k] = fit.probability[OWN_MEAN]
         report[ReportRow.ERROR_LIMIT, k] = prior.error_limit[k]
+        report[ReportRow.SURPRISE, k] = fit.surprise
     report[ReportRow.JOINT_CHECK] = report[ReportRow.CHECK].mean()
     report[ReportRow.JOINT_CHECK_LIMIT] = prior.joint_check_limit[0]
     report[ReportRow.SPREAD] = np.sqrt(_variances(labels).sum())
     report[ReportRow.ROUGHNESS] = np.mean([fit.roughness for fit in fits])
-    highest, extra = prior.roughness_limit
-    report[ReportRow.ROUGHNESS_LIMIT] = highest + extra / max(int((labels.root > 0).sum()), 1)
+    count = max(int((labels.root > 0).sum()), 1)
+    report[ReportRow.ROUGHNESS_LIMIT] = prior.roughness_limit @ [1, 1 / count]
+    report[ReportRow.SURPRISE_LIMIT] = prior.surprise_limit @ [1, 1 / np.sqrt(count), 1 / count]
     report[ReportRow.MARGIN] = prior.margin[0]
-    report[ReportRow.VERDICT] = [_verdict(prior, labels, column, k) for k, column in enumerate(report.T)]
+    report[ReportRow.VERDICT] = [_verdict(prior, labels, report, k) for k in range(len(fits))]
     return report
 
 
@@ -314,7 +338,8 @@ def _variances(labels: _Labels) -> Doubles:
     return share @ np.square(labels.y - share @ labels.y)
 
 
-def _verdict(prior: Prior, labels: _Labels, column: Doubles, k: int) -> Verdict:
+def _verdict(prior: Prior, labels: _Labels, report: Doubles, k: int) -> Verdict:
+    column = report[:, k]
     if not (labels.root > 0).any():
         return Verdict.NO_LABELS
     if _variances(labels).sum() < ALIKE_VARIANCE and (labels.root > 0).sum() >= prior.alike_from[0]:
@@ -324,6 +349,8 @@ def _verdict(prior: Prior, labels: _Labels, column: Doubles, k: int) -> Verdict:
         return Verdict.CONTRADICTS_HEAD
     if column[ReportRow.ROUGHNESS] > column[ReportRow.ROUGHNESS_LIMIT]:
         return Verdict.TOO_ROUGH
+    if report[ReportRow.SURPRISE].max() > column[ReportRow.SURPRISE_LIMIT]:
+        return Verdict.SURPRISING
     worse = column[ReportRow.ERROR_ADAPTED] - column[ReportRow.ERROR_NOT_ADAPTED]
     if worse > prior.margin[0] + prior.error_limit[k] * column[ReportRow.UNCERTAINTY]:
         return Verdict.WORSE_LEFT_OUT

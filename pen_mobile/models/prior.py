@@ -21,8 +21,8 @@ import numpy as np
 from pen_mobile.errors import BadInput
 from pen_mobile.types import Doubles
 
-NOT_ADAPTED, OWN_MEAN = 0, 1
-"""Numbers of the two reference candidates."""
+NOT_ADAPTED, OWN_MEAN, LEARNED = 0, 1, 2
+"""Numbers of the two reference candidates, and of the one with the spreads as they were learned."""
 
 ROUGHNESS_STRENGTH = 5.0
 """How many labels the expected variance of labels is worth, where a roughness is put in relation to their variance."""
@@ -67,6 +67,11 @@ class Prior:
         joint_check_limit: the same for the mean over targets, ``[1]``.
         roughness_limit: what the mean over targets of the labels' roughness may be, ``[2]``: with N labels the first
             number plus the second over N.
+        surprise_limit: what the surprise of a target (the squared Mahalanobis length of its labels under the candidate
+            :data:`LEARNED`, divided by their number) may be, ``[3]``: with N labels the first number plus the second
+            over the root of N plus the third over N.
+        caution: of each target, ``[K]``, in labels: with V effective labels the posterior gives a share
+            ``caution / (V + caution)`` of its weight back to *not adapted*.
         alike_from: number of labels from which on labels that are all alike are declined, ``[1]``; fewer honest labels
             are alike by chance.
         error_limit: standard errors by which an adapted head may be worse on time left out, ``[K]``.
@@ -95,6 +100,8 @@ class Prior:
     check_limit: Doubles
     joint_check_limit: Doubles
     roughness_limit: Doubles
+    surprise_limit: Doubles
+    caution: Doubles
     alike_from: Doubles
     error_limit: Doubles
     margin: Doubles
@@ -140,7 +147,8 @@ class Prior:
             "feature_scale": (size,),
             "directions": (len(self.directions), size),
             "roughness_limit": (2,),
-            **dict.fromkeys((*of_targets, "check_limit", "error_limit"), (targets,)),
+            "surprise_limit": (3,),
+            **dict.fromkeys((*of_targets, "check_limit", "error_limit", "caution"), (targets,)),
             **dict.fromkeys(("feature_limit", "evidence_strength", "joint_check_limit", "alike_from", "margin"), (1,)),
             **dict.fromkeys(_CANDIDATE_FIELDS, (self.candidates, targets)),
         }

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from pen_mobile.contract.adaptation_report import ALIKE_VARIANCE, ReportRow, Verdict
 from pen_mobile.models.posterior import SAME_INSTANT_S
-from pen_mobile.models.prior import FOLDS, NOT_ADAPTED, OWN_MEAN, ROUGHNESS_STRENGTH, Prior
+from pen_mobile.models.prior import FOLDS, LEARNED, NOT_ADAPTED, OWN_MEAN, ROUGHNESS_STRENGTH, Prior
 
 _TINY = 1e-12
 
@@ -73,6 +73,7 @@ class CandidatePosteriors:
         votes: of each label, ``[B, K, N]``.
         gain_alone, gain_alone_variance: see :class:`Posterior`.
         roughness: squared Mahalanobis length of the labels under *own mean* in relation to their variance, ``[B, K]``.
+        surprise: squared Mahalanobis length of the labels under *learned*, divided by their number, ``[B, K]``.
     """
 
     level: Tensor
@@ -84,6 +85,7 @@ class CandidatePosteriors:
     gain_alone: Tensor
     gain_alone_variance: Tensor
     roughness: Tensor
+    surprise: Tensor
 
 
 def posterior(prior: Prior, labels: LabelBatch) -> Posterior:
@@ -94,7 +96,7 @@ def posterior(prior: Prior, labels: LabelBatch) -> Posterior:
         labels: of B people.
     """
     numbers, found = _Numbers.of(prior), candidate_posteriors(prior, labels)
-    probability = torch.softmax(numbers.log_weight + found.log_density, dim=1)
+    probability = cautious(prior, torch.softmax(numbers.log_weight + found.log_density, dim=1), found.votes)
     level, gain = (torch.einsum("bck,bck->bk", probability, value) for value in (found.level, found.gain))
     alpha = torch.einsum("bck,bckn->bnk", probability, found.alpha)
     moved = level[:, None] + gain[:, None] * labels.f + labels.gram @ alpha - labels.f - numbers.output_mean
@@ -106,15 +108,32 @@ def posterior(prior: Prior, labels: LabelBatch) -> Posterior:
     rows = {ReportRow.LEVEL: level, ReportRow.GAIN: gain}
     present = (labels.weight > 0).sum(dim=1, keepdim=True).clamp(min=1)
     rows[ReportRow.ROUGHNESS] = found.roughness.mean(dim=1, keepdim=True).expand_as(level)
-    rows[ReportRow.ROUGHNESS_LIMIT] = (numbers.roughness_limit[0] + numbers.roughness_limit[1] / present).expand_as(
-        level
-    )
+    rows[ReportRow.SURPRISE] = found.surprise
+    for row, limit, terms in (
+        (ReportRow.ROUGHNESS_LIMIT, numbers.roughness_limit, (0.0, 1.0)),
+        (ReportRow.SURPRISE_LIMIT, numbers.surprise_limit, (0.0, 0.5, 1.0)),
+    ):
+        rows[row] = (limit * present ** -torch.tensor(terms)).sum(dim=1, keepdim=True).expand_as(level)
     rows |= {ReportRow.WEIGHT_NOT_ADAPTED: probability[:, 0], ReportRow.WEIGHT_OWN_MEAN: probability[:, 1]}
     for row, value in rows.items():
         report[:, row] = value
     report[:, ReportRow.SPREAD] = _variances(labels).sum(dim=1, keepdim=True).sqrt()
     report[:, ReportRow.VERDICT] = _verdicts(numbers, report, labels)
     return Posterior(level, gain, alpha, found.gain_alone, found.gain_alone_variance, report)
+
+
+def cautious(prior: Prior, probability: Tensor, votes: Tensor) -> Tensor:
+    """Return probabilities ``[B, C, K]`` of which few effective labels give a share back to *not adapted*.
+
+    Args:
+        prior: whose caution counts.
+        probability: of the candidates, ``[B, C, K]``.
+        votes: of each label, ``[B, K, N]``.
+    """
+    total, references = votes.sum(dim=2)[:, None], torch.zeros_like(probability)
+    references[:, NOT_ADAPTED] = 1
+    kept = total / (total + torch.from_numpy(prior.caution)).clamp(min=_TINY)
+    return kept * probability + (1 - kept) * references
 
 
 def candidate_posteriors(prior: Prior, labels: LabelBatch) -> CandidatePosteriors:
@@ -155,6 +174,7 @@ class _Numbers:
     check_limit: Tensor
     joint_check_limit: Tensor
     roughness_limit: Tensor
+    surprise_limit: Tensor
     alike_from: Tensor
     error_limit: Tensor
     margin: Tensor
@@ -208,6 +228,7 @@ def _candidates(
         gain_alone=gain_alone,
         gain_alone_variance=its_variance,
         roughness=_roughness(numbers, labels, (residual * u)[:, OWN_MEAN].sum(dim=-1)),
+        surprise=(residual * u)[:, LEARNED].sum(dim=-1) / (labels.weight > 0).sum(dim=1)[:, None].clamp(min=1),
     )
 
 
@@ -277,6 +298,8 @@ def _verdicts(numbers: _Numbers, report: Tensor, labels: LabelBatch) -> Tensor:
     worse = report[:, ReportRow.ERROR_ADAPTED] - report[:, ReportRow.ERROR_NOT_ADAPTED]
     allowed = numbers.margin + numbers.error_limit * report[:, ReportRow.UNCERTAINTY]
     verdict = torch.where(worse > allowed, float(Verdict.WORSE_LEFT_OUT), float(Verdict.ADAPTED))
+    surprise = report[:, ReportRow.SURPRISE].amax(dim=1, keepdim=True)
+    verdict = torch.where(surprise > report[:, ReportRow.SURPRISE_LIMIT], float(Verdict.SURPRISING), verdict)
     rough = report[:, ReportRow.ROUGHNESS] > report[:, ReportRow.ROUGHNESS_LIMIT]
     verdict = torch.where(rough, float(Verdict.TOO_ROUGH), verdict)
     low = report[:, ReportRow.CHECK] < report[:, ReportRow.CHECK_LIMIT]

@@ -10,7 +10,7 @@ import pytest
 from pen_mobile.contract.adaptation_report import ReportRow, Verdict
 from pen_mobile.errors import BadInput
 from pen_mobile.models.posterior import adapt, head_output, standardise
-from pen_mobile.models.prior import OWN_MEAN, Prior
+from pen_mobile.models.prior import LEARNED, NOT_ADAPTED, OWN_MEAN, Prior
 from pen_mobile.types import Doubles
 
 EXPERTS, SIZE, LABELS = 3, 6, 12
@@ -46,6 +46,8 @@ def a_prior(size: int = SIZE, targets: int = 2, seed: int = 0, candidates: int =
         check_limit=np.full(targets, -1e3),
         joint_check_limit=np.array([-1e3]),
         roughness_limit=np.array([1e3, 1e3]),
+        surprise_limit=np.array([1e3, 0.0, 0.0]),
+        caution=np.zeros(targets),
         alike_from=np.array([5.0]),
         error_limit=np.full(targets, 1e3),
         margin=np.array([0.02]),
@@ -220,7 +222,7 @@ def test_labels_that_contradict_the_head_are_declined_by_target() -> None:
 def test_labels_that_jump_more_than_labels_do_are_declined() -> None:
     prior, (head, z, y, weight, time) = replace(a_prior(), roughness_limit=np.array([0.1, 1.2])), somebody()
     _, report = adapt(prior, head, z, y, weight, time)
-    assert report[ReportRow.ROUGHNESS_LIMIT].tolist() == [0.1 + 1.2 / LABELS] * 2
+    np.testing.assert_allclose(report[ReportRow.ROUGHNESS_LIMIT], 0.1 + 1.2 / LABELS)
     length = []
     for k in range(2):
         signal, noise, mean = by_hand(prior, (head, z, y, weight, time), OWN_MEAN, k)
@@ -268,3 +270,39 @@ def test_a_prior_with_wrong_numbers_is_refused(tmp_path) -> None:  # type: ignor
     (tmp_path / "other").write_bytes(b"nothing")
     with pytest.raises(BadInput, match="no prior could be read"):
         Prior.load(tmp_path / "other")
+
+
+def test_surprise_is_the_length_of_the_labels_under_the_learned_candidate() -> None:
+    """What lies nearer to the prior's mean surprises less; one target that surprises declines all."""
+    prior, person = replace(a_prior(), surprise_limit=np.array([0.5, 1.0, 6.0])), somebody()
+    head, z, y, weight, time = person
+    _, report = adapt(prior, *person)
+    for k in range(2):
+        signal, noise, mean = by_hand(prior, person, LEARNED, k)
+        residual = y[:, k] - mean
+        expected = residual @ np.linalg.solve(signal + noise, residual) / LABELS
+        assert report[ReportRow.SURPRISE, k] == pytest.approx(expected)
+    np.testing.assert_allclose(report[ReportRow.SURPRISE_LIMIT], 0.5 + 1.0 / LABELS**0.5 + 6.0 / LABELS)
+    usual = np.stack([by_hand(prior, person, LEARNED, k)[2] for k in range(2)], axis=1)
+    for labels, verdict in (
+        (usual, Verdict.ADAPTED),
+        (np.stack([usual[:, 0], usual[:, 1] + 5], axis=1), Verdict.SURPRISING),
+    ):
+        _, report = adapt(prior, head, z, labels, weight, time)
+        assert report[ReportRow.VERDICT].tolist() == [verdict, verdict]
+
+
+def test_caution_keeps_a_share_of_the_head_that_ships() -> None:
+    """With V effective labels and a caution of 2, V / (V + 2) of every change is kept, in head and left-out errors."""
+    level = a_prior().level_mean.copy()
+    level[NOT_ADAPTED] = a_prior().output_mean
+    trusting = replace(a_prior(), level_mean=level)
+    for one in (trusting, of_one_candidate(trusting, 3)):
+        (head, *labels) = somebody()
+        moved, report = adapt(one, head, *labels)
+        careful, second = adapt(replace(one, caution=np.full(2, 2.0)), head, *labels)
+        votes = report[ReportRow.EFFECTIVE_LABELS, 0]
+        np.testing.assert_allclose(careful - head, votes / (votes + 2) * (moved - head), atol=1e-12)
+        np.testing.assert_allclose(second[ReportRow.MOVED], votes / (votes + 2) * report[ReportRow.MOVED], atol=1e-12)
+    nothing = adapt(replace(trusting, caution=np.full(2, 1e12)), head, *labels)[1]
+    np.testing.assert_allclose(nothing[ReportRow.ERROR_ADAPTED], nothing[ReportRow.ERROR_NOT_ADAPTED], atol=1e-9)

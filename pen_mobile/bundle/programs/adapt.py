@@ -15,7 +15,7 @@ from pen_mobile.bundle.programs.adapt_report import AdaptReport, Evidence
 from pen_mobile.bundle.programs.candidates import Candidates, Fits, Labels
 from pen_mobile.bundle.programs.head import HeadProgram, HeadSize
 from pen_mobile.bundle.programs.label_times import LabelTimes, LabelTimesProgram, constant
-from pen_mobile.models.prior import OWN_MEAN, Prior
+from pen_mobile.models.prior import LEARNED, OWN_MEAN, Prior
 
 _LARGEST = 1e9  # beyond it a feature is broken, and its square would be infinite
 _STEEP = 1e30
@@ -101,7 +101,7 @@ class AdaptProgram(HeadProgram):
         one = self.candidates.one
         by_features = torch.bmm(fits.mixed, labels.gram).reshape(k, 1, n)
         moved = (fits.gain - one) * labels.f + (fits.level - self.output_mean) + by_features
-        own = slice(OWN_MEAN, OWN_MEAN + 1)
+        own, learned = (slice(c, c + 1) for c in (OWN_MEAN, LEARNED))
         return Evidence(
             errors=torch.cat([fits.left_out[:, :2], torch.bmm(fits.probability, fits.left_out)], dim=1),
             moved=moved,
@@ -112,6 +112,7 @@ class AdaptProgram(HeadProgram):
             own_inverse=fits.scaled_inverse.reshape(k, -1, n, n)[:, own].reshape(k, n, n),
             own_u=fits.scaled_u[:, own],
             own_residual=fits.residual[:, own],
+            length=fits.residual[:, learned] * fits.scaled_u[:, learned],
             y=labels.y,
             root=labels.root_row,
             level=fits.level,

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from pen_mobile.bundle.programs.label_times import TINY, constant
 from pen_mobile.contract.adaptation_report import ALIKE_VARIANCE, ReportRow, Verdict
-from pen_mobile.models.prior import NOT_ADAPTED, OWN_MEAN, ROUGHNESS_STRENGTH, Prior
+from pen_mobile.models.prior import LEARNED, NOT_ADAPTED, OWN_MEAN, ROUGHNESS_STRENGTH, Prior
 
 _STEEP = 1e30
 _LEAST_FREEDOM, _LEAST_ERROR = 0.01, 1e-6
@@ -28,6 +28,7 @@ class Evidence(NamedTuple):
         own_inverse: S of the candidate *own mean* times its noise variance, ``[K, N, N]``.
         own_u: u of that candidate times its noise variance, ``[K, 1, N]``.
         own_residual: labels minus that candidate's level, times the root of the weight, ``[K, 1, N]``.
+        length: parts of the labels' squared Mahalanobis length under *learned* times its noise variance, ``[K, 1, N]``.
         y: labels, ``[K, 1, N]``.
         root: of the weight, ``[1, 1, N]``.
         level, gain: posterior means, ``[K, 1, 1]``.
@@ -43,6 +44,7 @@ class Evidence(NamedTuple):
     own_inverse: Tensor
     own_u: Tensor
     own_residual: Tensor
+    length: Tensor
     y: Tensor
     root: Tensor
     level: Tensor
@@ -78,6 +80,10 @@ class AdaptReport(nn.Module):
             "rough_variance": ROUGHNESS_STRENGTH * expected,
             "rough_limit": prior.roughness_limit[:1].repeat(k),
             "rough_extra": prior.roughness_limit[1:].repeat(k),
+            "surprise_scale": 1 / prior.noise_variance[LEARNED],
+            "surprise_limit": prior.surprise_limit[:1].repeat(k),
+            "surprise_root": prior.surprise_limit[1:2].repeat(k),
+            "surprise_extra": prior.surprise_limit[2:].repeat(k),
         }
         for name, values in columns.items():
             self.register_buffer(name, constant(values, k, 1, 1))
@@ -100,6 +106,10 @@ class AdaptReport(nn.Module):
     rough_variance: Tensor
     rough_limit: Tensor
     rough_extra: Tensor
+    surprise_scale: Tensor
+    surprise_limit: Tensor
+    surprise_root: Tensor
+    surprise_extra: Tensor
     sum_targets: Tensor
     fewest_alike: Tensor
     mean_targets: Tensor
@@ -129,10 +139,13 @@ class AdaptReport(nn.Module):
         total_variance = _over_targets(variances, self.sum_targets)
         rough = _over_targets(self._roughness(evidence, variances, count, some), self.mean_targets)
         rough_limit = self.rough_extra / some + self.rough_limit
+        surprise = functional.linear(evidence.length, self.sum_labels) / some * self.surprise_scale
+        surprise_limit = self.surprise_extra / some + self.surprise_root / torch.sqrt(some) + self.surprise_limit
         alike = _above(ALIKE_VARIANCE - total_variance) * _above(count - self.fewest_alike)
         low = _above(torch.maximum(self.check_limit - check, self.joint_limit - joint))
         worse = _above(after - before - self.error_limit * uncertainty - self.margin)
-        verdict = _verdict(count, alike, low, _above(rough - rough_limit), worse)
+        surprising = _above(_largest(surprise) - surprise_limit)
+        verdict = _verdict(count, (worse, surprising, _above(rough - rough_limit), low, alike))
         by_row = {
             ReportRow.VERDICT: verdict,
             ReportRow.ERROR_NOT_ADAPTED: before,
@@ -154,6 +167,8 @@ class AdaptReport(nn.Module):
             ReportRow.ROUGHNESS: rough,
             ReportRow.ROUGHNESS_LIMIT: rough_limit,
             ReportRow.SPREAD: torch.sqrt(total_variance),
+            ReportRow.SURPRISE: surprise,
+            ReportRow.SURPRISE_LIMIT: surprise_limit,
         }
         report = torch.cat([by_row[row] for row in ReportRow], dim=1).permute(2, 1, 0)
         return report, torch.clamp(self.one - verdict, 0.0, 1.0).reshape(1, -1, 1)
@@ -187,15 +202,20 @@ class AdaptReport(nn.Module):
         return length / some * relation
 
 
-def _verdict(count: Tensor, alike: Tensor, low: Tensor, rough: Tensor, worse: Tensor) -> Tensor:
-    """Return the number of the first verdict that holds, ``[K, 1, 1]``; the last one set here counts."""
-    verdict = worse * float(Verdict.WORSE_LEFT_OUT)
-    for holds, number in (
-        (rough, Verdict.TOO_ROUGH),
-        (low, Verdict.CONTRADICTS_HEAD),
-        (alike, Verdict.ALL_ALIKE),
-    ):
-        verdict = verdict + (float(number) - verdict) * holds
+_LATER_COUNT_MORE = (
+    Verdict.WORSE_LEFT_OUT,
+    Verdict.SURPRISING,
+    Verdict.TOO_ROUGH,
+    Verdict.CONTRADICTS_HEAD,
+    Verdict.ALL_ALIKE,
+)
+
+
+def _verdict(count: Tensor, holds: tuple[Tensor, ...]) -> Tensor:
+    """Return the number of the last of :data:`_LATER_COUNT_MORE` that holds, ``[K, 1, 1]``."""
+    verdict = holds[0] * float(_LATER_COUNT_MORE[0])
+    for one, number in zip(holds[1:], _LATER_COUNT_MORE[1:], strict=True):
+        verdict = verdict + (float(number) - verdict) * one
     none = float(Verdict.NO_LABELS)
     return (verdict - none) * torch.clamp(count, 0.0, 1.0) + none
 
@@ -203,6 +223,14 @@ def _verdict(count: Tensor, alike: Tensor, low: Tensor, rough: Tensor, worse: Te
 def _over_targets(values: Tensor, weights: Tensor) -> Tensor:
     """Return a weighted sum over targets ``[K, 1, 1]``, the same for each of them."""
     return functional.linear(values.reshape(1, 1, -1), weights).reshape(-1, 1, 1)
+
+
+def _largest(values: Tensor) -> Tensor:
+    """Return the largest of all targets, ``[1, 1, 1]``."""
+    found = values[:1]
+    for k in range(1, len(values)):
+        found = torch.maximum(found, values[k : k + 1])
+    return found
 
 
 def _above(values: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from pen_mobile.bundle.programs.inverse import Inverse
 from pen_mobile.bundle.programs.label_times import TINY, LabelTimes, constant
-from pen_mobile.models.prior import FOLDS, Prior
+from pen_mobile.models.prior import FOLDS, NOT_ADAPTED, Prior
 
 _LARGEST_OUTPUT = 4.0  # of a head, in label units; decides how badly conditioned a covariance may be
 _LARGEST_CONDITION = 2.0**20  # float32 has no more
@@ -91,6 +91,8 @@ class Candidates(nn.Module):
             self.register_buffer(name, constant((values / prior.noise_variance).T, k, c, 1))
         for name in ("level_mean", "gain_mean", "log_weight"):
             self.register_buffer(name, constant(getattr(prior, name).T, k, c, 1))
+        self.register_buffer("caution", constant(prior.caution, k, 1, 1))
+        self.register_buffer("not_adapted", constant(np.arange(c) == NOT_ADAPTED, 1, 1, c))
         self.register_buffer("strength", constant(prior.evidence_strength, 1, 1, 1))
         self.register_buffer("expected_squares", constant(prior.evidence_strength * prior.error_variance, k, 1, 1))
         self.register_buffer("one", torch.ones(1, 1, 1))
@@ -104,6 +106,8 @@ class Candidates(nn.Module):
     level_mean: Tensor
     gain_mean: Tensor
     log_weight: Tensor
+    caution: Tensor
+    not_adapted: Tensor
     strength: Tensor
     expected_squares: Tensor
     one: Tensor
@@ -130,7 +134,7 @@ class Candidates(nn.Module):
         answered = functional.linear(without * times.stretch, self.sum_folds).reshape(k, c, n)
         unscale = labels.present.reshape(1, 1, n) / torch.clamp(labels.root_row, min=TINY)
         left_out = (residual - answered) * unscale
-        probability = torch.softmax(self._density(left_out, times).reshape(k, 1, c), dim=2)
+        probability = self._probability(left_out, times)
         scaled_u = u.reshape(k, c, n)
         alpha = scaled_u * labels.root_row
         level, gain, mixed = self._averages(labels, alpha, probability)
@@ -152,6 +156,12 @@ class Candidates(nn.Module):
         """Return 1 over a bound of the eigenvalues (Frobenius' norm), ``[K C, 1, 1]``."""
         squares = functional.linear(covariance * covariance, self.sum_labels).transpose(1, 2)
         return self.one / torch.sqrt(functional.linear(squares, self.sum_labels))
+
+    def _probability(self, left_out: Tensor, times: LabelTimes) -> Tensor:
+        """Return probabilities ``[K, 1, C]``; few effective labels give a share back to *not adapted*."""
+        trusted = torch.softmax(self._density(left_out, times).reshape(self.targets, 1, self.count), dim=2)
+        kept = times.total / torch.clamp(times.total + self.caution, min=TINY)
+        return trusted * kept + self.not_adapted * (self.one - kept)
 
     def _density(self, left_out: Tensor, times: LabelTimes) -> Tensor:
         """Return the log densities of the errors left out plus the candidates' log weights, ``[K, C, 1]``."""

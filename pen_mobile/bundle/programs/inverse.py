@@ -2,7 +2,8 @@
 
 Newton and Schulz: ``X <- X (2 I - A X)`` (https://doi.org/10.1002/zamm.19330130111). Where the eigenvalues of A X lie
 between l and h, a factor ``2 / (l + h)`` on X brings them around 1 before a step; then the smallest grow fourfold with
-it instead of twofold. The factors depend on the condition alone, and stand in the multiples of I.
+it instead of twofold. The factors depend on the condition alone, and stand in the multiples of I. They leave room at
+the upper end: an eigenvalue that rounding puts above 2 would turn negative, and grow without bound from then on.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 _EXACT = 1e-7
+_ROOM = 2.0**-8
 
 
 class Inverse(nn.Module):
@@ -80,7 +82,7 @@ def _factors(lowest: float) -> list[float]:
     """Return the factor before each step, for eigenvalues from ``lowest`` to 1 at the start."""
     factors, distance = [], 1.0
     while distance > _EXACT:
-        factor = 2 / (lowest + 1)
+        factor = 2 / (lowest + 1 + _ROOM * (1 - lowest))
         factors.append(factor)
         distance = (1 - lowest * factor) ** 2
         lowest = 1 - distance

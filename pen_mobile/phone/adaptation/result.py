@@ -24,6 +24,10 @@ _DECLINED = {
     ),
     "WORSE_LEFT_OUT": "it would get worse",
     "TOO_ROUGH": "the labels jump from moment to moment more than labels do: they may belong to other moments",
+    "SURPRISING": (
+        "the labels are farther from what this face usually shows than people's labels are: they may be inverted, or "
+        "belong to other moments or another person"
+    ),
     "ALL_ALIKE": "all labels are the same; they say nothing about what changes a face",
 }
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from pen_mobile.models.prior import Prior
 from pen_mobile.training.batched_posterior import candidate_posteriors
 from pen_mobile.training.prior.candidates import FREEDOM
-from pen_mobile.training.prior.episodes import EpisodeBatch
+from pen_mobile.training.prior.episodes import EpisodeBatch, estimates_of
 from pen_mobile.training.prior.spreads import LEAST_ERROR
 from pen_mobile.types import Doubles
 
@@ -53,8 +53,7 @@ def _terms(prior: Prior, batches: Sequence[EpisodeBatch], target: int) -> list[_
     found = []
     for batch in batches:
         each = candidate_posteriors(prior, batch.labels)
-        estimates = each.level[:, :, target, None] + each.gain[:, :, target, None] * batch.test_f[:, None, :, target]
-        estimates = estimates + each.alpha[:, :, target] @ batch.test_gram.mT
+        estimates = estimates_of(batch, each, target)
         found.append(_Terms(estimates, batch.test_y[:, :, target], each.log_density[:, :, target]))
     return found
 

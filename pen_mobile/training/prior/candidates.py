@@ -115,6 +115,8 @@ def assemble(
         check_limit=never,
         joint_check_limit=never[:1],
         roughness_limit=np.array([1e6, 0.0]),
+        surprise_limit=np.array([1e6, 0.0, 0.0]),
+        caution=np.zeros(targets),
         alike_from=np.array([1e6]),
         error_limit=-never,
         margin=np.array([MARGIN]),

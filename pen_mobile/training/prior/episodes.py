@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pen_mobile.training.batched_posterior import LabelBatch
+from pen_mobile.training.batched_posterior import CandidatePosteriors, LabelBatch
 from pen_mobile.types import Doubles, Rows
 
 COUNTS = (1, 5, 10, 20, 40, 80)
@@ -67,12 +67,24 @@ class EpisodeBatch:
     test_gram: Tensor
 
 
+def estimates_of(batch: EpisodeBatch, posteriors: CandidatePosteriors, target: int) -> Tensor:
+    """Return what each candidate estimates for the tested rows, ``[B, C, M]``.
+
+    Args:
+        batch: simulated adaptations.
+        posteriors: of their labels.
+        target: number of the target.
+    """
+    level, gain = (values[:, :, target, None] for values in (posteriors.level, posteriors.gain))
+    return level + gain * batch.test_f[:, None, :, target] + posteriors.alpha[:, :, target] @ batch.test_gram.mT
+
+
 def thin(count: int, most: int = MOST_ROWS) -> Rows:
     """Return so many of ``count`` rows at most, evenly from first to last."""
     return np.unique(np.round(np.linspace(0, count - 1, min(count, most))).astype(np.intp))
 
 
-def simulate(people: Sequence[SourcePerson], seed: int = 0) -> list[EpisodeBatch]:
+def simulate(people: Sequence[SourcePerson], seed: int = 0, repeats: int = 1) -> list[EpisodeBatch]:
     """Return simulated adaptations of all people, one batch for each number of labels.
 
     Labels are drawn at random, in blocks of a twentieth of the recording, from its beginning, and just before its
@@ -81,17 +93,18 @@ def simulate(people: Sequence[SourcePerson], seed: int = 0) -> list[EpisodeBatch
     Args:
         people: source people.
         seed: decides random draws.
+        repeats: how often random draws and blocks are drawn.
     """
     found: dict[int, list[Episode]] = {}
     for number, person in enumerate(people):
         rng = np.random.default_rng([seed, number])
-        for pool, test in _splits(person.time, rng):
+        for pool, test in (split for _ in range(repeats) for split in _splits(person.time, rng)):
             for count in COUNTS:
                 if count <= len(pool) and len(test):
                     labels = np.sort(pool[:count])
                     found.setdefault(count, []).append(Episode(number, labels, test[thin(len(test), _MOST_TESTED)]))
     grams = [torch.from_numpy(person.x @ person.x.T) for person in people]
-    most = max(1, _MOST_EPISODES // max(1, len(found)))
+    most = max(1, repeats * _MOST_EPISODES // max(1, len(found)))
     return [_batch(people, grams, [some[i] for i in thin(len(some), most)]) for some in found.values()]
 
 

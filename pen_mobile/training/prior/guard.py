@@ -1,9 +1,9 @@
 """Limits of the guard, calibrated on source people instead of guessed.
 
-Every simulated adaptation of a source person is an honest label set, judged by a head that has not seen the person. A
-limit lies beyond the most extreme of them by a factor that is larger for fewer people, so that of new people's sets few
-are declined, with any number of labels and from any stretch of time. Where heads do not transfer, honest labels agree
-with the head no better than others do, and the check is switched off.
+Every simulated adaptation of a source person is an honest label set, judged by a head that has not seen the person. The
+limit of surprise is a prediction limit: it is meant to decline :data:`DECLINED` of new people's honest sets, whatever
+their number of labels. The other limits lie beyond the most extreme set by a factor that is larger for fewer people.
+Where heads do not transfer, honest labels agree with the head no better than others do, and the check is switched off.
 """
 
 from __future__ import annotations
@@ -12,15 +12,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from scipy.optimize import linprog
+from scipy.stats import t as student_t
 
 from pen_mobile.contract.adaptation_report import ALIKE_VARIANCE, ReportRow
 from pen_mobile.models.prior import Prior
 from pen_mobile.training.batched_posterior import posterior
 from pen_mobile.training.prior.episodes import EpisodeBatch
-from pen_mobile.types import Doubles
+from pen_mobile.types import Doubles, Rows
 
 SEEN = 1.5
 """Factor of limits where the backbone has seen the source people: for others, heads hold less well."""
+
+DECLINED = 0.04
+"""Share of honest sets that the limit of surprise declines; together with the other limits at most 5 %."""
 
 _NEVER = -1e6
 _TELLING = 2.0  # a gain of so many standard deviations over people says whether labels fit a head
@@ -57,6 +62,7 @@ def calibrate(prior: Prior, batches: Sequence[EpisodeBatch], *, seen: bool) -> P
             np.array([batch.labels.y.shape[1] for batch in batches]),
             (1 + 1 / people) * np.array([report[:, ReportRow.ROUGHNESS].max() for report in reports]),
         ),
+        surprise_limit=(SEEN if seen else 1) * _surprise_limit(batches, reports),
         alike_from=_alike_from(batches),
         error_limit=beyond * np.maximum(errors, 1),
     )
@@ -88,6 +94,34 @@ def _likeliest(gain: Doubles, variance: Doubles) -> tuple[float, float, float]:
             loss = float(np.sum(np.log(total) + (gain - mean) ** 2 / total))
             best = min(best, (loss, mean, spread**2, inflation))
     return best[1:]
+
+
+def _surprise_limit(batches: Sequence[EpisodeBatch], reports: Sequence[Doubles]) -> Doubles:
+    """Return (a, b, c) such that ``a + b / sqrt(N) + c / N`` is the least that covers the limit for each N."""
+    counts = np.array([float(batch.labels.y.shape[1]) for batch in batches])
+    pairs = zip(batches, reports, strict=True)
+    limits = [_predicted(report[:, ReportRow.SURPRISE].max(axis=1), batch.person) for batch, report in pairs]
+    terms = np.stack([np.ones_like(counts), counts**-0.5, 1 / counts], axis=1)
+    found: Doubles = linprog(terms.sum(axis=0), A_ub=-terms, b_ub=-np.array(limits), bounds=[(0, None)] * 3).x
+    return found
+
+
+def _predicted(surprise: Doubles, person: Rows) -> float:
+    """Return the surprise that a new person's honest set exceeds with the probability :data:`DECLINED`.
+
+    Mean squares are nearly normal after a cube root (Wilson and Hilferty, https://doi.org/10.1073/pnas.17.12.684). The
+    limit is Student's for one more draw, of a person and of a set.
+
+    Args:
+        surprise: of each honest set, ``[B]``.
+        person: number of the person of each, ``[B]``.
+    """
+    roots = np.cbrt(surprise)
+    own = [roots[person == number] for number in np.unique(person)]
+    means, count = np.array([one.mean() for one in own]), len(own)
+    variance = means.var(ddof=min(1, count - 1)) + np.mean([one.var() for one in own])
+    quantile = float(student_t.ppf(1 - DECLINED, max(count - 1, 1)))
+    return float((means.mean() + quantile * np.sqrt(variance * (1 + 1 / count))) ** 3)
 
 
 def _roughness_limit(counts: Doubles, highest: Doubles) -> Doubles:

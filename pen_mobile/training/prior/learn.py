@@ -14,6 +14,7 @@ from pen_mobile.models.prior import Prior
 from pen_mobile.training.config import LearningConfig
 from pen_mobile.training.prior.candidate_weights import with_learned_weights
 from pen_mobile.training.prior.candidates import assemble, own_mean_of
+from pen_mobile.training.prior.caution import DEFAULT, with_learned_caution
 from pen_mobile.training.prior.cross_fit import SourceRows, cross_fitted_outputs
 from pen_mobile.training.prior.decorrelation import fit_decorrelation
 from pen_mobile.training.prior.episodes import EpisodeBatch, SourcePerson, simulate, thin
@@ -26,6 +27,8 @@ from pen_mobile.utils.files import replacing, write_json
 from pen_mobile.utils.plain import to_plain
 from pen_mobile.utils.progress import SILENT, Progress
 from pen_mobile.utils.validation import read_json_as
+
+_JUDGED = 4  # times as many simulated adaptations calibrate the guard as learn the prior
 
 FEWEST_PEOPLE = 4
 """With fewer source people the prior has stated defaults."""
@@ -97,12 +100,15 @@ def learn_prior(
     own_means = [own_mean_of(people, k, found.noise_length) for k, found in enumerate(spreads)]
     said = head_output(head_parameters.double(), torch.from_numpy(rows.z), len(names))
     prior = assemble(decorrelation, said.numpy().mean(axis=0), spreads, own_means)
-    if learned:
-        prior = with_learned_weights(prior, batches, seen=seen)
+    if not learned:
+        prior = dataclasses.replace(prior, caution=np.full(len(names), DEFAULT))
+    else:
+        prior = with_learned_caution(with_learned_weights(prior, batches, seen=seen), batches)
     uncalibrated = prior
-    prior = calibrate(prior, batches, seen=seen or not learned)
-    if not learned:  # how much labels jump cannot be known from so few people
-        prior = dataclasses.replace(prior, roughness_limit=uncalibrated.roughness_limit)
+    prior = calibrate(prior, simulate(people, config.seed, _JUDGED), seen=seen or not learned)
+    if not learned:  # how much labels jump and surprise cannot be known from so few people
+        limits = {name: getattr(uncalibrated, name) for name in ("roughness_limit", "surprise_limit")}
+        prior = dataclasses.replace(prior, **limits)
     errors = [(*_reference_errors(prior, batches, k), found.error) for k, found in enumerate(spreads)]
     facts = {"people": len(people), "learned": learned, "backbone_saw_people": seen}
     return prior, summarise(names, spreads, own_means, errors, **facts)

@@ -51,6 +51,7 @@ def test_a_label_that_is_none_is_refused_with_all_that_came_with_it(
     [
         (Verdict.CONTRADICTS_HEAD, "the labels contradict the shipped head"),
         (Verdict.TOO_ROUGH, "the labels jump from moment to moment"),
+        (Verdict.SURPRISING, "farther from what this face usually shows"),
         (Verdict.ALL_ALIKE, "all labels are the same"),
         (Verdict.WORSE_LEFT_OUT, "it would get worse"),
     ],
