@@ -17,7 +17,7 @@ from pen_mobile.phone.adaptation.cross_validation import CrossValidation, Interr
 from pen_mobile.phone.adaptation.prior import adapt_with_prior
 from pen_mobile.phone.adaptation.result import AdaptationResult, reason_of, targets_of
 from pen_mobile.phone.store.samples import Samples
-from pen_mobile.types import Floats, Rows
+from pen_mobile.types import Doubles, Floats, Rows
 
 Outcome = tuple[AdaptationResult, Floats | None]
 
@@ -52,7 +52,17 @@ def adapt(
         result, accepted = _decided(context, result, parameters, report)
     else:
         result, accepted = _adapt_by_gradient(context, result, Checkpointer(context, checkpoints), should_stop)
-    return replace(result, seconds=round(time.perf_counter() - started, 4)), accepted
+    reason = result.reason + _shared_times(context.times)
+    return replace(result, reason=reason, seconds=round(time.perf_counter() - started, 4)), accepted
+
+
+def _shared_times(times: Doubles) -> str:
+    """Return a remark for labels of which most share their time with others: they count as few, whatever they are."""
+    count = len(np.unique(times))
+    if 2 * count > len(times):
+        return ""
+    same = "the same capture time" if count == 1 else f"{count} capture times"
+    return f"; {len(times)} labels have {same}, and labels of one time count as one: give captured_at"
 
 
 def usable_rows(features: Floats) -> Rows:

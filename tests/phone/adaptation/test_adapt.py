@@ -112,7 +112,9 @@ def test_labels_all_alike_and_of_one_instant(runtime: BundleRuntime, samples: Sa
         result, parameters = adapt(AdaptationContext(runtime, owner, plan))
         json.dumps(result.to_dict(), allow_nan=False)
         assert parameters is None or np.isfinite(parameters).all()
-    assert adapt(AdaptationContext(runtime, instant, plan))[0].reason
+    remark = "; 60 labels have the same capture time, and labels of one time count as one: give captured_at"
+    assert adapt(AdaptationContext(runtime, instant, plan))[0].reason.endswith(remark)
+    assert "captured_at" not in adapt(AdaptationContext(runtime, samples, plan))[0].reason
     by_prior = adapt(AdaptationContext(runtime, instant, plan_of(runtime)))[0]
     assert all(target.effective_labels == pytest.approx(1, abs=1e-3) for target in by_prior.targets)
 

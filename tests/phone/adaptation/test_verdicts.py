@@ -50,6 +50,7 @@ def is_clear(report: Doubles) -> bool:
         report[ReportRow.CHECK] - report[ReportRow.CHECK_LIMIT],
         report[ReportRow.JOINT_CHECK] - report[ReportRow.JOINT_CHECK_LIMIT],
         report[ReportRow.ROUGHNESS] - report[ReportRow.ROUGHNESS_LIMIT],
+        report[ReportRow.SURPRISE].max() - report[ReportRow.SURPRISE_LIMIT],
         worse - report[ReportRow.ERROR_LIMIT] * report[ReportRow.UNCERTAINTY],
     )
     return bool(np.abs(distances).min() > 1e-3)
@@ -89,10 +90,12 @@ def test_verdicts_and_answers_are_those_of_the_reference(small_run: Path, runtim
     assert max(apart) < 1e-3
 
 
-def test_labels_of_one_instant_end_in_a_finite_head_or_a_reason(runtime: BundleRuntime) -> None:
-    for seed in range(20):
+def test_labels_of_one_instant_end_in_numbers(runtime: BundleRuntime) -> None:
+    """Float32 has digits enough for them: no report and no head holds anything else, whatever the verdict."""
+    for seed in range(60):
         context = AdaptationContext(runtime, owner(seed, runtime, instant=True), runtime.bundle.manifest.adaptation)
-        result, parameters = adapt_phone(context)
-        assert result.reason
-        assert result.accepted == (parameters is not None)
-        assert parameters is None or np.isfinite(parameters).all()
+        parameters, report = adapt_with_prior(context)
+        assert np.isfinite(parameters).all()
+        assert np.isfinite(report).all()
+        result, accepted = adapt_phone(context)
+        assert result.accepted == (accepted is not None) == (report[ReportRow.VERDICT] == Verdict.ADAPTED).any()
