@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from pen_mobile.types import Doubles, Floats
 SECONDS, FEATURES = 300, 24
 HALF = SECONDS // 2
 GAP = 10
+NOISE = 0.8
+"""Standard deviation of a feature that has nothing to do with affect."""
 OTHER = 5_000
 """The other person of owner n is person n + OTHER."""
 
@@ -37,14 +39,34 @@ def person(seed: int) -> Recording:
     Args:
         seed: of the person.
     """
-    common, own = np.random.default_rng(12345), np.random.default_rng([seed, 7])
-    mix = common.normal(size=(2, FEATURES)) + 0.7 * own.normal(size=(2, FEATURES))
+    own = np.random.default_rng([seed, 7])
+    mix = _mix(own)
     time_s = np.arange(SECONDS)[:, None, None]
     waves = np.sin(2 * np.pi * (time_s / own.uniform(15, 90, (1, 2, 3)) + own.uniform(size=(1, 2, 3))))
     affect = np.clip(0.4 * waves.sum(axis=2) + own.normal(0, 0.2, 2), -1, 1)
-    noise = own.normal(0, 0.8, (SECONDS, FEATURES))
+    noise = own.normal(0, NOISE, (SECONDS, FEATURES))
     z = np.tanh(affect @ mix + own.normal(0, 0.5, FEATURES)) + noise
     return Recording(z.astype(np.float32), affect.astype(np.float32))
+
+
+def _mix(own: np.random.Generator) -> Doubles:
+    """Return how affect shows in features, ``[2, D_z]``: partly as in everybody, partly a person's own way."""
+    common = np.random.default_rng(12345)
+    return cast(Doubles, common.normal(size=(2, FEATURES)) + 0.7 * own.normal(size=(2, FEATURES)))
+
+
+def expressed(seed: int, affect: Floats) -> Doubles:
+    """Return a person's features for some affect, without noise, ``[N, D_z]``.
+
+    Args:
+        seed: of the person.
+        affect: ``[N, 2]``.
+    """
+    own = np.random.default_rng([seed, 7])
+    mix = _mix(own)
+    own.uniform(size=12)  # what is drawn before the offset: waves, level, noise
+    own.normal(size=2 + SECONDS * FEATURES)
+    return cast(Doubles, np.tanh(affect @ mix + own.normal(0, 0.5, FEATURES)))
 
 
 def labels_of(seed: int, count: int, sampling: str) -> Labels:

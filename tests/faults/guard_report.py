@@ -37,24 +37,25 @@ from pen_mobile.training.run_folder import Run
 from pen_mobile.training.source_training import learn_source
 from pen_mobile.types import Floats
 from tests.faults.attacks import ATTACKS, GAP, HALF, SECONDS, Labels, Recording, labels_of, later, person
-from tests.faults.guard_page import COUNTS, PAGE, SAMPLINGS, Case, Setting, caught, identity, table, totals
+from tests.faults.guard_page import COUNTS, PAGE, SAMPLINGS, Case, Setting, bounds, caught, identity, table, totals
 
 REPOSITORY = Path(__file__).parent.parent.parent
-SOURCES, FIRST_SOURCE = 12, 10_000
+SOURCES, FEWER_SOURCES, FIRST_SOURCE = 30, 12, 10_000
 NOW = 1.7e9
 
 
-def make_bundle(folder: Path) -> Path:
+def make_bundle(folder: Path, count: int) -> Path:
     """Train on source subjects and export the run for android-fp32.
 
     Args:
         folder: where run and bundle are made.
+        count: of source subjects.
     """
-    sources = [person(FIRST_SOURCE + n) for n in range(SOURCES)]
+    sources = [person(FIRST_SOURCE + n) for n in range(count)]
     table = FeatureTable(
-        np.repeat([f"source-{n:02}" for n in range(SOURCES)], SECONDS),
-        np.full(SOURCES * SECONDS, "source"),
-        np.tile(np.arange(float(SECONDS)), SOURCES),
+        np.repeat([f"source-{n:02}" for n in range(count)], SECONDS),
+        np.full(count * SECONDS, "source"),
+        np.tile(np.arange(float(SECONDS)), count),
         np.concatenate([one.affect for one in sources]),
         features=np.concatenate([one.z for one in sources]),
     )
@@ -135,20 +136,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=50)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--bundle", type=Path, help="one made before, instead of a new one")
     parser.add_argument("--out", type=Path, default=REPOSITORY / "docs" / "guard.md")
     arguments = parser.parse_args()
     started = time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder:
-        bundle = arguments.bundle or make_bundle(Path(folder))
-        parts = [range(n, arguments.seeds, arguments.workers) for n in range(arguments.workers)]
-        with ProcessPoolExecutor(arguments.workers) as pool:
-            found = [case for part in pool.map(_all_of, [bundle] * len(parts), parts) for case in part]
-        margin = open_bundle(bundle).manifest.head.adapt.margin
+    found, margin = _found(SOURCES, arguments.seeds, arguments.workers)
+    fewer, _ = _found(FEWER_SOURCES, arguments.seeds, arguments.workers)
     text = PAGE.format(
         seeds=arguments.seeds,
         last=arguments.seeds - 1,
         sources=SOURCES,
+        fewer=FEWER_SOURCES,
+        totals_of_fewer=totals(fewer, margin),
+        bounds=bounds(found, COUNTS[0]),
         counts=", ".join(map(str, COUNTS[:-1])) + f" or {COUNTS[-1]}",
         half=HALF,
         tested=SECONDS - HALF - GAP,
@@ -164,6 +163,17 @@ def main() -> None:
     )
     arguments.out.write_text(text, encoding="utf-8")
     print(text)
+
+
+def _found(sources: int, seeds: int, workers: int) -> tuple[list[Case], float]:
+    """Return all cases of a bundle that learned from so many people, and its margin."""
+    with tempfile.TemporaryDirectory() as folder, ProcessPoolExecutor(workers) as pool:
+        bundle = make_bundle(Path(folder), sources)
+        parts = [range(n, seeds, workers) for n in range(workers)]
+        found = [case for part in pool.map(_all_of, [bundle] * workers, parts) for case in part]
+        adapt = open_bundle(bundle).manifest.head.adapt
+    assert adapt is not None
+    return found, adapt.margin
 
 
 def _commit() -> str:
