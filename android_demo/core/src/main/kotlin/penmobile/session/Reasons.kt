@@ -11,6 +11,9 @@ private val DECLINED = mapOf(
         "the labels contradict the shipped head: they may be inverted, or belong to other moments or another person",
     Verdict.WORSE_LEFT_OUT to "it would get worse",
     Verdict.TOO_ROUGH to "the labels jump from moment to moment more than labels do: they may belong to other moments",
+    Verdict.SURPRISING to
+        "the labels are farther from what this face usually shows than people's labels are: they may be inverted, or belong " +
+        "to other moments or another person",
     Verdict.ALL_ALIKE to "all labels are the same; they say nothing about what changes a face",
 )
 private val STANDINGS = listOf("better than" to -1, "as good as" to 0, "worse than" to 1)
@@ -37,6 +40,18 @@ fun reasonOf(targets: List<TargetVerdict>): String {
         parts += "${joined(group.map { it.target })} ${if (group.size == 1) "keeps" else "keep"} the old head: $refusal"
     }
     return parts.joinToString("; ")
+}
+
+/**
+ * Return a remark for labels of which most share their time with others: they count as few, whatever they are.
+ *
+ * @param times seconds, to milliseconds.
+ */
+fun sharedTimes(times: DoubleArray): String {
+    val count = times.distinct().size
+    if (2 * count > times.size) return ""
+    val same = if (count == 1) "the same capture time" else "$count capture times"
+    return "; ${times.size} labels have $same, and labels of one time count as one: give captured_at"
 }
 
 private fun change(one: TargetVerdict): String {

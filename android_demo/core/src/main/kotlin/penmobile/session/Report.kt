@@ -19,6 +19,7 @@ enum class Verdict {
     WORSE_LEFT_OUT,
     TOO_ROUGH,
     ALL_ALIKE,
+    SURPRISING,
 }
 
 /**

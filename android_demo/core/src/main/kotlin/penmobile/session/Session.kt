@@ -105,7 +105,8 @@ class Session(private val runtime: BundleRuntime, private val store: Store) : Cl
         val finite = found.parameters.none { it.isNaN() || it.isInfinite() }
         val accepted = finite && targets.any { it.verdict == Verdict.ADAPTED }
         val seconds = (System.nanoTime() - started) / 1e9
-        val result = AdaptationResult(accepted, reasonOf(targets), samples.size, targets, samples.size - used.size, seconds)
+        val remark = sharedTimes(shortened(used.map { it.capturedAt }, Double.POSITIVE_INFINITY))
+        val result = AdaptationResult(accepted, reasonOf(targets) + remark, samples.size, targets, samples.size - used.size, seconds)
         return if (accepted) accept(result, found.parameters, startedFrom) else reject(result, startedFrom)
     }
 
