@@ -1,8 +1,8 @@
 """How many shuffled label sets any test can find: one that knows the owner's face better than a phone ever will.
 
 The test is told the invented owner's own mixing of affect into features, offset and noise. Then the density of
-the features is exact, and by the lemma of Neyman and Pearson no test finds more than the ratio of the density with labels as
-they are and its mean over all orders of them, at the same share of honest sets declined.
+the features is exact, and by the lemma of Neyman and Pearson no test finds more than the ratio of the density with
+labels as they are and its mean over all orders of them, at the same share of honest sets declined.
 """
 
 from __future__ import annotations
