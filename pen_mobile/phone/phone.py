@@ -226,7 +226,12 @@ class Phone:
         features = to_matrix(z, self.manifest.head.feature_size, "features")
         labels = to_matrix(affect, len(self.manifest.targets), "labels")
         times = None if captured_at is None else self._unix_times(to_times(captured_at, len(labels)))
-        self.store.add(features, _unit_labels(labels, self.manifest.labelling), captured_at=times)
+        refusal = _why_refuse(labels, self.manifest.labelling)
+        if refusal is not None:
+            with self.store.transaction():
+                self.store.events.note("labels-refused", {"labels": len(labels), "reason": refusal})
+            raise BadInput(refusal)
+        self.store.add(features, self.manifest.labelling.to_unit(labels), captured_at=times)
 
     def plan(self, strategy: str | None = None, optimizer: str | None = None) -> AdaptationPart:
         """Return how the phone adapts: the bundle's plan with another strategy or optimizer.
@@ -376,12 +381,12 @@ class Phone:
         return face
 
 
-def _unit_labels(labels: Floats, labelling: Targets) -> Floats:
-    """Return labels as the store keeps them, from -1 to 1; refuse those that are not in their own range."""
+def _why_refuse(labels: Floats, labelling: Targets) -> str | None:
+    """Return which label is not in its own range, or None."""
     for row in np.flatnonzero(labelling.outside(labels).any(axis=1))[:1]:
         names = " and ".join(labelling.names)
-        raise BadInput(f"label {row + 1} is {labels[row].tolist()}; {names} must lie in {labelling.range_text}")
-    return labelling.to_unit(labels)
+        return f"label {row + 1} is {labels[row].tolist()}; {names} must lie in {labelling.range_text}"
+    return None
 
 
 def _opened(bundle: str | Path | BundleFolder, public_key: str | Path | None) -> BundleFolder:
