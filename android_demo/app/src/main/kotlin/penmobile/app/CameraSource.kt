@@ -3,6 +3,7 @@ package penmobile.app
 import android.annotation.SuppressLint
 import android.content.Context
 import android.graphics.ImageFormat
+import android.hardware.camera2.CameraAccessException
 import android.hardware.camera2.CameraCaptureSession
 import android.hardware.camera2.CameraCharacteristics
 import android.hardware.camera2.CameraDevice
@@ -29,16 +30,17 @@ class CameraSource(
     private var device: CameraDevice? = null
     private var reader: ImageReader? = null
 
-    /** Return whether there is a front camera. */
-    val present: Boolean get() = front() != null
-
     /**
      * Start; the permission must have been given.
      *
      * @param screenDegrees how far the screen is turned from the device's natural orientation.
      */
-    @SuppressLint("MissingPermission")
     fun start(screenDegrees: Int) {
+        handler.post { guarded { open(screenDegrees) } }
+    }
+
+    @SuppressLint("MissingPermission")
+    private fun open(screenDegrees: Int) {
         val camera = front() ?: return onGone()
         val sensor = manager.getCameraCharacteristics(camera).get(CameraCharacteristics.SENSOR_ORIENTATION) ?: 0
         val frames = ImageReader.newInstance(WIDTH, HEIGHT, ImageFormat.YUV_420_888, 2)
@@ -52,10 +54,23 @@ class CameraSource(
 
     /** Stop, and release the camera. */
     fun stop() {
-        device?.close()
-        reader?.close()
-        device = null
-        reader = null
+        handler.post {
+            device?.close()
+            reader?.close()
+            device = null
+            reader = null
+        }
+    }
+
+    /** Another app, a policy or the system may take the camera at any moment. */
+    private inline fun guarded(use: () -> Unit) = try {
+        use()
+    } catch (error: CameraAccessException) {
+        android.util.Log.w("penmobile", error.message, error)
+        onGone()
+    } catch (error: IllegalStateException) {
+        android.util.Log.w("penmobile", error.message, error)
+        onGone()
     }
 
     private fun front(): String? = manager.cameraIdList.firstOrNull {
@@ -65,7 +80,7 @@ class CameraSource(
     private inner class Opened(private val frames: ImageReader) : CameraDevice.StateCallback() {
         override fun onOpened(camera: CameraDevice) {
             device = camera
-            camera.createCaptureSession(listOf(frames.surface), Repeating(frames), handler)
+            guarded { camera.createCaptureSession(listOf(frames.surface), Repeating(frames), handler) }
         }
 
         override fun onDisconnected(camera: CameraDevice) = lost(camera)
@@ -80,10 +95,11 @@ class CameraSource(
     }
 
     private inner class Repeating(private val frames: ImageReader) : CameraCaptureSession.StateCallback() {
-        override fun onConfigured(session: CameraCaptureSession) {
+        override fun onConfigured(session: CameraCaptureSession) = guarded {
             val request = session.device.createCaptureRequest(CameraDevice.TEMPLATE_PREVIEW)
             request.addTarget(frames.surface)
             session.setRepeatingRequest(request.build(), null, handler)
+            Unit
         }
 
         override fun onConfigureFailed(session: CameraCaptureSession) = onGone()

@@ -10,6 +10,9 @@ import penmobile.runtime.Programs
 import penmobile.runtime.Tensor
 import java.io.File
 
+/** All programs of the process share one thread pool: nothing is opened, run or closed while another runs. */
+private val RUNTIME = Any()
+
 /**
  * The stock ExecuTorch runtime.
  *
@@ -17,7 +20,7 @@ import java.io.File
  */
 class ExecuTorchPrograms(private val threads: Int) : Programs {
     override fun open(file: File): Program = try {
-        ExecuTorchProgram(Module.load(file.path, Module.LOAD_MODE_MMAP, threads), file.name)
+        synchronized(RUNTIME) { ExecuTorchProgram(Module.load(file.path, Module.LOAD_MODE_MMAP, threads), file.name) }
     } catch (error: ExecutorchRuntimeException) {
         throw PenException(Problem.RUNTIME, "${file.name}: the runtime does not accept this program: ${error.message}", error)
     }
@@ -28,14 +31,14 @@ private class ExecuTorchProgram(private val module: Module, private val name: St
         val values = inputs.map(::value)
         return try {
             // Outputs are views of the method's memory: they are copied before the next call.
-            module.execute(method, *values.toTypedArray()).map { it.toTensor().dataAsFloatArray.copyOf() }
+            synchronized(RUNTIME) { module.execute(method, *values.toTypedArray()).map { it.toTensor().dataAsFloatArray.copyOf() } }
         } catch (error: ExecutorchRuntimeException) {
             val log = module.readLogBuffer().orEmpty().takeLast(3).joinToString(" ")
             throw PenException(Problem.RUNTIME, "$name: method $method failed with error ${error.errorCode}: ${error.message} $log", error)
         }
     }
 
-    override fun close() = module.close()
+    override fun close() = synchronized(RUNTIME) { module.close() }
 
     private fun value(tensor: Tensor): EValue {
         val buffer = org.pytorch.executorch.Tensor.allocateFloatBuffer(tensor.values.size) // direct, in native order

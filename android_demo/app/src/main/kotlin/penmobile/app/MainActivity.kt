@@ -5,6 +5,7 @@ import android.app.Activity
 import android.app.AlertDialog
 import android.content.Intent
 import android.content.pm.PackageManager
+import android.content.res.Configuration
 import android.os.Bundle
 import android.view.Surface
 import android.widget.Button
@@ -46,6 +47,12 @@ class MainActivity : Activity() {
 
     override fun onResume() {
         super.onResume()
+        look()
+    }
+
+    /** Turned: programs and store stay open, the camera's frames are turned from now on. */
+    override fun onConfigurationChanged(changed: Configuration) {
+        super.onConfigurationChanged(changed)
         look()
     }
 

@@ -3,6 +3,7 @@ package penmobile.app
 import android.content.Context
 import penmobile.bundle.Bundle
 import penmobile.bundle.MakerKey
+import penmobile.bundle.replaced
 import penmobile.runtime.BundleRuntime
 import penmobile.screen.About
 import penmobile.session.Session
@@ -58,7 +59,7 @@ class Opening(private val context: Context) {
 
     private fun copied(name: String): File {
         val target = File(private, name)
-        context.assets.open(name).use { source -> target.outputStream().use { source.copyTo(it) } }
+        context.assets.open(name).use { source -> target.replaced { source.copyTo(it) } }
         return target
     }
 }

@@ -44,9 +44,9 @@ internal class ArchiveFiles private constructor(private val archive: File, priva
     }
 
     override fun path(name: String, folder: File): File {
-        val target = File(folder, name)
         folder.mkdirs()
-        target.outputStream().use { out -> open(name).eachBlock { block, length -> out.write(block, 0, length) } }
+        val target = File(folder, name)
+        target.replaced { out -> open(name).eachBlock { block, length -> out.write(block, 0, length) } }
         return target
     }
 

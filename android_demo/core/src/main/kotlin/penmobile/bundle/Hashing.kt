@@ -1,6 +1,10 @@
 package penmobile.bundle
 
+import penmobile.Problem
+import penmobile.demand
+import java.io.File
 import java.io.InputStream
+import java.io.OutputStream
 import java.security.MessageDigest
 
 /** Bytes as lower-case hexadecimal digits. */
@@ -18,4 +22,15 @@ internal fun InputStream.eachBlock(use: (block: ByteArray, length: Int) -> Unit)
         if (length < 0) break
         use(block, length)
     }
+}
+
+/**
+ * Write a file anew under another name, then give it its own: whoever has mapped the old one keeps it.
+ *
+ * @throws penmobile.PenException it cannot be renamed.
+ */
+fun File.replaced(write: (OutputStream) -> Unit) {
+    val written = File(path + ".new")
+    written.outputStream().use(write)
+    demand(written.renameTo(this), Problem.DISK) { "$this cannot be written" }
 }
