@@ -101,7 +101,7 @@ class AdaptProgram(HeadProgram):
         one = self.candidates.one
         by_features = torch.bmm(fits.mixed, labels.gram).reshape(k, 1, n)
         moved = (fits.gain - one) * labels.f + (fits.level - self.output_mean) + by_features
-        own, learned = (slice(c, c + 1) for c in (OWN_MEAN, LEARNED))
+        own, both = slice(OWN_MEAN, OWN_MEAN + 1), slice(OWN_MEAN, LEARNED + 1)
         return Evidence(
             errors=torch.cat([fits.left_out[:, :2], torch.bmm(fits.probability, fits.left_out)], dim=1),
             moved=moved,
@@ -111,8 +111,7 @@ class AdaptProgram(HeadProgram):
             f=labels.f * labels.root_row,
             own_inverse=fits.scaled_inverse.reshape(k, -1, n, n)[:, own].reshape(k, n, n),
             own_u=fits.scaled_u[:, own],
-            own_residual=fits.residual[:, own],
-            length=fits.residual[:, learned] * fits.scaled_u[:, learned],
+            lengths=fits.residual[:, both] * fits.scaled_u[:, both],
             y=labels.y,
             root=labels.root_row,
             level=fits.level,

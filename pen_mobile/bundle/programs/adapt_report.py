@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -27,8 +28,8 @@ class Evidence(NamedTuple):
         f: the shipped head's output minus its mean, times the root of the weight, ``[K, 1, N]``.
         own_inverse: S of the candidate *own mean* times its noise variance, ``[K, N, N]``.
         own_u: u of that candidate times its noise variance, ``[K, 1, N]``.
-        own_residual: labels minus that candidate's level, times the root of the weight, ``[K, 1, N]``.
-        length: parts of the labels' squared Mahalanobis length under *learned* times its noise variance, ``[K, 1, N]``.
+        lengths: parts of the labels' squared Mahalanobis lengths under *own mean* and *learned*, times the noise
+            variance of each, ``[K, 2, N]``.
         y: labels, ``[K, 1, N]``.
         root: of the weight, ``[1, 1, N]``.
         level, gain: posterior means, ``[K, 1, 1]``.
@@ -43,8 +44,7 @@ class Evidence(NamedTuple):
     f: Tensor
     own_inverse: Tensor
     own_u: Tensor
-    own_residual: Tensor
-    length: Tensor
+    lengths: Tensor
     y: Tensor
     root: Tensor
     level: Tensor
@@ -76,17 +76,17 @@ class AdaptReport(nn.Module):
             "margin": prior.margin.repeat(k),
             "expected_squares": prior.evidence_strength[0] * prior.error_variance**2,
             "strength": prior.evidence_strength.repeat(k),
-            "rough_scale": expected / own_noise,
             "rough_variance": ROUGHNESS_STRENGTH * expected,
             "rough_limit": prior.roughness_limit[:1].repeat(k),
             "rough_extra": prior.roughness_limit[1:].repeat(k),
-            "surprise_scale": 1 / prior.noise_variance[LEARNED],
             "surprise_limit": prior.surprise_limit[:1].repeat(k),
             "surprise_root": prior.surprise_limit[1:2].repeat(k),
             "surprise_extra": prior.surprise_limit[2:].repeat(k),
         }
         for name, values in columns.items():
             self.register_buffer(name, constant(values, k, 1, 1))
+        scales = np.stack([expected / own_noise, 1 / prior.noise_variance[LEARNED]], axis=1)
+        self.register_buffer("length_scales", constant(scales, k, 2, 1))
         self.register_buffer("mean_targets", torch.full((k, k), 1 / k))
         self.register_buffer("sum_targets", torch.ones(k, k))
         self.register_buffer("fewest_alike", constant(prior.alike_from - 0.5, 1, 1, 1))
@@ -102,11 +102,10 @@ class AdaptReport(nn.Module):
     margin: Tensor
     expected_squares: Tensor
     strength: Tensor
-    rough_scale: Tensor
     rough_variance: Tensor
     rough_limit: Tensor
     rough_extra: Tensor
-    surprise_scale: Tensor
+    length_scales: Tensor
     surprise_limit: Tensor
     surprise_root: Tensor
     surprise_extra: Tensor
@@ -137,11 +136,13 @@ class AdaptReport(nn.Module):
         some = torch.clamp(count, min=1.0)
         variances = self._variances(evidence)
         total_variance = _over_targets(variances, self.sum_targets)
-        rough = _over_targets(self._roughness(evidence, variances, count, some), self.mean_targets)
+        lengths = functional.linear(evidence.lengths, self.sum_labels) / some * self.length_scales
+        relation = (count + ROUGHNESS_STRENGTH) / (variances * count + self.rough_variance)
+        rough = _over_targets(lengths[:, :1] * relation, self.mean_targets)
         rough_limit = self.rough_extra / some + self.rough_limit
-        surprise = functional.linear(evidence.length, self.sum_labels) / some * self.surprise_scale
+        surprise = lengths[:, 1:]
         surprise_limit = self.surprise_extra / some + self.surprise_root / torch.sqrt(some) + self.surprise_limit
-        alike = _above(ALIKE_VARIANCE - total_variance) * _above(count - self.fewest_alike)
+        alike = _above(torch.minimum(ALIKE_VARIANCE - total_variance, count - self.fewest_alike))
         low = _above(torch.maximum(self.check_limit - check, self.joint_limit - joint))
         worse = _above(after - before - self.error_limit * uncertainty - self.margin)
         surprising = _above(_largest(surprise) - surprise_limit)
@@ -194,12 +195,6 @@ class AdaptReport(nn.Module):
         share = weight / torch.clamp(functional.linear(weight, self.sum_labels), min=TINY)
         centred = evidence.y - functional.linear(evidence.y * share, self.sum_labels)
         return functional.linear(centred * centred * share, self.sum_labels)
-
-    def _roughness(self, evidence: Evidence, variances: Tensor, count: Tensor, some: Tensor) -> Tensor:
-        """Return the labels' squared length under the own mean in relation to their variance, ``[K, 1, 1]``."""
-        length = functional.linear(evidence.own_residual * evidence.own_u, self.sum_labels) * self.rough_scale
-        relation = (count + ROUGHNESS_STRENGTH) / (variances * count + self.rough_variance)
-        return length / some * relation
 
 
 _LATER_COUNT_MORE = (

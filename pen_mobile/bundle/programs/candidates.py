@@ -91,7 +91,7 @@ class Candidates(nn.Module):
             self.register_buffer(name, constant((values / prior.noise_variance).T, k, c, 1))
         for name in ("level_mean", "gain_mean", "log_weight"):
             self.register_buffer(name, constant(getattr(prior, name).T, k, c, 1))
-        self.register_buffer("caution", constant(prior.caution, k, 1, 1))
+        self.register_buffer("caution", constant(np.maximum(prior.caution, TINY), k, 1, 1))
         self.register_buffer("not_adapted", constant(np.arange(c) == NOT_ADAPTED, 1, 1, c))
         self.register_buffer("strength", constant(prior.evidence_strength, 1, 1, 1))
         self.register_buffer("expected_squares", constant(prior.evidence_strength * prior.error_variance, k, 1, 1))
@@ -160,8 +160,8 @@ class Candidates(nn.Module):
     def _probability(self, left_out: Tensor, times: LabelTimes) -> Tensor:
         """Return probabilities ``[K, 1, C]``; few effective labels give a share back to *not adapted*."""
         trusted = torch.softmax(self._density(left_out, times).reshape(self.targets, 1, self.count), dim=2)
-        kept = times.total / torch.clamp(times.total + self.caution, min=TINY)
-        return trusted * kept + self.not_adapted * (self.one - kept)
+        kept = times.total / (times.total + self.caution)
+        return (trusted - self.not_adapted) * kept + self.not_adapted
 
     def _density(self, left_out: Tensor, times: LabelTimes) -> Tensor:
         """Return the log densities of the errors left out plus the candidates' log weights, ``[K, C, 1]``."""
