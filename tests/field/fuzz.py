@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import io
 import json
-import resource
 import signal
 import sys
 import tempfile
@@ -35,6 +34,7 @@ from pen_mobile.data.readers.arff import read_gold_standard
 from pen_mobile.data.readers.image_table import read_image_table
 from pen_mobile.data.readers.video import images_at, presentation_times
 from pen_mobile.errors import BadInput
+from pen_mobile.utils.processor import peak_memory
 
 HANG_S = 10
 MOST_BYTES = 2 << 30
@@ -202,7 +202,7 @@ def fuzz(kind: str, seconds: float, seed: int) -> Counter[str]:
                 counts["refused"] += 1
             finally:
                 signal.alarm(0)
-        used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+        used = peak_memory()
         assert used < MOST_BYTES, f"{name}: {used >> 20} MiB of memory"
     return counts
 

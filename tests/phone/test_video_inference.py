@@ -89,10 +89,12 @@ def test_every_moment_has_a_line_and_frames_without_a_face_are_counted(
 def test_a_moment_is_what_the_phone_says_about_that_frame(
     phone: Phone, film: Path, watched: tuple[list[MomentPrediction], VideoSummary]
 ) -> None:
+    """The phone is told of the face in the frame before: BlazeFace begins its looks there."""
     ((_, pixels),) = _frames(film, [0.7])
-    found = watched[0][7].affect
-    alone = phone.predict(pixels)
+    before, found = watched[0][6].affect, watched[0][7].affect
+    assert before is not None
     assert found is not None
+    alone = phone.predict(pixels, previous=before.face)
     assert (found.valence, found.arousal, found.face) == (alone.valence, alone.arousal, alone.face)
 
 
