@@ -140,6 +140,17 @@ def test_two_people_get_stated_defaults() -> None:
     assert isinstance(prior, Prior)
 
 
+def test_surprise_is_not_judged_where_the_backbone_saw_the_people() -> None:
+    """Their labels lie nearer to a head than a new person's, and nothing here can tell by how much."""
+    table = a_table(5)
+    rows = source_rows(table.features, table.affect, [table.rows_of(name) for name in table.subjects()], table.time_s)
+    head = torch.zeros(6, FEATURES + 1)
+    (unseen, _), (seen, summary) = (learn_prior(head, rows, NAMES, CONFIG, seen=seen) for seen in (False, True))
+    assert unseen.surprise_limit.sum() < 1e3
+    assert seen.surprise_limit.tolist() == [1e6, 0, 0]
+    assert "does not judge how much labels surprise" in summary.text
+
+
 def test_directions_that_dominate_are_shrunk_to_the_rest() -> None:
     rng = np.random.default_rng(0)
     z = rng.normal(size=(4000, 8)) @ np.diag([0.3, 1, 1, 1, 1, 1, 1, 1]) + 3 * rng.normal(size=(4000, 1))

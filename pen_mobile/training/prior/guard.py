@@ -3,6 +3,8 @@
 Every simulated adaptation of a source person is an honest label set, judged by a head that has not seen the person. The
 limit of surprise is a prediction limit: it is meant to decline :data:`DECLINED` of new people's honest sets, whatever
 their number of labels. The other limits lie beyond the most extreme set by a factor that is larger for fewer people.
+Labels of people whom the backbone was trained on are nearer to a head than those of others, and source people cannot
+tell by how much: surprise is then not judged.
 Where heads do not transfer, honest labels agree with the head no better than others do, and the check is switched off.
 """
 
@@ -62,7 +64,7 @@ def calibrate(prior: Prior, batches: Sequence[EpisodeBatch], *, seen: bool) -> P
             np.array([batch.labels.y.shape[1] for batch in batches]),
             (1 + 1 / people) * np.array([report[:, ReportRow.ROUGHNESS].max() for report in reports]),
         ),
-        surprise_limit=(SEEN if seen else 1) * _surprise_limit(batches, reports),
+        surprise_limit=prior.surprise_limit if seen else _surprise_limit(batches, reports),
         alike_from=_alike_from(batches),
         error_limit=beyond * np.maximum(errors, 1),
     )

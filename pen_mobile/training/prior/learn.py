@@ -106,9 +106,8 @@ def learn_prior(
         prior = with_learned_caution(with_learned_weights(prior, batches, seen=seen), batches)
     uncalibrated = prior
     prior = calibrate(prior, simulate(people, config.seed, _JUDGED), seen=seen or not learned)
-    if not learned:  # how much labels jump and surprise cannot be known from so few people
-        limits = {name: getattr(uncalibrated, name) for name in ("roughness_limit", "surprise_limit")}
-        prior = dataclasses.replace(prior, **limits)
+    if not learned:  # how much labels jump cannot be known from so few people
+        prior = dataclasses.replace(prior, roughness_limit=uncalibrated.roughness_limit)
     errors = [(*_reference_errors(prior, batches, k), found.error) for k, found in enumerate(spreads)]
     facts = {"people": len(people), "learned": learned, "backbone_saw_people": seen}
     return prior, summarise(names, spreads, own_means, errors, **facts)

@@ -95,7 +95,7 @@ def _text(targets: dict[str, TargetSummary], *, people: int, learned: bool, back
     if backbone_saw_people:
         lines.append(
             "The backbone was trained on these people; heads for this table were not. Other people differ by more than "
-            "the spreads say, and the prior leaves room for that."
+            "the spreads say: the prior leaves room for that, and does not judge how much labels surprise."
         )
     return "\n".join(lines)
 
