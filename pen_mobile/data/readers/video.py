@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 from av.video.frame import VideoFrame
 
@@ -122,7 +123,10 @@ class _Pair:
         if abs(time_s - wanted_s) > tolerance_s + _SLACK_S:
             return None
         if self._taken is None or self._taken[0] != time_s:
-            self._taken = time_s, shown(frame, self._pixel_aspect)
+            try:
+                self._taken = time_s, shown(frame, self._pixel_aspect)
+            except (av.FFmpegError, ValueError):  # damage gave it a format that nothing converts
+                return None
         return self._taken[1]
 
     def _next(self) -> tuple[float, VideoFrame] | None:

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
+from pen_mobile.data.readers.display import shown
 from pen_mobile.data.readers.video import images_at, is_video, presentation_times
 from pen_mobile.errors import BadInput
 from pen_mobile.types import Image
@@ -426,3 +427,17 @@ def test_a_phone_held_upright_gives_upright_frames(tmp_path: Path, degrees: int,
     quarters = pixels.mean(axis=2).reshape(2, height // 2, 2, width // 2).mean(axis=(1, 3))
     assert np.unravel_index(quarters.argmax(), (2, 2)) == corner
     assert np.sort(quarters.ravel())[2] < 20
+
+
+def test_a_frame_that_nothing_converts_costs_itself_only(steady: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As damage in a stream's header does it: the converter refuses the second frame."""
+    asked = iter(range(100))
+
+    def refusing(frame: av.VideoFrame, aspect: Fraction | None) -> Image:
+        if next(asked) == 1:
+            raise av.error.OSError(95, "Operation not supported")
+        return shown(frame, aspect)
+
+    monkeypatch.setattr("pen_mobile.data.readers.video.shown", refusing)
+    times = presentation_times(steady)[:3]
+    assert [place for place, _ in images_at(steady, times, 1e-3)] == [0, 2]
