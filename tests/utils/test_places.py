@@ -97,5 +97,5 @@ def test_a_recorded_command_holds_no_absolute_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, argument: str, expected: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["/opt/bin/pen-mobile", argument.format(here=tmp_path)])
+    monkeypatch.setattr(sys, "argv", [str(tmp_path / "bin" / "pen-mobile"), argument.format(here=tmp_path)])
     assert provenance.command() == f"pen-mobile {expected}"
