@@ -6,15 +6,14 @@ stop it. So this process forks before anything else is loaded, and waits.
 
 from __future__ import annotations
 
-import math
 import os
 import signal
 import sys
 from collections.abc import Callable
 
 from pen_mobile.cli.session import BAD_INPUT
-from pen_mobile.errors import BadInput
 from pen_mobile.utils.call_clock import CallClock
+from pen_mobile.utils.environment import positive_setting
 from pen_mobile.utils.process_end import end_with_parent
 
 SUPERVISED = ("predict", "adapt")
@@ -85,11 +84,4 @@ def _wait(child: int, clock: CallClock, longest: float, fail: Fail) -> int:
 
 
 def _longest_call() -> float:
-    text = os.environ.get(CALL_SECONDS, "")
-    try:
-        longest = float(text) if text else _DEFAULT_S
-    except ValueError:
-        longest = math.nan
-    if not 0 < longest < math.inf:
-        raise BadInput(f"{CALL_SECONDS} is {text!r}; give seconds, such as 300")
-    return longest
+    return positive_setting(CALL_SECONDS, _DEFAULT_S, "seconds, such as 300")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
-import os
-
 from pen_mobile.errors import BadInput
+from pen_mobile.utils.environment import positive_setting
 
 MEGAPIXELS = "PEN_MOBILE_MAX_MEGAPIXELS"
 """Environment variable with the limit in millions of pixels, for those who have larger images."""
@@ -19,14 +17,7 @@ def max_pixels() -> int:
     Raises:
         BadInput: the environment variable is not a positive number.
     """
-    text = os.environ.get(MEGAPIXELS, "")
-    try:
-        limit = float(text) if text else _DEFAULT
-    except ValueError:
-        limit = math.nan
-    if not 0 < limit < math.inf:
-        raise BadInput(f"{MEGAPIXELS} is {text!r}; give millions of pixels, such as 200")
-    return int(limit * 1e6)
+    return int(positive_setting(MEGAPIXELS, _DEFAULT, "millions of pixels, such as 200") * 1e6)
 
 
 def check_pixels(name: object, width: int, height: int) -> None:
