@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,6 +21,10 @@ from pen_mobile.errors import Refused
 from pen_mobile.training.run_folder import Run
 from pen_mobile.utils.files import refuse_existing
 from pen_mobile.utils.progress import SILENT, Progress
+from pen_mobile.utils.secret_files import warn_of_open_key
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 _RESOLVED = 1e-5  # spread of features over their size, below which adaptation in float32 is rounding
 
@@ -53,13 +58,19 @@ def export_bundle(
     """
     refuse_existing(out)
     _check_features(run)
-    key = None if sign_key is None else read_private_key(sign_key)
+    key = None if sign_key is None else _secret_key(sign_key, progress)
     stages = 4 if recipe.quantization is None else 5
     signed = key is not None
     with new_bundle(out) as folder, _cache(run, signed) as cache, progress.task("export", stages) as task:
         exporter = _exporter(recipe)(run, recipe, task, cache)
         exporter.data, exporter.sign_key, exporter.release = data, key, release
         return exporter.export(folder)
+
+
+def _secret_key(path: Path, progress: Progress) -> EllipticCurvePrivateKey:
+    key = read_private_key(path)
+    warn_of_open_key(path, progress)
+    return key
 
 
 def _check_features(run: Run) -> None:

@@ -74,7 +74,7 @@ def adapt(
         strategy=strategy,
         optimizer=optimizer,
         seed=seed,
-        key=read_key(key_file),
+        key=read_key(key_file, output.progress),
         public_key=public_key,
         allow_older=allow_older,
         progress=output.progress,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import signal
 import sys
@@ -26,6 +27,7 @@ from pen_mobile.cli.verify import verify
 from pen_mobile.errors import PenMobileError
 from pen_mobile.utils.gc_tuning import collect_rarely
 from pen_mobile.utils.silence import SHOW_VARIABLE
+from pen_mobile.utils.text import visible
 
 _INTERRUPTED = "interrupted; nothing half-written was left, and the same command goes on or starts again"
 _REPORT_IT = (
@@ -106,7 +108,9 @@ def _run(session: Session) -> int:
 def _show_usage(session: Session, error: click.ClickException) -> int:
     if session.as_json:
         return session.fail(error.exit_code, error.format_message())
-    error.show(file=session.err)
+    usage = io.StringIO()
+    error.show(file=usage)
+    click.echo(visible(usage.getvalue()), nl=False, file=session.err)
     return error.exit_code
 
 

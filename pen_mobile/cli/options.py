@@ -12,9 +12,11 @@ import click
 from pen_mobile.cli.completion import complete_data
 from pen_mobile.data.columns.outside import ALLOW_OUTSIDE
 from pen_mobile.errors import BadInput
+from pen_mobile.utils.secret_files import warn_of_open_key
 
 if TYPE_CHECKING:
     from pen_mobile.contract.model_card import ModelCard
+    from pen_mobile.utils.progress import Progress
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -133,11 +135,12 @@ def allow_older_option(command: Command) -> Command:
     return click.option("--allow-older", is_flag=True, help=help_text)(command)
 
 
-def read_key(path: Path | None) -> bytes | None:
+def read_key(path: Path | None, progress: Progress) -> bytes | None:
     """Return the key in a file; None when no file is given.
 
     Args:
         path: file with 32 bytes or 64 hexadecimal digits.
+        progress: prints a line when other users may read the file.
 
     Raises:
         BadInput: the file cannot be read, or holds no key.
@@ -154,6 +157,7 @@ def read_key(path: Path | None) -> bytes | None:
             f"{path} is not a key: it must hold 32 bytes, or 64 hexadecimal digits; "
             "'openssl rand -out FILE 32' makes one"
         )
+    warn_of_open_key(path, progress)
     return key
 
 

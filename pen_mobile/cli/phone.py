@@ -34,7 +34,7 @@ def _store_options(command: Command) -> Command:
 @_store_options
 def status(store: Path, key_file: Path | None, output: Output) -> None:
     """Show what the store holds, its size and the head in use."""
-    with _open(store, key_file) as opened:
+    with _open(store, key_file, output) as opened:
         found = opened.status()
     output.finish(found.to_dict(), [Table(("what", "value"), _status_rows(found))])
 
@@ -46,7 +46,7 @@ def history(store: Path, key_file: Path | None, output: Output) -> None:
 
     Every adaptation stands there with its reason, accepted or not; events are what else happened to the store.
     """
-    with _open(store, key_file) as opened:
+    with _open(store, key_file, output) as opened:
         heads, events = opened.heads.history(), opened.events.entries()
     output.finish(
         {"heads": heads, "events": events},
@@ -63,7 +63,7 @@ def rollback(store: Path, key_file: Path | None, output: Output) -> None:
     """Go back to the head before the present one."""
     from pen_mobile.phone.store.head_record import version_words
 
-    with _open(store, key_file) as opened:
+    with _open(store, key_file, output) as opened:
         version = opened.rollback()
     output.finish({"active_version": version}, [f"{store}: {version_words(version)} is in use again"])
 
@@ -75,7 +75,7 @@ def reset(store: Path, key_file: Path | None, output: Output) -> None:
 
     Samples and history stay.
     """
-    with _open(store, key_file) as opened:
+    with _open(store, key_file, output) as opened:
         opened.reset()
     output.finish({"active_version": None}, [f"{store}: the bundle's initial head is in use again"])
 
@@ -90,7 +90,7 @@ def export_data(store: Path, key_file: Path | None, out: Path, output: Output) -
     """
     from pen_mobile.phone.store import data_export
 
-    with _open(store, key_file) as opened:
+    with _open(store, key_file, output) as opened:
         counts = data_export.export_data(opened, out)
     line = f"{out}: {counts['samples']:,} samples, {counts['heads']:,} head versions, {counts['events']:,} events"
     output.finish({"out": str(out)} | counts, [line])
@@ -107,7 +107,7 @@ def import_data(store: Path, key_file: Path | None, source: Path, output: Output
     from pen_mobile.phone.store import data_import
     from pen_mobile.phone.store.options import StoreOptions
 
-    counts = data_import.import_data(source, store, StoreOptions(key=read_key(key_file)))
+    counts = data_import.import_data(source, store, StoreOptions(key=read_key(key_file, output.progress)))
     line = f"{store}: {counts['samples']:,} samples, {counts['heads']:,} head versions, {counts['events']:,} events"
     output.finish({"store": str(store)} | counts, [line])
 
@@ -120,7 +120,7 @@ def delete_data(store: Path, key_file: Path | None, yes: bool, output: Output) -
 
     Samples, head versions and log are deleted, so that none of their bytes is left in the store's files.
     """
-    with _open(store, key_file) as opened:
+    with _open(store, key_file, output) as opened:
         if not yes:
             held = opened.status()
             heads = sum(held.heads.values())
@@ -158,7 +158,8 @@ def rebase(
     from pen_mobile.phone.store.store import Store
 
     binding = binding_of(open_bundle(bundle, public_key))
-    with _open(store, key_file) as opened:
+    key = read_key(key_file, output.progress)
+    with Store(store, options=StoreOptions(key=key)) as opened:
         held = opened.status()
     if binding.understands(held.bundle):
         raise BadInput(f"{store}: {bundle} has the store's own backbone; nothing is lost by using it, nothing was done")
@@ -167,17 +168,17 @@ def rebase(
             f"{store}: this deletes {held.samples} samples and the heads made from them for good; their history stays; "
             "add --yes"
         )
-    options = StoreOptions(key=read_key(key_file), on_other_backbone="forget", allow_older_bundle=allow_older)
+    options = StoreOptions(key=key, on_other_backbone="forget", allow_older_bundle=allow_older)
     with Store(store, binding, options) as opened:
         change = opened.change
     output.finish({"samples": held.samples, "change": change}, [f"{store}: {change}"])
 
 
-def _open(store: Path, key_file: Path | None) -> Store:
+def _open(store: Path, key_file: Path | None, output: Output) -> Store:
     from pen_mobile.phone.store.options import StoreOptions
     from pen_mobile.phone.store.store import Store
 
-    return Store(store, options=StoreOptions(key=read_key(key_file)))
+    return Store(store, options=StoreOptions(key=read_key(key_file, output.progress)))
 
 
 _HEAD_COLUMNS = ("version", "parent", "status", "when", "labels", "error before", "error after", "reason")

@@ -62,7 +62,7 @@ def predict(
         raise BadInput(f"{image}: --fps, --smooth and --out are for videos, which this is not")
     if out is not None:
         refuse_existing(out)
-    options = StoreOptions(key=read_key(key_file), allow_older_bundle=allow_older)
+    options = StoreOptions(key=read_key(key_file, output.progress), allow_older_bundle=allow_older)
     with Phone.open(bundle, store, public_key=public_key, options=options) as phone:
         if phone.store.change is not None:
             output.progress.say(f"{store}: {phone.store.change}")

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from pen_mobile.utils.progress import SILENT, Progress, Task
 from pen_mobile.utils.silence import audible, leads_to, standard_error
-from pen_mobile.utils.text import visible
+from pen_mobile.utils.text import visible, visible_line
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -51,10 +51,10 @@ class TerminalProgress:
         if not self._console.is_terminal:
             line = _Line()
             yield line
-            self.say(f"{name}: {line.summary()}")
+            self.say(visible_line(f"{name}: {line.summary()}"))
             return
         with _bars(self._console) as bars:
-            yield _Bar(bars, bars.add_task(name, total=total, note=""))
+            yield _Bar(bars, bars.add_task(visible_line(name), total=total, note=""))
 
     def say(self, message: str) -> None:
         """Print one line that stays.
@@ -62,7 +62,7 @@ class TerminalProgress:
         Args:
             message: text without markup.
         """
-        self._console.print(visible(message), markup=False)
+        self._console.print(visible(message), markup=False, soft_wrap=True)  # a log has a line for each message
 
 
 class NotebookProgress:
@@ -86,7 +86,7 @@ class NotebookProgress:
         Args:
             message: text without markup.
         """
-        print(message)
+        print(visible(message))
 
 
 class _Line:
@@ -111,7 +111,7 @@ class _NotebookLine(_Line):
 
         super().__init__()
         self._name, self._total, self._done, self._shown = name, total, 0, self._started
-        self._display: Any = display({"text/plain": f"{name} ..."}, raw=True, display_id=True)
+        self._display: Any = display({"text/plain": visible_line(f"{name} ...")}, raw=True, display_id=True)
 
     def advance(self, steps: int = 1, note: str = "") -> None:
         super().advance(steps, note)
@@ -126,7 +126,7 @@ class _NotebookLine(_Line):
         self._show(f"{self._name}: {self.summary()}")
 
     def _show(self, text: str) -> None:
-        self._display.update({"text/plain": text}, raw=True)
+        self._display.update({"text/plain": visible_line(text)}, raw=True)
 
 
 class _Bar:
@@ -135,7 +135,7 @@ class _Bar:
 
     def advance(self, steps: int = 1, note: str = "") -> None:
         if note:
-            self._bars.update(self._task, advance=steps, note=note)
+            self._bars.update(self._task, advance=steps, note=visible_line(note))
         else:
             self._bars.update(self._task, advance=steps)
 
@@ -145,11 +145,11 @@ def _bars(console: Any) -> Bars:
     from rich.progress import Progress as Bars
 
     return Bars(
-        TextColumn("{task.description:<24}"),
+        TextColumn("{task.description:<24}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(elapsed_when_finished=True),
-        TextColumn("{task.fields[note]}", style="dim"),
+        TextColumn("{task.fields[note]}", style="dim", markup=False),
         console=console,
         redirect_stdout=False,
         redirect_stderr=False,

@@ -26,7 +26,7 @@ class Readable:
     def __repr__(self) -> str:
         """Return the first line."""
         first = next((part for part in self.as_parts() if isinstance(part, str)), "")
-        return f"<{type(self).__name__}: {first}>"
+        return f"<{type(self).__name__}: {visible(first)}>"
 
     def _repr_html_(self) -> str:
         return parts_html(self.as_parts())
@@ -67,7 +67,7 @@ def _table_text(table: Table, terminal: bool) -> str:
 
     grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False)
     for title, numeric in zip(table.titles(), table.numeric(), strict=True):
-        grid.add_column(title, justify="right" if numeric else "left", overflow="fold")
+        grid.add_column(visible(title), justify="right" if numeric else "left", overflow="fold")
     for row in table.lines():
         grid.add_row(*(Text(visible(str(cell)), "bold" if cell.bold else "") for cell in row.entries))
     text = io.StringIO()

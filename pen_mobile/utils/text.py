@@ -18,6 +18,15 @@ def visible(text: str) -> str:
     return _CONTROLS.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
+def visible_line(text: str) -> str:
+    """Return text as :func:`visible` does, with line feeds and tabs as escapes, too.
+
+    Args:
+        text: what is shown on a line of its own, such as a note beside a progress bar.
+    """
+    return visible(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
 def decimal(value: float | None, digits: int = 3) -> str:
     """Return a number with a fixed number of digits; zero has no sign, and None is ``-``.
 

@@ -160,3 +160,18 @@ def test_what_is_no_store_is_refused_and_not_made(command: str, tmp_path: Path) 
     empty.touch()
     assert "not a personal store" in refused(command, "--store", empty)
     assert [file.name for file in tmp_path.iterdir()] == ["empty.sqlite"]
+
+
+def test_a_key_file_that_others_may_read_is_one_line_on_standard_error(tmp_path: Path) -> None:
+    """The document stays one, ``-q`` is silent, and a key of mode 600 is not mentioned."""
+    store, key = tmp_path / "me.sqlite", tmp_path / "key"
+    make_store(store, KEY)
+    key.write_bytes(KEY)
+    key.chmod(0o644)
+    history = ["phone", "history", "--store", str(store), "--key-file", str(key), "--json"]
+    shown = CliRunner().invoke(cli, history)
+    assert len(json.loads(shown.stdout)["heads"]) == 3
+    assert [line.rpartition(";")[2].strip() for line in shown.stderr.splitlines()] == [f"chmod 600 {key}"]
+    assert CliRunner().invoke(cli, [*history, "-q"]).stderr == ""
+    key.chmod(0o600)
+    assert CliRunner().invoke(cli, history).stderr == ""

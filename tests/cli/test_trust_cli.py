@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from pen_mobile.cli.main import cli
 from pen_mobile.contract.bundle_folder import SIGNATURE, open_bundle
@@ -16,10 +16,14 @@ from pen_mobile.errors import BadInput, PenMobileError
 from tests.contract.test_signature import write_keys
 
 
-def _run(*arguments: object) -> dict[str, Any]:
+def _invoke(*arguments: object) -> Result:
     result = CliRunner().invoke(cli, [*map(str, arguments), "--json"], catch_exceptions=False)
     assert result.exit_code == 0, result.output
-    document: dict[str, Any] = json.loads(result.stdout)
+    return result
+
+
+def _run(*arguments: object) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(_invoke(*arguments).stdout)
     return document
 
 
@@ -37,9 +41,11 @@ def test_a_signed_archive_from_export_to_verify(small_run: Path, tmp_path: Path)
     private, public = write_keys(tmp_path, "maker")
     _, other = write_keys(tmp_path, "other")
     one, two, folder = tmp_path / "one.zip", tmp_path / "two.zip", tmp_path / "folder"
-    for out in (one, two):
-        exported = _run("export", small_run, "--out", out, "--sign-key", private)
-        assert SIGNATURE in exported["bytes"]
+    for out, mode in ((one, 0o600), (two, 0o644)):
+        private.chmod(mode)
+        exported = _invoke("export", small_run, "--out", out, "--sign-key", private)
+        assert SIGNATURE in json.loads(exported.stdout)["bytes"]
+        assert ("maker.pem: other users of this machine may read" in exported.stderr) == (mode == 0o644)
     assert one.read_bytes() == two.read_bytes()
     shutil.unpack_archive(one, folder)
     assert {path.name for path in tmp_path.iterdir() if path.name.startswith(".")} == set()

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 from PIL import Image
+from rich.console import Console
 
 from pen_mobile.cli.main import cli
 from pen_mobile.data.columns.outside import ALLOW_OUTSIDE
 from pen_mobile.data.readers.image_table import read_image_table
 from pen_mobile.errors import BadInput
 from pen_mobile.phone.store.sample_record import check_origin
-from pen_mobile.utils.readable import part_text, parts_html
-from pen_mobile.utils.table import Table
+from pen_mobile.utils.progress_display import NotebookProgress, TerminalProgress
+from pen_mobile.utils.readable import Readable, part_text, parts_html
+from pen_mobile.utils.table import Part, Table
 
 HOSTILE = "\x1b[2Ja\x07\u202eb\x9b31m"
 SHOWN = "\\x1b[2Ja\\x07\\u202eb\\x9b31m"
@@ -85,3 +89,60 @@ def test_one_may_allow_them_on_the_command_line(table: Path, tmp_path: Path, mon
 def test_images_inside_are_taken(table: Path, inside: str) -> None:
     table.write_text(f"subject,role,valence,arousal,image\na,source,0,0,{inside}\n")
     assert len(read_image_table(table)[0].images) == 1
+
+
+def test_notes_beside_a_bar_show_escapes_and_no_markup() -> None:
+    """Names of subjects and recordings are notes; ``[/x]`` would otherwise end the bar with an error of markup."""
+    stream = io.StringIO()
+    progress = TerminalProgress(stream)
+    progress._console = Console(file=stream, force_terminal=True, width=200, highlight=False)
+    with progress.task(f"adapting {HOSTILE}", 2) as task:
+        task.advance(1, f"[/x]{HOSTILE}\nlast")
+    shown = stream.getvalue()
+    assert f"adapting {SHOWN}" in shown
+    assert f"[/x]{SHOWN}\\nlast" in shown
+    assert "\x07" not in shown  # rich's own escape sequences stay
+    assert "\x1b[2Ja" not in shown
+
+
+def test_notes_in_a_log_are_one_line_each() -> None:
+    stream = io.StringIO()
+    progress = TerminalProgress(stream)
+    with progress.task("adapting", 1) as task:
+        task.advance(1, f"{HOSTILE}\nforged: done" + "x" * 200)
+    progress.say(f"{HOSTILE}" + "y" * 200)
+    first, second = stream.getvalue().splitlines()
+    assert f"{SHOWN}\\nforged: done" in first
+    assert second.startswith(SHOWN)
+
+
+def test_notes_in_a_notebook_show_escapes(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    shown: list[str] = []
+    handle = SimpleNamespace(update=lambda data, raw: shown.append(data["text/plain"]))
+    monkeypatch.setattr("IPython.display.display", lambda data, **_: shown.append(data["text/plain"]) or handle)
+    with NotebookProgress().task(f"adapting {HOSTILE}") as task:
+        task.advance(1, f"{HOSTILE}\n")
+    NotebookProgress().say(HOSTILE)
+    assert shown[0] == f"adapting {SHOWN} ..."
+    assert shown[1].endswith(f"{SHOWN}\\n")
+    assert capsys.readouterr().out == f"{SHOWN}\n"
+
+
+def test_a_wrong_argument_is_shown_as_escapes() -> None:
+    """A shell's wildcard may give names of files as arguments."""
+    words = ["-m", "pen_mobile", "doctor", f"x{HOSTILE}"]
+    done = subprocess.run(
+        [sys.executable, *words], capture_output=True, env=os.environ | {"PYTHONIOENCODING": "utf-8"}, check=False
+    )
+    assert done.returncode == 2
+    assert b"\x1b" not in done.stderr
+
+
+def test_titles_of_columns_and_the_short_form_of_a_result_show_escapes() -> None:
+    assert "\x1b" not in part_text(Table((f"target {HOSTILE}",), [("1",)]))
+    assert repr(_Result()) == f"<_Result: {SHOWN}>"
+
+
+class _Result(Readable):
+    def as_parts(self) -> list[Part]:
+        return [HOSTILE]
