@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from pen_mobile.contract.adaptation import AdaptationPart
 from pen_mobile.contract.part import OptimizerName, Part
+from pen_mobile.contract.strategy import Strategy
 from pen_mobile.errors import BadInput
 from pen_mobile.utils.resources import contract_folder
 from pen_mobile.utils.suggestions import choices
@@ -97,6 +98,12 @@ class Recipe(Part):
             raise ValueError("precision int8 and the table [quantization] go together")
         if self.precision == "int8" and self.backend != "xnnpack":
             raise ValueError("int8 is for backend xnnpack")
+        return self
+
+    @model_validator(mode="after")
+    def _prior_is_in_the_method(self) -> Recipe:
+        if self.adaptation.strategy == Strategy.PRIOR and not self.head.adapt_labels:
+            raise ValueError("adaptation.strategy prior needs the method adapt: head.adapt_labels must be above 0")
         return self
 
     @model_validator(mode="after")

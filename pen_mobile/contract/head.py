@@ -117,8 +117,8 @@ class HeadPart(Part):
 
     @property
     def strategies(self) -> list[Strategy]:
-        """Strategies that the bundle carries."""
-        return [Strategy.PRIOR, Strategy.GRADIENT]
+        """Strategies that the bundle carries: the prior is in the method adapt."""
+        return [Strategy.GRADIENT] if self.adapt is None else [Strategy.PRIOR, Strategy.GRADIENT]
 
     @property
     def optimizers(self) -> list[OptimizerName]:

@@ -24,7 +24,7 @@ BUNDLE = FOLDER / "bundle"
 CALLS: dict[str, Any] = json.loads((FOLDER / "calls.json").read_text(encoding="utf-8"))
 REFUSED: dict[str, Any] = json.loads((FOLDER / "refused" / "refused.json").read_text(encoding="utf-8"))
 STORES: dict[str, Any] = json.loads((FOLDER / "stores" / "stores.json").read_text(encoding="utf-8"))
-PROBLEMS = {"archive": "NOT_A_BUNDLE", "version": "BUNDLE_NEWER"}
+PROBLEMS = {"archive": "NOT_A_BUNDLE", "version": "BUNDLE_NEWER", "unsigned": "NOT_SIGNED", "signature": "FORGED"}
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +53,14 @@ def test_the_sound_archive_is_opened(kotlin: Harness) -> None:
 @pytest.mark.parametrize("case", REFUSED["cases"], ids=lambda case: case["file"])
 def test_what_a_reader_must_refuse(kotlin: Harness, case: dict[str, str]) -> None:
     answer = kotlin.ask("check", bundle=FOLDER / "refused" / case["file"])
+    assert answer.get("problem") == PROBLEMS.get(case["reason"], "BUNDLE_DAMAGED"), answer
+
+
+@pytest.mark.parametrize("case", REFUSED["signed"]["cases"], ids=lambda case: case["file"])
+def test_signatures_that_a_reader_must_refuse(kotlin: Harness, case: dict[str, str]) -> None:
+    key = FOLDER / "refused" / REFUSED["signed"]["public_key"]
+    assert "targets" in kotlin.ask("check", bundle=FOLDER / "refused" / REFUSED["signed"]["sound"], public_key=key)
+    answer = kotlin.ask("check", bundle=FOLDER / "refused" / case["file"], public_key=key)
     assert answer.get("problem") == PROBLEMS.get(case["reason"], "BUNDLE_DAMAGED"), answer
 
 

@@ -13,10 +13,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
 from pen_mobile.contract.archive import pack
+from pen_mobile.contract.signature import sign
 
 Files = dict[str, bytes]
-MANIFEST, SEAL = "manifest.json", "manifest.json.sha256"
+MANIFEST, SEAL, SIGNATURE = "manifest.json", "manifest.json.sha256", "manifest.json.sig"
 
 
 def write_refusals(folder: Path, bundle: Path) -> None:
@@ -31,15 +35,19 @@ def write_refusals(folder: Path, bundle: Path) -> None:
         (folder / f"{name}.zip").write_bytes(change(dict(sound)))
         cases.append({"file": f"{name}.zip", "reason": reason})
     document = {"what": WHAT, "reasons": REASONS, "sound": "sound.zip", "cases": cases}
+    document["signed"] = _write_signed(folder, sound)
     (folder / "refused.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
 WHAT = (
     "Archives that a reader refuses without loading a program. sound.zip is whole; in every other one thing is wrong. "
-    "Reasons are those of export/BUNDLE.md, in the order in which a reader looks."
+    "Reasons are those of export/BUNDLE.md, in the order in which a reader looks. Archives under signed are opened "
+    "with their public key; a reader that checks no signatures leaves them out. Without a key signed.zip is sound."
 )
 REASONS = {
     "archive": "it is no archive as 'pen-mobile export' packs: its end, its list, a name, a compressed or linked entry",
+    "unsigned": "a public key is given, and there is no signature",
+    "signature": "the signature is not one of these bytes of the manifest by the holder of the key",
     "missing": "a file that must be there is not",
     "large": "a file is larger than any bundle's",
     "seal": "the manifest is not the one whose hash is beside it",
@@ -52,6 +60,48 @@ REASONS = {
     "hash": "a file has another SHA-256 than the manifest says",
     "parameters": "the head parameters have another size than the head needs",
 }
+
+
+MESSAGES = {
+    "archive": r"not a readable archive|not packed as|does not belong into|compressed or encrypted",
+    "unsigned": r"is not signed",
+    "signature": r"was not signed with this key, or changed since",
+    "missing": r"is missing",
+    "large": r"is larger than",
+    "seal": r"manifest\.json was changed",
+    "json": r"is not a valid manifest: (Expecting|Unterminated)|twice",
+    "version": r"schema version",
+    "schema": r"manifest\.json",
+    "disagree": r"targets are named|one name|not ascending|not listed under files|is not among",
+    "names": r"is not listed in|no manifest can vouch for",
+    "size": r"it has .* bytes, the manifest says",
+    "hash": r"SHA-256 is not the manifest's",
+    "parameters": r"experts on .* features need",
+}
+"""How the toolkit's own messages say each reason."""
+
+
+def _write_signed(folder: Path, sound: Files) -> dict[str, Any]:
+    """Write a signed archive, its public key, and one archive for each way in which a signature can be wrong."""
+    maker, other = (ec.derive_private_key(number, ec.SECP256R1()) for number in (17, 18))
+    public = maker.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    (folder / "public.pem").write_bytes(public)
+    (folder / "signed.zip").write_bytes(_packed(_signed(sound, maker)))
+    cases = []
+    for name, (reason, change) in SIGNED_CASES.items():
+        files = change(_signed(sound, other if name == "signed-by-another" else maker))
+        (folder / f"{name}.zip").write_bytes(_packed(files))
+        cases.append({"file": f"{name}.zip", "reason": reason})
+    return {"public_key": "public.pem", "sound": "signed.zip", "cases": cases}
+
+
+def _signed(files: Files, key: ec.EllipticCurvePrivateKey) -> Files:
+    return files | {SIGNATURE: sign(files[MANIFEST], key)}
+
+
+def _resealed(files: Files) -> Files:
+    """Change one byte of the manifest, a blank at its end, and seal it again as anybody can."""
+    return _sealed(files, text=files[MANIFEST].decode() + " ")
 
 
 def _packed(files: Files) -> bytes:
@@ -114,6 +164,11 @@ def _zip(files: Files, **info: Any) -> bytes:
     return stream.getvalue()
 
 
+def _flipped(content: bytes) -> bytes:
+    """Change the last bit."""
+    return content[:-1] + bytes([content[-1] ^ 1])
+
+
 def _renamed(files: Files, old: str, new: str) -> bytes:
     return _zip({new if name == old else name: content for name, content in files.items()})
 
@@ -162,6 +217,7 @@ CASES: dict[str, tuple[str, Callable[[Files], bytes]]] = {
     "range-descends": ("disagree", _manifest(lambda values: values.update(label_range=[9, 1]))),
     "file-not-listed": ("disagree", _manifest(lambda values: values["files"].pop("personal_store.sql"))),
     "optimizer-not-carried": ("disagree", _manifest(_without_its_optimizer)),
+    "prior-not-carried": ("disagree", _manifest(lambda values: values["head"].pop("adapt"))),
     "one-file-more": ("names", _files(lambda files: files.update({"more.bin": b"x"}))),
     "lists-its-own-seal": (
         "names",
@@ -174,3 +230,15 @@ CASES: dict[str, tuple[str, Callable[[Files], bytes]]] = {
         lambda files: _packed(_sealed(files | {"head-parameters.f32": files["head-parameters.f32"][:-4]})),
     ),
 }
+
+SIGNED_CASES: dict[str, tuple[str, Callable[[Files], Files]]] = {
+    "not-signed": ("unsigned", lambda files: {name: files[name] for name in files if name != SIGNATURE}),
+    "signed-by-another": ("signature", lambda files: files),
+    "signed-then-changed": ("signature", _resealed),
+    "signature-cut": ("signature", lambda files: files | {SIGNATURE: files[SIGNATURE][:-1]}),
+    "signature-changed": ("signature", lambda files: files | {SIGNATURE: _flipped(files[SIGNATURE])}),
+    "signature-of-nothing": ("signature", lambda files: files | {SIGNATURE: b""}),
+    "large-signature": ("large", lambda files: files | {SIGNATURE: files[SIGNATURE] * 2}),
+    "signed-file-changed": ("hash", lambda files: files | {"head.pte": b"stuB"}),
+}
+"""Archives opened with the maker's public key."""

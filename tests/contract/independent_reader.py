@@ -89,6 +89,7 @@ def open_bundle(files):  # name -> bytes
     need(len({*found["targets"]}) == len(found["targets"]) == head["target_count"], "disagree")
     need(found["label_range"][0] < found["label_range"][1], "disagree")
     need(found["adaptation"]["optimizer"] in [part["optimizer"] for part in head["train"]], "disagree")
+    need(found["adaptation"]["strategy"] != "prior" or head.get("adapt"), "disagree")
     need(
         {head["file"], head["head_parameters"], found["golden"]["file"], found["store_schema"]} <= {*listed}, "disagree"
     )

@@ -17,25 +17,11 @@ from pen_mobile.phone.store.options import StoreOptions
 from pen_mobile.phone.store.retention import Retention
 from tests.contract import golden_phone, golden_stores
 from tests.contract.golden_phone import FOLDER, LABELS, TARGETS
-from tests.contract.golden_refusals import CASES
+from tests.contract.golden_refusals import CASES, MESSAGES, SIGNED_CASES
 
 CALLS: dict[str, Any] = json.loads((FOLDER / "calls.json").read_text(encoding="utf-8"))
 REFUSED: dict[str, Any] = json.loads((FOLDER / "refused" / "refused.json").read_text(encoding="utf-8"))
 STORES: dict[str, Any] = json.loads((FOLDER / "stores" / "stores.json").read_text(encoding="utf-8"))
-MESSAGES = {
-    "archive": r"not a readable archive|not packed as|does not belong into|compressed or encrypted",
-    "missing": r"is missing",
-    "large": r"is larger than",
-    "seal": r"manifest\.json was changed",
-    "json": r"is not a valid manifest: (Expecting|Unterminated)|twice",
-    "version": r"schema version",
-    "schema": r"manifest\.json",
-    "disagree": r"targets are named|one name|not ascending|not listed under files|is not among",
-    "names": r"is not listed in|no manifest can vouch for",
-    "size": r"it has .* bytes, the manifest says",
-    "hash": r"SHA-256 is not the manifest's",
-    "parameters": r"experts on .* features need",
-}
 
 
 def assert_close(found: Any, expected: Any, tolerance: float) -> None:
@@ -108,7 +94,19 @@ def test_every_golden_refusal_is_refused_for_its_reason(case: dict[str, str]) ->
         open_bundle(FOLDER / "refused" / case["file"])
 
 
+@pytest.mark.parametrize("case", REFUSED["signed"]["cases"], ids=lambda case: case["file"])
+def test_every_wrong_signature_is_refused_for_its_reason(case: dict[str, str]) -> None:
+    folder = FOLDER / "refused"
+    with pytest.raises(BundleError, match=MESSAGES[case["reason"]]):
+        open_bundle(folder / case["file"], folder / REFUSED["signed"]["public_key"])
+
+
 def test_what_the_refusals_were_made_from_is_sound() -> None:
-    open_bundle(FOLDER / "refused" / REFUSED["sound"])
+    folder, signed = FOLDER / "refused", REFUSED["signed"]
+    open_bundle(folder / REFUSED["sound"])
+    open_bundle(folder / signed["sound"])
+    open_bundle(folder / signed["sound"], folder / signed["public_key"])
     assert {case["file"] for case in REFUSED["cases"]} == {f"{name}.zip" for name in CASES}
-    assert set(MESSAGES) == set(REFUSED["reasons"]) == {reason for reason, _ in CASES.values()}
+    assert {case["file"] for case in signed["cases"]} == {f"{name}.zip" for name in SIGNED_CASES}
+    reasons = {reason for cases in (CASES, SIGNED_CASES) for reason, _ in cases.values()}
+    assert set(MESSAGES) == set(REFUSED["reasons"]) == reasons

@@ -1,4 +1,5 @@
-"""Build the C interface to the ExecuTorch runtime, its two checks and its JNI from the wheel's headers and libraries.
+"""Build the C interface to the ExecuTorch runtime, its two checks and its JNI from the wheel's headers and libraries,
+and a reader of bundles that needs neither.
 
     python -m tests.native.build FOLDER [--sanitize]
 
@@ -18,6 +19,7 @@ SOURCES = Path(__file__).parent
 LIBRARY = "libpen_runtime.so"
 JNI = "libpen_jni.so"
 CHECKS = ("golden_check", "refusals")
+READER = "bundle_reader"
 _DEFINITIONS = ("C10_USING_CUSTOM_GENERATED_MACROS", "ET_EVENT_TRACER_ENABLED", "ET_USE_THREADPOOL")
 _LIBRARIES = ("executorch", "executorch_kernels_optimized", "executorch_backend_xnnpack", "executorch_threadpool")
 _SANITIZE = ("-fsanitize=address,undefined", "-fno-omit-frame-pointer", "-g")
@@ -64,6 +66,34 @@ def build(folder: Path, *, sanitize: bool = False) -> Path:
     for check in CHECKS:
         _compile([*common, SOURCES / f"{check}.cpp"], folder / check, linked)
     return folder
+
+
+def build_reader(folder: Path, *, sanitize: bool = False) -> Path:
+    """Build the reader of bundles; it needs nothing but g++, and checks signatures where libcrypto is installed.
+
+    Args:
+        folder: where it goes; made when it is not there.
+        sanitize: build with the address and undefined-behaviour sanitizers.
+
+    Returns:
+        The program's path.
+
+    Raises:
+        subprocess.CalledProcessError: the compiler refused.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    flags = ["-std=c++17", "-O1", "-Wall", "-Wextra", *(_SANITIZE if sanitize else ())]
+    crypto = has_libcrypto()
+    definitions, libraries = (["-DPEN_LIBCRYPTO"], ["-lcrypto"]) if crypto else ([], [])
+    _compile([*flags, *definitions, SOURCES / f"{READER}.cpp"], folder / READER, libraries)
+    return folder / READER
+
+
+def has_libcrypto() -> bool:
+    """Return whether OpenSSL 3 can be compiled and linked against (Debian: libssl-dev)."""
+    source = "#include <openssl/evp.h>\nint main() { return EVP_PKEY_get_group_name == nullptr; }\n"
+    command = [str(compiler()), "-x", "c++", "-", "-o", "/dev/null", "-lcrypto"]
+    return subprocess.run(command, input=source, text=True, capture_output=True, check=False).returncode == 0
 
 
 def jdk_folder() -> Path | None:

@@ -168,7 +168,8 @@ data class Manifest(
             val head = manifest.head
             val backbone = manifest.backbone
             val optimizers = head.train.map { it.optimizer }
-            val optimizer = (manifest.values["adaptation"] as Map<*, *>)["optimizer"]
+            val plan = manifest.values["adaptation"] as Map<*, *>
+            val optimizer = plan["optimizer"]
             val named = listOfNotNull(head.file, head.parametersFile, manifest.storeSchema, backbone?.file, manifest.face?.file)
             return when {
                 manifest.targets.toSet().size < manifest.targets.size -> "two targets have one name"
@@ -177,6 +178,7 @@ data class Manifest(
                 backbone != null && backbone.featureSize != head.featureSize ->
                     "backbone gives ${backbone.featureSize} features, head takes ${head.featureSize}"
                 optimizer !in optimizers -> "adaptation.optimizer $optimizer is not among ${optimizers.joinToString()}"
+                plan["strategy"] == "prior" && head.adapt == null -> "adaptation.strategy is prior, but there is no method adapt"
                 optimizers.toSet().size < optimizers.size -> "two train methods have one optimizer"
                 (manifest.values["model"] == null) != (manifest.values["serial"] == null) -> "model and serial go together"
                 manifest.face != null && backbone?.crop?.detector != "blazeface" -> "face is given, but backbone.crop asks for another"
