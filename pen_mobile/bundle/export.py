@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +21,7 @@ from pen_mobile.training.run_folder import Run
 from pen_mobile.utils.files import refuse_existing
 from pen_mobile.utils.progress import SILENT, Progress
 from pen_mobile.utils.secret_files import warn_of_open_key
+from pen_mobile.utils.temporary import temporary_folder
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -90,8 +90,8 @@ def _cache(run: Run, signed: bool) -> Iterator[LoweredCache]:
     if not signed:
         yield LoweredCache(run.folder / "lowered")
         return
-    with tempfile.TemporaryDirectory(prefix="pen-mobile-") as folder:
-        yield LoweredCache(Path(folder))
+    with temporary_folder() as folder:
+        yield LoweredCache(folder)
 
 
 def _exporter(recipe: Recipe) -> type[Exporter]:

@@ -11,7 +11,6 @@ import contextlib
 import os
 import platform
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -26,6 +25,7 @@ from pen_mobile.contract.bundle_folder import open_bundle
 from pen_mobile.data.detectors.model_file import model_at_hand
 from pen_mobile.errors import BadInput, PenMobileError
 from pen_mobile.utils.files import new_folder, refuse_existing, replacing, sha256_of_file, write_json
+from pen_mobile.utils.temporary import temporary_folder
 from pen_mobile.utils.validation import read_json_as
 
 _BUNDLE, _EXPORTED = "bundle", "exported.json"
@@ -79,10 +79,10 @@ def new_bundle(out: Path) -> Iterator[Path]:
             yield folder
         return
     out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as temporary:
-        yield Path(temporary)
+    with temporary_folder(out.parent) as temporary:
+        yield temporary
         with replacing(out) as archive:
-            pack_folder(Path(temporary), archive)
+            pack_folder(temporary, archive)
             refuse_existing(out)
 
 

@@ -8,7 +8,7 @@ from typing import IO
 
 import click
 
-from pen_mobile.utils.text import visible
+from pen_mobile.utils.text import visible_line
 
 OUR_FAULT, BAD_INPUT, REFUSED, INTERRUPTED = 1, 2, 3, 130
 
@@ -63,7 +63,7 @@ class Session:
         Returns:
             The exit code.
         """
-        message = visible(message)
+        message = visible_line(message)
         prefix = {INTERRUPTED: "", OUR_FAULT: "internal error: "}.get(code, "error: ")
         click.echo(f"{prefix}{message}", file=self.err)
         if self.as_json:

@@ -5,10 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
-import shutil
 import stat
-import tempfile
-import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -29,6 +26,7 @@ from pen_mobile.contract.manifest_json import manifest_from_json
 from pen_mobile.contract.part import FILE_NAME, FilePart
 from pen_mobile.errors import BundleError, one_line
 from pen_mobile.utils.files import sha256_of_file
+from pen_mobile.utils.temporary import TemporaryFolder
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
@@ -58,7 +56,7 @@ class BundleFolder:
     origin: Path
     signed: bool = False
     _programs: Mapping[str, bytes] = field(default_factory=dict, repr=False, compare=False)
-    _unpacked: _TemporaryFolder | None = field(default=None, repr=False, compare=False)
+    _unpacked: TemporaryFolder | None = field(default=None, repr=False, compare=False)
 
     def file(self, name: str) -> Path:
         """Return the path of a file that the manifest names; what lies there now, nobody vouches for."""
@@ -132,19 +130,11 @@ def open_bundle(path: Path, public_key: Path | None = None) -> BundleFolder:
     refuse_no_bundle(path)
     if path.is_dir():
         return _Opening(path, path).check(key)
-    temporary = _TemporaryFolder()
+    temporary = TemporaryFolder()
     folder = temporary.path / "bundle"
     folder.mkdir()
     unpack_folder(path, folder, _BUNDLE)
     return replace(_Opening(folder, path).check(key), _unpacked=temporary)
-
-
-class _TemporaryFolder:
-    """A folder that only this user can read; it is gone when nobody refers to this object, or the process ends."""
-
-    def __init__(self) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="pen-mobile-"))
-        weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
 
 
 class _Opening:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 from pen_mobile.contract.bundle_folder import BundleFolder
@@ -16,6 +15,7 @@ from pen_mobile.utils import provenance
 from pen_mobile.utils.files import new_folder, refuse_existing, write_json
 from pen_mobile.utils.progress import SILENT, Progress
 from pen_mobile.utils.subprocesses import Limits, Listener, SubprocessFailed, SubprocessKilled, run_in_subprocess
+from pen_mobile.utils.temporary import temporary_folder
 
 _FORMAT = 2
 _DEADLINE_S = 86_400.0  # no simulation takes a day
@@ -62,14 +62,14 @@ def simulate_in_subprocess(
         BadInput: :func:`pen_mobile.simulation.simulate_day.simulate_day` refused, or memory ran out under the limit.
         PenMobileError: the simulation failed for another reason.
     """
-    with tempfile.TemporaryDirectory(prefix="pen-mobile-day-") as stores, progress.task("simulating the day") as task:
+    with temporary_folder() as stores, progress.task("simulating the day") as task:
         try:
             return run_in_subprocess(
                 _simulate,
                 bundle,
                 data,
                 settings,
-                Path(stores),
+                stores,
                 on_message=lambda message: task.advance(0, message),
                 limits=Limits(_DEADLINE_S),
             )

@@ -6,15 +6,13 @@ import contextlib
 import hashlib
 import json
 import os
-import secrets
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from pen_mobile.errors import BadInput
 from pen_mobile.utils.strict_json import parse_strictly
+from pen_mobile.utils.temporary import temporary_folder
 
 _MAX_JSON_BYTES = 1 << 28  # a record with a line for each row of millions
 
@@ -34,7 +32,7 @@ def sha256_of_file(path: Path) -> str:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path`` that takes its name when the block succeeds.
+    """Yield a path in a temporary folder beside ``path``, which takes its place when the block succeeds.
 
     The old file, if any, stays as it was until the new one is complete and flushed to disk.
 
@@ -42,16 +40,14 @@ def replacing(path: Path) -> Iterator[Path]:
         path: file to write; its folder is made when it is not there.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")  # known before it exists: always removed
-    try:
+    with temporary_folder(path.parent) as folder:
+        temporary = folder / path.name
         temporary.touch(0o600, exist_ok=False)
         yield temporary
-        _flush(temporary)
+        flush(temporary)
         temporary.chmod(0o644)
         temporary.replace(path)
-        _flush(path.parent)  # the name, too, is on the disk then
-    finally:
-        temporary.unlink(missing_ok=True)
+        flush(path.parent)  # the name, too, is on the disk then
 
 
 @contextlib.contextmanager
@@ -66,19 +62,16 @@ def new_folder(path: Path) -> Iterator[Path]:
     """
     refuse_existing(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    try:
+    with temporary_folder(path.parent) as temporary:
         yield temporary
         for file in temporary.rglob("*"):
             if file.is_file():
-                _flush(file)
+                flush(file)
         temporary.chmod(0o755)
-        _flush(temporary)
+        flush(temporary)
         refuse_existing(path)
         temporary.rename(path)
-        _flush(path.parent)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        flush(path.parent)
 
 
 def refuse_existing(path: Path) -> None:
@@ -150,8 +143,12 @@ def read_json(path: Path) -> Any:
         raise BadInput(f"{path} is not readable as JSON: {error}") from None
 
 
-def _flush(path: Path) -> None:
-    """Write a file's content, or a folder's names, to the disk."""
+def flush(path: Path) -> None:
+    """Write a file's content, or a folder's names, to the disk.
+
+    Args:
+        path: file or folder.
+    """
     if path.is_dir() and os.name == "nt":
         return  # it has no such call
     descriptor = os.open(path, os.O_RDONLY)

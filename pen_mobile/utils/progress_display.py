@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from pen_mobile.utils.progress import SILENT, Progress, Task
 from pen_mobile.utils.silence import audible, leads_to, standard_error
-from pen_mobile.utils.text import visible, visible_line
+from pen_mobile.utils.text import visible_line
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -51,7 +51,7 @@ class TerminalProgress:
         if not self._console.is_terminal:
             line = _Line()
             yield line
-            self.say(visible_line(f"{name}: {line.summary()}"))
+            self.say(f"{name}: {line.summary()}")
             return
         with _bars(self._console) as bars:
             yield _Bar(bars, bars.add_task(visible_line(name), total=total, note=""))
@@ -62,7 +62,7 @@ class TerminalProgress:
         Args:
             message: text without markup.
         """
-        self._console.print(visible(message), markup=False, soft_wrap=True)  # a log has a line for each message
+        self._console.print(visible_line(message), markup=False, soft_wrap=True)  # a log has a line for each message
 
 
 class NotebookProgress:
@@ -86,7 +86,7 @@ class NotebookProgress:
         Args:
             message: text without markup.
         """
-        print(visible(message))
+        print(visible_line(message))
 
 
 class _Line:

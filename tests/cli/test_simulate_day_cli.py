@@ -107,4 +107,4 @@ def test_interrupting_leaves_nothing(bundle_folder: Path, tmp_path: Path) -> Non
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
     assert not (tmp_path / "day").exists()
-    assert [path.name for path in temporary.iterdir() if path.name.startswith("pen-mobile")] == []
+    assert [path.name for path in temporary.iterdir() if path.name.startswith(".pen-mobile")] == []

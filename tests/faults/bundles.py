@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import shutil
 import signal
 import warnings
 from collections import Counter
@@ -244,17 +243,18 @@ def kill_exports(
     plan: list[tuple[int | None, float | None]] = [(before, None) for before in range(operations)]
     plan += [(None, first.seconds * rng.uniform(0.8 * (k % 2), 1.1)) for k in range(kills)]
     for number, (before, after) in enumerate(plan):
-        out = folder / f"{number}{end}"
+        out = folder / str(number) / f"bundle{end}"
+        out.parent.mkdir()
         ended = forks.run(job, run, out, *([] if before is None else [before]), kill_after=after)
         assert ended.status in ({-9} if after is None else {-9, 0}), ended
         if out.exists():
             assert outcome(out) == "same"
             whole += 1
-    assert any(entry.name.startswith(".") for entry in folder.iterdir())  # what the killed had not finished
-    for out in (folder / f"0{end}", folder / f"{operations - 1}{end}"):
-        if out.exists():
-            shutil.rmtree(out) if out.is_dir() else out.unlink()
-        assert forks.run(job, run, out).status == 0, "what a killed export left is in the way of the next"
+    assert any(entry.name.startswith(".") for entry in folder.glob("*/*"))  # what the killed had not finished
+    for number in (0, operations // 2, operations - 1):
+        again = folder / str(number) / f"again{end}"
+        assert forks.run(job, run, again).status == 0, "what a killed export left is in the way of the next"
+        assert not [entry for entry in again.parent.iterdir() if entry.name.startswith(".")], "it is swept"
     return Trials(len(plan), f"before each of {operations} file operations and {kills} times at random; {whole} whole")
 
 

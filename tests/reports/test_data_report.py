@@ -166,7 +166,7 @@ def test_old_page_stays_when_writing_fails(tmp_path: Path, monkeypatch: pytest.M
     def fail(_: Path) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr(files, "_flush", fail)
+    monkeypatch.setattr(files, "flush", fail)
     with pytest.raises(OSError, match="disk full"):
         write_data_page(path, table, table_statistics(table))
     assert path.read_text() == "old"

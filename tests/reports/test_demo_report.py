@@ -336,7 +336,7 @@ def test_same_input_same_bytes(tmp_path: Path, page: str) -> None:
     assert written(tmp_path) == page
 
 
-@pytest.mark.parametrize("name", ["_flush", "replacing"])
+@pytest.mark.parametrize("name", ["flush", "replacing"])
 def test_a_failure_leaves_the_old_page_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -346,8 +346,8 @@ def test_a_failure_leaves_the_old_page_and_nothing_else(
     def fail(*_: object) -> None:
         raise OSError("no space left on device")
 
-    if name == "_flush":
-        monkeypatch.setattr(files, "_flush", fail)  # written, but not safely on disk
+    if name == "flush":
+        monkeypatch.setattr(files, "flush", fail)  # written, but not safely on disk
     else:
         monkeypatch.setattr(Path, "write_text", lambda *_, **__: fail())  # not even written
     with pytest.raises(OSError, match="no space left"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from pen_mobile.bundle.coreml.mil_evaluation import MilProgram
 from pen_mobile.bundle.coreml.mil_weights import weights_digest
@@ -18,6 +17,7 @@ from pen_mobile.contract.method_shapes import MethodShapes
 from pen_mobile.errors import BadInput, BundleError
 from pen_mobile.phone.runtime import BundleRuntime, Method, Programs
 from pen_mobile.types import Floats
+from pen_mobile.utils.temporary import temporary_folder
 
 SCOPE = (
     "the Core ML programs as written, each MIL operation evaluated here; Apple's runtime was not run "
@@ -60,14 +60,13 @@ class MilRuntime(BundleRuntime):
     @contextmanager
     def _packages(self, name: str) -> Iterator[Path]:
         """Yield a private folder with the packages of an archive, unpacked from the bytes that were hashed."""
-        with TemporaryDirectory(prefix="pen-mobile-") as temporary:
-            folder = Path(temporary)
+        with temporary_folder() as folder:
             (folder / name).write_bytes(self.bundle.content(name))
             (folder / "packages").mkdir()
             try:
                 unpack_archive(folder / name, folder / "packages")
             except BundleError as error:
-                raise BundleError(str(error).replace(temporary, str(self.bundle.origin))) from None
+                raise BundleError(str(error).replace(str(folder), str(self.bundle.origin))) from None
             yield folder / "packages"
 
     def _face(self) -> Method | None:

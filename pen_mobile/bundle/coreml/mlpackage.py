@@ -14,9 +14,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from pen_mobile.contract.archive import Content, pack, unpack
+from pen_mobile.utils.temporary import temporary_folder
 
 _AUTHOR = "com.apple.CoreML"
 _SPECIFICATION = "model.mlmodel"
@@ -67,9 +67,9 @@ def unpacked(archive: Path) -> Iterator[Path]:
     Raises:
         BundleError: it is no archive of packages.
     """
-    with TemporaryDirectory(prefix="pen-mobile-") as folder:
-        unpack_archive(archive, Path(folder))
-        yield Path(folder)
+    with temporary_folder() as folder:
+        unpack_archive(archive, folder)
+        yield folder
 
 
 def unpack_archive(path: Path, folder: Path) -> None:

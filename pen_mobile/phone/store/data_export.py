@@ -34,8 +34,8 @@ _HEAD = "parameters of a head, little-endian float32 `[n_s (1 + K), D_z + 1]`: g
 def export_data(store: Store, out: Path) -> dict[str, int]:
     """Write all data of a store to a new folder, or to a new archive when ``out`` ends in ``.zip``.
 
-    A ``README.md`` inside says what each file is. Only their user may read the files; a folder without its README is
-    not complete.
+    A ``README.md`` inside says what each file is. Only their user may read the files, and either all of them are there
+    or none.
 
     Args:
         store: to export.

@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -137,37 +136,40 @@ def test_only_their_user_may_read_exported_data(tmp_path: Path) -> None:
 
 
 _EXPORT = """
-import os, sys, time
+import os, signal, sys
 from pathlib import Path
-from pen_mobile.phone.store import private_files
 from pen_mobile.phone.store.data_export import export_data
 from pen_mobile.phone.store.options import StoreOptions
 from pen_mobile.phone.store.store import Store
-fsync = os.fsync
-def slow(handle):
-    print("writing", flush=True)
-    time.sleep(60)
-private_files.os.fsync = slow
+left = int(sys.argv[3])
+def fsync(handle):
+    global left
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    left -= 1
+os.fsync = fsync
 export_data(Store(Path(sys.argv[1]), options=StoreOptions(key=bytes(range(32)))), Path(sys.argv[2]))
 """
 
 
 @pytest.mark.skipif(not hasattr(os, "O_TMPFILE"), reason="files without a name are Linux's")
-@pytest.mark.parametrize("name", ["out", "out.zip"])
-def test_killed_while_exporting_an_encrypted_store_nothing_lies_in_clear(tmp_path: Path, name: str) -> None:
-    """SIGKILL when all of the first file is written, and before it has a name."""
+@pytest.mark.parametrize(("name", "written"), [("out", 0), ("out", 5), ("out.zip", 0)])
+def test_killed_while_exporting_an_encrypted_store_nothing_lies_in_clear(
+    tmp_path: Path, name: str, written: int
+) -> None:
+    """SIGKILL when so many files and all of the next are written; none has a name yet. The next export sweeps."""
     with fill(tmp_path / "me.sqlite", KEY) as store:
         z = store.samples().features
     (tmp_path / "to").mkdir()
-    command = [sys.executable, "-c", _EXPORT, str(tmp_path / "me.sqlite"), str(tmp_path / "to" / name)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
-        assert child.stdout is not None
-        assert child.stdout.readline() == "writing\n"
-        child.send_signal(signal.SIGKILL)
-    time.sleep(0.05)
+    out = tmp_path / "to" / name
+    command = [sys.executable, "-c", _EXPORT, str(tmp_path / "me.sqlite"), str(out), str(written)]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
     left = [file for file in (tmp_path / "to").rglob("*") if file.is_file()]
     assert left == []
     assert not [file for file in tmp_path.rglob("*") if file.is_file() and z[0].tobytes() in file.read_bytes()]
+    with fill(tmp_path / "other.sqlite", KEY) as store:
+        export_data(store, out)
+    assert [path.name for path in (tmp_path / "to").iterdir()] == [name]
 
 
 def _set(name: str, change: Callable[[Any], object]) -> Callable[[Path], None]:
