@@ -7,9 +7,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from pen_mobile.utils.processor import peak_memory
 from tests.faults import bundles
 from tests.faults.forks import Forks
-from tests.faults.trials import Trials
+from tests.faults.memory_bound import MAX_BYTES
+from tests.faults.trials import Trials, where
 from tests.small_world import make_small_bundle, make_small_run
 
 _HEAD = """
@@ -29,6 +31,12 @@ that its own verification had let through: `pen-mobile verify` runs programs in 
 a bundle in a line. An app that must open bundles of strangers checks their signature.
 """
 
+
+def _memory(forks: Forks) -> str:
+    largest = max(forks.peak, peak_memory()) / 1e6
+    return f"\nNo process grew beyond {largest:,.0f} MB, most of it libraries; {MAX_BYTES / 1e6:,.0f} are allowed. {where()}\n"
+
+
 _Scenario = Callable[[Path], Trials]
 
 
@@ -39,7 +47,7 @@ def section() -> str:
         bundle = make_small_bundle(run, Path(world) / "bundle")
         packages = make_small_bundle(run, Path(world) / "packages", "ios-coreml")
         rows = [_row(name, scenario) for name, scenario in _scenarios(run, bundle, packages, forks).items()]
-    return _HEAD + "".join(rows) + _FOOT
+    return _HEAD + "".join(rows) + _memory(forks) + _FOOT
 
 
 def _scenarios(run: Path, bundle: Path, packages: Path, forks: Forks) -> dict[str, _Scenario]:

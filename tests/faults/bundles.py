@@ -20,6 +20,7 @@ from pen_mobile.contract.bundle_folder import MANIFEST, SEAL, open_bundle
 from pen_mobile.errors import BundleError
 from pen_mobile.utils.files import sha256_of_file
 from tests.faults.forks import Ended, Forks
+from tests.faults.memory_bound import bounded_memory
 from tests.faults.mutants import mutated_bytes, mutated_json
 from tests.faults.trials import Trials
 
@@ -79,7 +80,7 @@ def as_json(values: object) -> bytes:
 
 def outcome(bundle: Path) -> str:
     """Return ``refused``, or what the golden vectors say of a bundle that opens: ``same`` or ``differs``."""
-    with _time_limit(), warnings.catch_warnings():
+    with bounded_memory(bundle), _time_limit(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # numpy's, when numbers overflow
         try:
             return "same" if verify_bundle(open_bundle(bundle)).passed else "differs"

@@ -8,8 +8,8 @@ A job is one line of standard input, words between tabs:
     export RUN OUT [BEFORE]      export a run; SIGKILL itself before file operation number BEFORE
     copy RUN OUT [BEFORE]        the same for an export of which the run keeps a copy
 
-The answers are ``started PID``, then ``STATUS TEXT``: the exit status (negative: the signal that ended it) and the
-last words of the child. Nothing runs before a fork: a child does not inherit its parent's threads.
+The answers are ``started PID``, then ``STATUS PEAK TEXT``: the exit status (negative: the signal that ended it), the
+largest resident memory in bytes and the last words of the child. Nothing runs before a fork: a child does not inherit its parent's threads.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ import time
 import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from tests.faults.memory_bound import check_memory
 
 REPOSITORY = Path(__file__).parent.parent.parent
 _LONGEST_S = 60
@@ -38,9 +40,14 @@ class Ended(NamedTuple):
 
 
 class Forks:
-    """The process, seen from outside; use it in ``with``."""
+    """The process, seen from outside; use it in ``with``.
+
+    Attributes:
+        peak: the largest resident memory of a child so far, bytes.
+    """
 
     def __init__(self) -> None:
+        self.peak = 0
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.faults.forks"],
             cwd=REPOSITORY,
@@ -68,7 +75,9 @@ class Forks:
             os.kill(pid, signal.SIGKILL)  # nobody waits for it before the line "go", so the number is still its own
         self._process.stdin.write("go\n")
         self._process.stdin.flush()
-        status, _, text = self._line().partition(" ")
+        status, peak, text = self._line().split(" ", 2)
+        check_memory(int(peak), job)
+        self.peak = max(self.peak, int(peak))
         return Ended(int(status), text, time.perf_counter() - started)
 
     def _line(self) -> str:
@@ -99,8 +108,9 @@ def main() -> None:
         assert sys.stdin.readline() == "go\n"
         with open(reading, "rb") as stream:  # noqa: PTH123  a pipe, not a path
             text = stream.read().decode(errors="replace")
-        _, status = os.waitpid(child, 0)
-        _say(f"{os.waitstatus_to_exitcode(status)} {text}")
+        _, status, usage = os.wait4(child, 0)  # of a child that was forked, the memory is its own
+        peak = usage.ru_maxrss << (0 if sys.platform == "darwin" else 10)
+        _say(f"{os.waitstatus_to_exitcode(status)} {peak} {text}")
 
 
 def _do(job: list[str], writing: int) -> None:

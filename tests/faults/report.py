@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import platform
-import sqlite3
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import datetime, timezone
 from pathlib import Path
 
 from tests.faults import bundle_report, power_loss, soak, store_mutants, trials
 from tests.faults.soak import Growth
-from tests.faults.trials import REPOSITORY, Trials
+from tests.faults.trials import REPOSITORY, Trials, where
 
 MAX_GROWTH_MIB = 10
 
@@ -92,15 +88,6 @@ def _row(name: str, scenario: Callable[[Path], Trials]) -> str:
     return f"| {name} | {outcome.tried} | {outcome.tried} | {seconds:.0f} | {outcome.detail} |\n"
 
 
-def _where() -> str:
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=REPOSITORY, capture_output=True, text=True, check=False
-    )
-    day = datetime.now(timezone.utc).strftime("%Y-%m-%d")
-    system = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
-    return f"\nCommit {commit.stdout.strip()}, {day}, {system}, SQLite {sqlite3.sqlite_version}, seed 0.\n"
-
-
 def _attacks() -> str:
     """Return the list of single attacks, which tests repeat."""
     return "\n" + Path(__file__).with_name("attacks_on_trust.md").read_text(encoding="utf-8")
@@ -111,7 +98,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=500)
     everything = scenarios(parser.parse_args().kills) | long_lives()
     rows = [_row(name, scenario) for name, scenario in everything.items()]
-    text = _HEAD + "".join(rows) + _where() + _FOOT + bundle_report.section() + _attacks()
+    text = _HEAD + "".join(rows) + f"\n{where()}\n" + _FOOT + bundle_report.section() + _attacks()
     (REPOSITORY / "docs" / "faults.md").write_text(text, encoding="utf-8")
     print(text)
 

@@ -16,7 +16,9 @@ import numpy as np
 from pen_mobile.errors import BadInput
 from pen_mobile.phone.store.checkpoints import Checkpoint
 from pen_mobile.phone.store.store import Store
+from pen_mobile.utils.processor import peak_memory
 from tests.faults.diary import SIZE, Clock, open_store, state_blob
+from tests.faults.memory_bound import bounded_memory
 from tests.faults.mutants import mutated_bytes
 from tests.faults.trials import Trials
 
@@ -82,7 +84,9 @@ def mutate_stores(folder: Path, count: int, seed: int = 0) -> Trials:
             for file in folder.glob(f"{copy.name}*"):
                 file.unlink()
     detail = ", ".join(f"{number:,} {outcome}" for outcome, number in seen.most_common())
-    return Trials(seen.total(), f"{detail}; half of the stores were encrypted")
+    return Trials(
+        seen.total(), f"{detail}; half of the stores were encrypted; memory at most {peak_memory() / 1e6:,.0f} MB"
+    )
 
 
 def make_store(path: Path) -> dict[str, Any]:
@@ -117,7 +121,7 @@ def _outcome(path: Path, right: dict[str, Any]) -> str:
     started, refusal = time.monotonic(), ""
     found: dict[str, Any] | None
     try:
-        with open_store(path, Clock()) as store:
+        with bounded_memory(path), open_store(path, Clock()) as store:
             found = content_of(store)
     except BadInput as error:
         found, refusal = None, str(error)

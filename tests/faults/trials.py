@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import random
 import shutil
 import sqlite3
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,16 @@ class Trials:
 
     tried: int
     detail: str
+
+
+def where() -> str:
+    """Return on which code, day and machine faults are tried, for a page."""
+    commit = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
+    day = datetime.now(timezone.utc).strftime("%Y-%m-%d")
+    system = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    return f"Commit {commit.stdout.strip()}, {day}, {system}, SQLite {sqlite3.sqlite_version}, seed 0."
 
 
 class Writer:
