@@ -9,7 +9,8 @@ A job is one line of standard input, words between tabs:
     copy RUN OUT [BEFORE]        the same for an export of which the run keeps a copy
 
 The answers are ``started PID``, then ``STATUS PEAK TEXT``: the exit status (negative: the signal that ended it), the
-largest resident memory in bytes and the last words of the child. Nothing runs before a fork: a child does not inherit its parent's threads.
+largest resident memory in bytes and the last words of the child. Nothing runs before a fork: a child does not inherit
+its parent's threads.
 """
 
 from __future__ import annotations
