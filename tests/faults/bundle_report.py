@@ -34,7 +34,7 @@ a bundle in a line. An app that must open bundles of strangers checks their sign
 
 def _memory(forks: Forks) -> str:
     largest, allowed = max(forks.peak, peak_memory()) / 1e6, MAX_BYTES / 1e6
-    return f"\nNo process took more than {largest:,.0f} MB, most of it libraries; {allowed:,.0f} are allowed. {where()}\n"
+    return f"\nNo process took more than {largest:,.0f} MB; {allowed:,.0f} are allowed. {where()}\n"
 
 
 _Scenario = Callable[[Path], Trials]
