@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.warm_commands import warm_programs
+
 REPOSITORY = Path(__file__).parent.parent
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 
@@ -51,7 +53,7 @@ def run_one(block: Block, folder: Path) -> str:
 
 def run_script(script: str, folder: Path) -> str:
     """Run shell commands in a folder, with this environment's programs, and return what they print."""
-    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    programs = os.pathsep.join([str(warm_programs()), str(Path(sys.executable).parent), os.environ["PATH"]])
     environment = os.environ | {"PATH": programs, "OMP_NUM_THREADS": "1"}
     command = ["bash", "-c", f"set -e\n{script}"]
     done = subprocess.run(
