@@ -179,7 +179,8 @@ def main(quick: bool, bundles: Path | None, rounds: int) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = bundles or Path(temporary)
         if quick:
-            bundle = make_bundle(run_of_backbone("squeezenet1_1", 32, folder / "run"), "fp32", folder / "tiny")
+            run = run_of_backbone("squeezenet1_1", 32, folder / "squeezenet1_1-run")
+            bundle = make_bundle(run, "fp32", folder / "squeezenet1_1-fp32")
             rows = [adapting_row(bundle, Path(temporary), 1, 10), *predicting_rows(bundle, 3)]
         else:
             on_features = make_bundle(run_of_features(2048, folder / "features-run"), "fp32", folder / "features")

@@ -30,17 +30,33 @@ def blocks_of(document: str) -> list[Block]:
     return [Block(found["name"], found["language"], found["text"]) for found in _BLOCK.finditer(document)]
 
 
-def run_document(path: Path, folder: Path) -> str:
-    """Run all blocks of a document, one after the other in a folder, and return what they print."""
+def run_document(path: Path, folder: Path, after: str = "") -> str:
+    """Run all blocks of a document, one after the other in a folder, and return what they print.
+
+    Args:
+        path: of the document.
+        folder: to run it in.
+        after: the README's block that has run in the folder; its commands are not run again.
+    """
     blocks = blocks_of(path.read_text(encoding="utf-8"))
     assert blocks, path
-    return "".join(run_one(block, folder) for block in blocks)
+    done = readme_block(after).text.splitlines() if after else []
+    return "".join(run_one(_without(block, done), folder) for block in blocks)
+
+
+def readme_block(name: str) -> Block:
+    """Return the README's block of this name."""
+    (block,) = [block for block in blocks_of(README) if block.name == name]
+    return block
+
+
+def _without(block: Block, done: list[str]) -> Block:
+    return block._replace(text="\n".join(line for line in block.text.splitlines() if line not in done))
 
 
 def run_block(name: str, folder: Path) -> str:
     """Run the README's block of this name in a folder and return what it prints."""
-    (block,) = [block for block in blocks_of(README) if block.name == name]
-    return run_one(block, folder)
+    return run_one(readme_block(name), folder)
 
 
 def run_one(block: Block, folder: Path) -> str:

@@ -1,10 +1,10 @@
-"""A ``pen-mobile`` for the documents' commands that starts at once.
+"""A ``pen-mobile`` and a ``run-script`` that start at once, for the documents' commands and for benchmarks.
 
     python -m tests.warm_commands SOCKET
 
-The process loads torch, ExecuTorch and the like once, then forks for each command that the small program ``pen-mobile``
-of :func:`warm_programs` hands over, with its arguments, folder, environment and streams. Loading them takes four
-seconds, and the documents have some eighty commands. How commands start from nothing is tested in ``tests/cli``.
+The process loads torch, ExecuTorch and the like once, then forks for each command that a small program of
+:func:`warm_programs` hands over, with its arguments, folder, environment and streams. Loading them takes four seconds,
+and the documents have some eighty commands. How commands start from nothing is tested in ``tests/cli``.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import gc
 import importlib
 import json
 import os
+import runpy
 import signal
 import socket
 import subprocess
@@ -40,7 +41,7 @@ _PROGRAM = """#!{python} -IS
 import json, os, socket, sys
 with socket.socket(socket.AF_UNIX) as connection:
     connection.connect({socket!r})
-    job = json.dumps([sys.argv[1:], os.getcwd(), dict(os.environ)]).encode()
+    job = json.dumps([sys.argv, os.getcwd(), dict(os.environ)]).encode()
     socket.send_fds(connection, [len(job).to_bytes(8, "big")], [0, 1, 2])
     connection.sendall(job)
     sys.exit(int(connection.recv(8) or b"70"))
@@ -49,7 +50,7 @@ with socket.socket(socket.AF_UNIX) as connection:
 
 @functools.cache
 def warm_programs() -> Path:
-    """Start the process, which ends with this one, and return the folder with its ``pen-mobile``."""
+    """Start the process, which ends with this one, and return the folder with ``pen-mobile`` and ``run-script``."""
     kept = tempfile.TemporaryDirectory(prefix="pen-mobile-warm-")
     folder = Path(kept.name)
     server = subprocess.Popen(
@@ -60,9 +61,9 @@ def warm_programs() -> Path:
     )
     assert server.stdout is not None
     assert server.stdout.readline() == b"ready\n"
-    program = folder / "pen-mobile"
-    program.write_text(_PROGRAM.format(python=sys.executable, socket=str(folder / "socket")))
-    program.chmod(0o755)
+    for name in ("pen-mobile", "run-script"):
+        (folder / name).write_text(_PROGRAM.format(python=sys.executable, socket=str(folder / "socket")))
+        (folder / name).chmod(0o755)
 
     def end() -> None:
         server.kill()
@@ -108,8 +109,6 @@ def _load_libraries() -> None:
 
 def _run(connection: socket.socket) -> int:
     """Run one command in this process, a child of its own, and say how it ended."""
-    from pen_mobile.cli.main import main
-
     header, streams, *_ = socket.recv_fds(connection, 8, 3)
     job = b""
     while len(job) < int.from_bytes(header, "big"):
@@ -121,11 +120,11 @@ def _run(connection: socket.socket) -> int:
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
-    sys.argv = ["pen-mobile", *words]
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     command, code = os.getpid(), 70
     try:
-        main()
+        _call(words)
+        code = 0
     except SystemExit as ended:
         code = int(ended.code or 0)
     atexit._run_exitfuncs()
@@ -134,6 +133,19 @@ def _run(connection: socket.socket) -> int:
     if os.getpid() == command:  # not a child of the command, which ends here, too
         connection.sendall(str(code).encode())
     return code
+
+
+def _call(words: list[str]) -> None:
+    """Do what the words of a command say: ``pen-mobile ...``, or ``run-script FILE ...``."""
+    if Path(words[0]).name == "run-script":
+        sys.argv = words[1:]
+        sys.path.insert(0, str(Path(words[1]).parent))
+        runpy.run_path(words[1], run_name="__main__")
+    else:
+        from pen_mobile.cli.main import main
+
+        sys.argv = words
+        main()
 
 
 if __name__ == "__main__":
