@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from pen_mobile.bundle.face import FaceModel
+from pen_mobile.bundle.golden import Golden
 from pen_mobile.bundle.golden_reference import head_answers
 from pen_mobile.bundle.programs.head import HeadSize
 from pen_mobile.bundle.programs.head_methods import HeadMethods
@@ -25,11 +27,14 @@ from pen_mobile.contract.bundle_folder import describe_files, seal
 from pen_mobile.contract.evidence import GoldenPart, SourcePart
 from pen_mobile.contract.manifest import SCHEMA_VERSION, Manifest
 from pen_mobile.contract.model_card import ModelCard
+from pen_mobile.data.detectors.model_file import model_at_hand
 from pen_mobile.models.heads import ExpertHead
 from pen_mobile.models.posterior import adapt, head_output
-from pen_mobile.types import Doubles
+from pen_mobile.types import Doubles, Floats
+from pen_mobile.utils.files import sha256_of_file
 from pen_mobile.utils.resources import contract_folder
 from tests.contract.golden_model import EXPERTS, FEATURES, TARGETS, head_parameters, numbers, prior
+from tests.contract.golden_photograph import write_photograph
 from tests.contract.golden_refusals import write_refusals
 from tests.contract.golden_stores import write_stores
 
@@ -84,15 +89,16 @@ def write_bundle(folder: Path) -> None:
     seal(folder, manifest)
 
 
-def answers() -> Any:
-    """What the head says and learns, from eager torch on unpadded batches."""
+def answers(features: Floats | None = None) -> Golden:
+    """What the head says and learns of 16 features or moments, from eager torch on unpadded batches."""
     import torch
 
     head = ExpertHead(FEATURES, EXPERTS, TARGETS)
     with torch.no_grad():
         head.head_parameters.copy_(torch.from_numpy(head_parameters()))
     labels = np.round(numbers(16, TARGETS, seed=5) * 64) / 64
-    return head_answers(head, moments()[:16].astype(np.float32), labels.astype(np.float32), recipe().head)
+    z = moments()[:16].astype(np.float32) if features is None else features
+    return head_answers(head, z, labels.astype(np.float32), recipe().head)
 
 
 def moments() -> Doubles:
@@ -185,22 +191,40 @@ def calls() -> dict[str, Any]:
     }
 
 
+PHOTOGRAPH = "photograph"
 WHAT = {
     "bundle": "a bundle of a head on 8 features, 3 experts, 2 targets, labels from 1 to 9; it has no backbone",
     "calls.json": "inputs and answers of predict, adapt and train; the manifest's golden has the tolerances",
+    PHOTOGRAPH: "a photograph, and a bundle with a face program and a tiny backbone; photograph.json has every step",
     "stores": "personal stores of schema versions 1 to 4, plain and encrypted; stores.json says what is in them",
     "refused": "bundles and archives that a reader must refuse; refused.json says for which reason",
 }
 
 
 def main(folder: Path = FOLDER) -> None:
-    """Replace the folder."""
-    shutil.rmtree(folder, ignore_errors=True)
+    """Replace the folder; the photograph stays where BlazeFace's weights are not on this machine."""
+    for name in WHAT.keys() - {PHOTOGRAPH}:
+        (folder / name).unlink() if (folder / name).is_file() else shutil.rmtree(folder / name, ignore_errors=True)
     write_bundle(folder / "bundle")
+    replace_photograph(folder)
     write_json(folder / "calls.json", calls())
     write_stores(folder / "stores", parameters=head_parameters().astype("<f4").tobytes())
     write_refusals(folder / "refused", folder / "bundle")
     write_json(folder / "phone.json", {"what": WHAT})
+
+
+def replace_photograph(folder: Path) -> None:
+    """Write the photograph and its bundle anew, where BlazeFace's weights are at hand."""
+    weights = model_at_hand()
+    if weights is None:
+        print("BlazeFace's weights are not here: the photograph stays as it is (pen-mobile doctor)")
+        return
+    shutil.rmtree(folder / PHOTOGRAPH, ignore_errors=True)
+    model = FaceModel(weights, sha256_of_file(weights))
+    write_json(
+        folder / PHOTOGRAPH / f"{PHOTOGRAPH}.json",
+        write_photograph(folder / PHOTOGRAPH, folder / "bundle", model, answers),
+    )
 
 
 def write_json(path: Path, document: Any) -> None:

@@ -1,4 +1,4 @@
-"""A phone in Python, written from export/BUNDLE.md alone: nothing of this package is imported."""
+"""A phone in Python, written from export/BUNDLE.md alone, as crop_numbers.py and face_numbers.py are."""
 
 import hashlib
 import json
@@ -11,6 +11,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from executorch.runtime import Runtime
+
+from tests.contract.crop_numbers import crop
+from tests.contract.face_numbers import find_face
 
 SCHEMA = json.loads((Path(__file__).parent.parent.parent / "export" / "manifest.schema.json").read_text())
 MANIFEST, SEAL, NAME = "manifest.json", "manifest.json.sha256", r"[a-z0-9][a-z0-9_.-]{0,63}"
@@ -28,16 +31,14 @@ def need(condition, reason):
 def fits(value, schema):  # the part of JSON Schema that manifest.schema.json uses
     if "$ref" in schema:
         return fits(value, SCHEMA["$defs"][schema["$ref"].split("/")[-1]])
-    if "anyOf" in schema and not any(fits(value, one) for one in schema["anyOf"]):
-        return False
+    wrong = "anyOf" in schema and not any(fits(value, one) for one in schema["anyOf"])
     kind, number = schema.get("type"), isinstance(value, int | float) and not isinstance(value, bool)
     if kind in ("integer", "number"):
         low, high = schema.get("minimum", -np.inf), schema.get("maximum", np.inf)
         above, below = schema.get("exclusiveMinimum", -np.inf), schema.get("exclusiveMaximum", np.inf)
         return number and (kind == "number" or value == int(value)) and low <= value <= high and above < value < below
-    if kind and not isinstance(value, KINDS[kind]):
-        return False
-    if value != schema.get("const", value) or value not in schema.get("enum", [value]):
+    wrong = wrong or (kind and not isinstance(value, KINDS[kind]))
+    if wrong or value != schema.get("const", value) or value not in schema.get("enum", [value]):
         return False
     if isinstance(value, str):
         return bool(re.search(schema.get("pattern", ""), value))
@@ -90,9 +91,8 @@ def open_bundle(files):  # name -> bytes
     need(found["label_range"][0] < found["label_range"][1], "disagree")
     need(found["adaptation"]["optimizer"] in [part["optimizer"] for part in head["train"]], "disagree")
     need(found["adaptation"]["strategy"] != "prior" or head.get("adapt"), "disagree")
-    need(
-        {head["file"], head["head_parameters"], found["golden"]["file"], found["store_schema"]} <= {*listed}, "disagree"
-    )
+    named = {part["file"] for part in (head, found["golden"], found["backbone"], found.get("face")) if part}
+    need(named | {head["head_parameters"], found["store_schema"]} <= {*listed}, "disagree")
     need({*files} <= {*listed, MANIFEST, SEAL, MANIFEST + ".sig"} and not {MANIFEST, SEAL} & {*listed}, "names")
     need({*listed} <= {*files}, "missing")
     for name, part in listed.items():
@@ -106,17 +106,26 @@ def open_bundle(files):  # name -> bytes
 class Phone:
     def __init__(self, files):
         self.manifest, self.head = open_bundle(files)
-        self.program = Runtime.get().load_program(files[self.manifest["head"]["file"]])
-        self.methods = {name: self.program.load_method(name) for name in self.program.method_names}
+        parts = [self.manifest[key] for key in ("head", "backbone", "face") if self.manifest.get(key)]
+        self.programs = [Runtime.get().load_program(files[part["file"]]) for part in parts]
+        self.methods = {name: one.load_method(name) for one in self.programs for name in one.method_names}
 
     def call(self, method, *inputs):  # outputs are views of the method's memory: copied
         tensors = [torch.from_numpy(np.ascontiguousarray(array, np.float32)) for array in inputs]
         return [output.numpy().copy() for output in self.methods[method].execute(tensors)]
 
+    def eyes(self, image):
+        part = self.manifest["face"]
+        return find_face(image, part, lambda square: self.call(part["method"], square.transpose(2, 0, 1)[None]))
+
+    def features(self, image, eyes):  # -> frame, z
+        part = self.manifest["backbone"]
+        frame = crop(image, eyes[:2], eyes[2:], *(part["crop"][key] for key in ("size", "margin", "eye_height")))
+        return frame, self.call(part["method"], frame.transpose(2, 0, 1)[None])[0]
+
     def predict(self, head, z):
         part = self.manifest["head"]["predict"]
-        padded = np.zeros((1, part["batch"], z.shape[1]))
-        padded[0, : len(z)] = z
+        padded = np.pad(z, [(0, part["batch"] - len(z)), (0, 0)])[None]
         return [output[0, : len(z)] for output in self.call(part["method"], head, padded)]
 
     def adapt(self, z, labels, weight, captured_at):  # -> head, report, accepted, rows that were taken
@@ -125,10 +134,9 @@ class Phone:
         kept = list(range(len(time)))
         while len(kept) > part["labels"]:
             del kept[1 + int(np.argmin(np.diff(time[kept])))]
-        padded = [np.zeros((1, part["labels"], *array.shape[1:])) for array in (z, labels, weight, time)]
-        for whole, array in zip(padded, (z, labels, weight, time), strict=True):
-            whole[0, : len(kept)] = array[kept]
-        head, (report,) = self.call(part["method"], self.head, *padded)
+        rows = [*kept, *[-1] * (part["labels"] - len(kept))]  # padding: any row
+        padded = [z[rows], labels[rows], weight[rows] * (np.arange(len(rows)) < len(kept)), time[rows]]
+        head, (report,) = self.call(part["method"], self.head, *(array[None] for array in padded))
         return head, report, 0 in report[0] and bool(np.isfinite(head).all()), kept
 
 

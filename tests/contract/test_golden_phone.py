@@ -11,12 +11,15 @@ import pytest
 
 from pen_mobile.contract.adaptation_report import Verdict
 from pen_mobile.contract.bundle_folder import open_bundle
+from pen_mobile.data.faces import Face, Point, crop_face
 from pen_mobile.errors import BundleError
+from pen_mobile.phone.face_finding import face_detector
 from pen_mobile.phone.phone import Phone
 from pen_mobile.phone.store.options import StoreOptions
 from pen_mobile.phone.store.retention import Retention
 from tests.contract import golden_phone, golden_stores
 from tests.contract.golden_phone import FOLDER, LABELS, TARGETS
+from tests.contract.golden_photograph import TinyBackbone
 from tests.contract.golden_refusals import CASES, MESSAGES, SIGNED_CASES
 
 CALLS: dict[str, Any] = json.loads((FOLDER / "calls.json").read_text(encoding="utf-8"))
@@ -66,6 +69,31 @@ def test_the_bundle_answers_as_the_formulas_do() -> None:
             expected = case["targets"] if case["accepted"] else CALLS["predict"]["targets"]
             found = labelling.to_unit(phone.predict_features(moments)[0])
             np.testing.assert_allclose(found, expected, atol=manifest.golden.target_tolerance)
+
+
+def test_the_photograph() -> None:
+    """The toolkit's own phone: eyes, frame, feature and estimate."""
+    folder = FOLDER / golden_phone.PHOTOGRAPH
+    about = json.loads((folder / "photograph.json").read_text(encoding="utf-8"))
+    image = np.fromfile(folder / "image.bin", np.uint8).reshape(about["image"]["shape"])
+    frame = np.fromfile(folder / "frame.bin", np.uint8).reshape(about["frame"]["shape"])
+    bundle = open_bundle(folder / "bundle")
+    manifest = bundle.manifest
+    assert manifest.backbone is not None
+    np.testing.assert_allclose(TinyBackbone().features(frame[None])[0], about["z"], atol=1e-6)
+    with Phone.open(bundle) as phone:
+        face = face_detector(phone.runtime).find(image)
+        assert face is not None
+        within = 0.01 * manifest.backbone.crop.margin * face.eye_distance  # 1 % of the frame's side
+        np.testing.assert_allclose([*face.right_eye, *face.left_eye], about["eyes"], atol=within)
+        written = Face(Point(*about["eyes"][:2]), Point(*about["eyes"][2:]))
+        assert np.abs(crop_face(image, written, manifest.backbone.crop).astype(int) - frame).max() <= 1
+        (z,) = phone.runtime.features(frame[None])
+        np.testing.assert_allclose(z, about["z"], atol=manifest.golden.feature_tolerance)
+        (targets,) = manifest.labelling.to_unit(phone.predict_features(np.array([about["z"]], np.float32))[0])
+        np.testing.assert_allclose(targets, about["targets"], atol=manifest.golden.target_tolerance)
+        shown = np.array([*phone.predict(image).targets.values()], np.float32)
+        np.testing.assert_allclose(manifest.labelling.to_unit(shown), about["targets"], atol=0.02)
 
 
 def test_the_label_sets_cover_what_can_happen() -> None:

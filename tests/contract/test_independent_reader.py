@@ -48,8 +48,12 @@ def test_it_needs_nothing_of_this_package_and_is_short() -> None:
         "numpy",
         "torch",
         "executorch.runtime",
+        "tests.contract.crop_numbers",  # these two import numpy alone
+        "tests.contract.face_numbers",
     }
     assert names == allowed
+    for part in ("crop_numbers", "face_numbers"):
+        assert "pen_mobile" not in Path(reader.__file__).with_name(f"{part}.py").read_text(encoding="utf-8")
 
 
 def test_predict(phone: Any) -> None:
@@ -79,6 +83,27 @@ def test_adapt(phone: Any, name: str) -> None:
     assert (kept, accepted, report[0].tolist()) == (case["kept"], case["accepted"], expected[0].tolist())
     assert (np.abs(report - expected) <= tolerances["report_tolerance"] * np.maximum(1, np.abs(expected))).all()
     assert_close(phone.predict(head, MOMENTS)[0], case["targets"], tolerances["target_tolerance"])
+
+
+def test_a_photograph() -> None:
+    """Each step starts from what is written of the step before; then all of them after one another."""
+    folder = PHONE / "photograph"
+    about: dict[str, Any] = json.loads((folder / "photograph.json").read_text(encoding="utf-8"))
+    phone = reader.Phone({path.name: path.read_bytes() for path in (folder / "bundle").iterdir()})
+    image, frame = (
+        np.fromfile(folder / about[name]["file"], "u1").reshape(about[name]["shape"]) for name in ("image", "frame")
+    )
+    golden, side = phone.manifest["golden"], phone.manifest["backbone"]["crop"]["size"]
+    eyes = phone.eyes(image)
+    apart = np.hypot(*np.subtract(about["eyes"][2:], about["eyes"][:2]))
+    pixel = apart * phone.manifest["backbone"]["crop"]["margin"] / side  # of the frame, in pixels of the image
+    assert np.abs(eyes - about["eyes"]).max() <= 0.01 * side * pixel
+    found, z = phone.features(image, np.array(about["eyes"]))
+    assert np.abs(found.astype(int) - frame).max() <= 1
+    assert_close(z[0], about["z"], 0.01)  # a level of difference in the frame
+    assert_close(phone.predict(phone.head, np.array([about["z"]]))[0][0], about["targets"], golden["target_tolerance"])
+    _, z = phone.features(image, eyes)
+    assert_close(phone.predict(phone.head, z)[0][0], about["targets"], 0.02)
 
 
 @pytest.mark.parametrize("case", REFUSED["cases"], ids=lambda case: case["file"])
