@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import re
 import stat
 from collections.abc import Mapping
@@ -26,6 +25,7 @@ from pen_mobile.contract.manifest_json import manifest_from_json
 from pen_mobile.contract.part import FILE_NAME, FilePart
 from pen_mobile.errors import BundleError, one_line
 from pen_mobile.utils.files import sha256_of_file
+from pen_mobile.utils.large_buffer import large_buffer
 from pen_mobile.utils.temporary import TemporaryFolder
 
 if TYPE_CHECKING:
@@ -227,21 +227,26 @@ def _run_by_a_phone(manifest: Manifest) -> set[str]:
 
 def _read_listed(path: Path, origin: Path, part: FilePart) -> bytes:
     """Return the content of a file; refuse it unless it is what the manifest lists."""
-    digest, content, left = hashlib.sha256(), io.BytesIO(), part.bytes + 1
     try:
         size = path.stat().st_size
-        with path.open("rb", buffering=0) as stream:
-            while size == part.bytes and (block := stream.read(min(_BLOCK, left))):
-                digest.update(block)  # while it is in the processor's cache
-                content.write(block)
-                left -= len(block)
+        if size != part.bytes:
+            raise _changed(origin, f"it has {size:,} bytes, the manifest says {part.bytes:,}")
+        content, digest = _read_and_hash(path, size)
     except OSError as error:
         raise BundleError(f"{origin} cannot be read: {error.strerror}") from None
-    if size != part.bytes:
-        raise _changed(origin, f"it has {size:,} bytes, the manifest says {part.bytes:,}")
-    if digest.hexdigest() != part.sha256:
+    if digest != part.sha256:
         raise _changed(origin, "its SHA-256 is not the manifest's")
-    return content.getvalue()  # not a copy
+    return content
+
+
+def _read_and_hash(path: Path, size: int) -> tuple[bytes, str]:
+    """Return the first bytes of a file, zeros where it is shorter, and their SHA-256."""
+    digest, content, start = hashlib.sha256(), large_buffer(size), 0
+    with content.getbuffer() as view, path.open("rb", buffering=0) as stream:
+        while count := stream.readinto(view[start : start + _BLOCK]):
+            digest.update(view[start : start + count])  # while it is in the processor's cache
+            start += count
+    return content.getvalue(), digest.hexdigest()  # not a copy
 
 
 def _changed(origin: Path, reason: str) -> BundleError:
