@@ -103,8 +103,7 @@ class AdaptProgram(HeadProgram):
         moved = (fits.gain - one) * labels.f + (fits.level - self.output_mean) + by_features
         own, both = slice(OWN_MEAN, OWN_MEAN + 1), slice(OWN_MEAN, LEARNED + 1)
         return Evidence(
-            errors=torch.cat([fits.left_out[:, :2], torch.bmm(fits.probability, fits.left_out)], dim=1),
-            moved=moved,
+            changes=torch.cat([fits.left_out[:, :2], torch.bmm(fits.probability, fits.left_out), moved], dim=1),
             votes=times.votes,
             total=times.total,
             present=labels.present,

@@ -21,8 +21,7 @@ class Evidence(NamedTuple):
     """What a report is computed from; K targets, C candidates, N labels.
 
     Attributes:
-        errors: left out: not adapted, own mean, adapted, ``[K, 3, N]``.
-        moved: change of the output, ``[K, 1, N]``.
+        changes: errors left out: not adapted, own mean, adapted; and the change of the output, ``[K, 4, N]``.
         votes, total: of each label and together, ``[K, 1, N]`` and ``[K, 1, 1]``.
         present: 1 for a label, 0 for padding, ``[1, N, 1]``.
         f: the shipped head's output minus its mean, times the root of the weight, ``[K, 1, N]``.
@@ -36,8 +35,7 @@ class Evidence(NamedTuple):
         probability: of the candidates, ``[K, 1, C]``.
     """
 
-    errors: Tensor
-    moved: Tensor
+    changes: Tensor
     votes: Tensor
     total: Tensor
     present: Tensor
@@ -122,8 +120,7 @@ class AdaptReport(nn.Module):
             evidence: of all targets.
         """
         total = torch.clamp(evidence.total, min=TINY)
-        squares = torch.cat([evidence.errors, evidence.moved], dim=1)
-        squares = squares * squares
+        squares = evidence.changes * evidence.changes
         mean_squares = functional.linear(squares * evidence.votes, self.sum_labels) / total
         roots = torch.sqrt(mean_squares)
         before, after = roots[:, :1], roots[:, 2:3]
@@ -176,8 +173,9 @@ class AdaptReport(nn.Module):
 
     def _spread(self, squares: Tensor, mean_squares: Tensor, votes: Tensor, total: Tensor) -> Tensor:
         """Return the standard error of the mean difference of squared errors, adapted and not, ``[K, 1, 1]``."""
-        centred = (squares[:, 2:3] - squares[:, :1]) - (mean_squares[:, 2:3] - mean_squares[:, :1])
-        spread = functional.linear(centred * centred * votes, self.sum_labels)
+        centred = squares - mean_squares
+        difference = centred[:, 2:3] - centred[:, :1]
+        spread = functional.linear(difference * difference * votes, self.sum_labels)
         variance = (spread + self.expected_squares) / (total + self.strength)
         return torch.sqrt(variance / torch.clamp(total - self.one, min=_LEAST_FREEDOM))
 

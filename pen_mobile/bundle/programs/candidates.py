@@ -132,8 +132,7 @@ class Candidates(nn.Module):
         left = (times.stretch * torch.bmm(within, u).reshape(k, c, n, 1)).reshape(k * c, n, FOLDS)
         without = torch.bmm(signal, u - torch.bmm(inverse, left)).reshape(k, c, n, FOLDS)
         answered = functional.linear(without * times.stretch, self.sum_folds).reshape(k, c, n)
-        unscale = labels.present.reshape(1, 1, n) / torch.clamp(labels.root_row, min=TINY)
-        left_out = (residual - answered) * unscale
+        left_out = (residual - answered) / torch.clamp(labels.root_row, min=TINY)  # padding has 0 above
         probability = self._probability(left_out, times)
         scaled_u = u.reshape(k, c, n)
         alpha = scaled_u * labels.root_row

@@ -145,12 +145,12 @@ def test_limits_decide(prior: Prior) -> None:
 
 @pytest.mark.slow
 def test_the_program_is_small_beside_the_prior(tmp_path: Path) -> None:
-    """At the paper's size and 128 labels: 60 KiB beside the numbers that depend on D_z."""
+    """At the paper's size and 128 labels: 60 kB beside the numbers that depend on D_z."""
     prior = a_prior(2048, directions=4)
     program = AdaptProgram(HeadSize(2048, 9), prior, 128).eval()
     lowered = lower({"adapt": (program, program.example_inputs())})
     numbers = 4 * (prior.feature_mean.size + prior.feature_scale.size + prior.directions.size)
-    assert len(lowered.buffer) - numbers < 60 * 1024
+    assert len(lowered.buffer) - numbers < 60_000
     assert lowered.outside_delegate == {"adapt": []}
 
 
