@@ -12,6 +12,7 @@ import click
 from pen_mobile.cli.options import PATH, allow_older_option, key_option, public_key_option, read_key
 from pen_mobile.cli.output import Output, output_options
 from pen_mobile.errors import BadInput
+from pen_mobile.targets import DEFAULT_RANGE
 from pen_mobile.utils.table import Table
 
 if TYPE_CHECKING:
@@ -83,7 +84,8 @@ def reset(store: Path, key_file: Path | None, output: Output) -> None:
 @phone.command("export-data")
 @_store_options
 @click.option("--out", required=True, type=PATH, help="Folder to make, or a file that ends in .zip.")
-def export_data(store: Path, key_file: Path | None, out: Path, output: Output) -> None:
+@click.option("--bundle", type=PATH, help="The store's bundle: labels are written on its scale, else from -1 to 1.")
+def export_data(store: Path, key_file: Path | None, out: Path, bundle: Path | None, output: Output) -> None:
     """Export all data of a store to files.
 
     Everything that the store holds is written to files that any tool reads.
@@ -91,9 +93,22 @@ def export_data(store: Path, key_file: Path | None, out: Path, output: Output) -
     from pen_mobile.phone.store import data_export
 
     with _open(store, key_file, output) as opened:
-        counts = data_export.export_data(opened, out)
+        label_range = DEFAULT_RANGE if bundle is None else _label_range(bundle, opened)
+        counts = data_export.export_data(opened, out, label_range)
     line = f"{out}: {counts['samples']:,} samples, {counts['heads']:,} head versions, {counts['events']:,} events"
     output.finish({"out": str(out)} | counts, [line])
+
+
+def _label_range(bundle: Path, store: Store) -> tuple[float, float]:
+    """Return the labels' scale, of the bundle that a store belongs to."""
+    from pen_mobile.contract.bundle_folder import open_bundle
+    from pen_mobile.phone.binding import binding_of
+
+    opened = open_bundle(bundle)
+    binding = binding_of(opened)
+    if not binding.understands(store.bundle) or binding.targets != tuple(store.targets):
+        raise BadInput(f"{bundle} is not the bundle of this store: its backbone or its targets are others")
+    return opened.manifest.label_range
 
 
 @phone.command("import-data")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from pen_mobile.phone.phone import Phone
 from pen_mobile.phone.store.bundle_binding import BundleBinding
 from pen_mobile.phone.store.options import StoreOptions
 from pen_mobile.phone.store.store import Store
+from pen_mobile.utils.resources import contract_folder
 
 KEY = bytes(range(32))
 REFUSED = {"reason": "no better", "labels": 40, "error_before": 0.2, "error_after": 0.3}
@@ -110,6 +112,21 @@ def test_export_then_import(store: Path, tmp_path: Path) -> None:
     assert "exists already" in refused("import-data", "--store", new, "--from", out)
     assert "neither a folder nor an archive" in refused(
         "import-data", "--store", tmp_path / "x", "--from", tmp_path / "y"
+    )
+
+
+def test_export_on_the_scale_of_the_bundle(store: Path, tmp_path: Path) -> None:
+    """The golden bundle's labels go from 1 to 9; another store's bundle does not say what this one's labels mean."""
+    bundle, own, out = contract_folder() / "golden" / "phone" / "bundle", tmp_path / "own.sqlite", tmp_path / "mine"
+    with Phone.open(bundle, store=own) as phone:
+        phone.add_labels(np.ones((1, 8), np.float32), [[7.0, 2.0]])
+    invoke("export-data", "--store", own, "--bundle", bundle, "--out", out)
+    with (out / "samples.csv").open(newline="") as stream:
+        (row,) = csv.DictReader(stream)
+    assert (float(row["valence"]), float(row["arousal"])) == (7.0, 2.0)
+    assert json.loads((out / "store.json").read_text())["label_range"] == [1, 9]
+    assert "is not the bundle of this store" in refused(
+        "export-data", "--store", store, "--bundle", bundle, "--out", tmp_path / "other"
     )
 
 

@@ -14,10 +14,12 @@ from pen_mobile.phone.store.head_record import HeadRecord
 from pen_mobile.phone.store.private_files import write_private
 from pen_mobile.phone.store.samples import Samples
 from pen_mobile.phone.store.store import Store
+from pen_mobile.targets import DEFAULT_RANGE
 from pen_mobile.utils.files import refuse_existing, to_json
 
 FORMAT = "pen-mobile data export"
-VERSION = 1
+VERSION = 2
+"""Version 1 had labels on the scale from -1 to 1 alone, and did not say so."""
 INDEX, README = "store.json", "README.md"
 _WHAT = {
     INDEX: "which model the data belong to, and size and SHA-256 of every other file",
@@ -31,7 +33,7 @@ _WHAT = {
 _HEAD = "parameters of a head, little-endian float32 `[n_s (1 + K), D_z + 1]`: gate rows, then expert rows"
 
 
-def export_data(store: Store, out: Path) -> dict[str, int]:
+def export_data(store: Store, out: Path, label_range: tuple[float, float] = DEFAULT_RANGE) -> dict[str, int]:
     """Write all data of a store to a new folder, or to a new archive when ``out`` ends in ``.zip``.
 
     A ``README.md`` inside says what each file is. Only their user may read the files, and either all of them are there
@@ -40,6 +42,8 @@ def export_data(store: Store, out: Path) -> dict[str, int]:
     Args:
         store: to export.
         out: path of the folder or archive.
+        label_range: smallest and largest label on the scale to write labels on, that of the bundle's manifest. A store
+            keeps labels from -1 to 1 and does not know another scale.
 
     Returns:
         Number of samples, attempts (``heads``), those whose parameters are kept (``kept_heads``) and events.
@@ -49,19 +53,19 @@ def export_data(store: Store, out: Path) -> dict[str, int]:
     """
     refuse_existing(out)
     with store.transaction():
-        files, counts = _files(store)
-        index = _index(store, files, counts)
+        files, counts = _files(store, label_range)
+        index = _index(store, files, counts) | {"label_range": list(label_range)}
     written = files | {INDEX: to_json(index).encode()}
     write_private(out, written | {README: _readme(index, written).encode()})
     store.note("exported", counts)
     return counts
 
 
-def _files(store: Store) -> tuple[dict[str, bytes], dict[str, int]]:
+def _files(store: Store, label_range: tuple[float, float]) -> tuple[dict[str, bytes], dict[str, int]]:
     samples, heads, events = store.samples(), store.heads.records(), store.events.entries()
     kept = [head.version for head in heads if head.size is not None]
     files = {
-        "samples.csv": _samples_csv(store),
+        "samples.csv": _samples_csv(store, label_range),
         "features.npy": _npy(samples),
         "heads.json": to_json([_shown(head) for head in heads]).encode(),
         "events.json": to_json(events).encode(),
@@ -98,12 +102,15 @@ def sample_columns(targets: tuple[str, ...]) -> list[str]:
     return ["row", "captured_at", "aged_from", *targets, "weight", "origin", "format"]
 
 
-def _samples_csv(store: Store) -> bytes:
+def _samples_csv(store: Store, label_range: tuple[float, float]) -> bytes:
+    low, high = label_range
     stream = io.StringIO(newline="")
     writer = csv.writer(stream)
     writer.writerow(sample_columns(store.targets))
     for row, (_, record) in enumerate(store.sample_table.in_order()):
-        labels = (repr(label) for label in record.labels)
+        labels = (
+            repr(label * (high - low) / 2 + (low + high) / 2) for label in record.labels
+        )  # float64: nothing is lost
         times = repr(record.captured_at), repr(record.aged_from)
         writer.writerow([row, *times, *labels, repr(record.weight), record.origin, record.feature_format])
     return stream.getvalue().encode()
@@ -145,12 +152,13 @@ def _index(store: Store, files: dict[str, bytes], counts: dict[str, int]) -> dic
 
 def _readme(index: dict[str, Any], files: dict[str, bytes]) -> str:
     bundle = index["bundle"]
+    low, high = index["label_range"]
     model = bundle["model"] or f"backbone {bundle['backbone'][:12]}"
     rows = "".join(f"| `{name}` | {len(content):,} | {_WHAT.get(name, _HEAD)} |\n" for name, content in files.items())
     return (
         "# Data of a personal store\n\n"
         f"Model: {model}; {bundle['feature_size']:,} features; targets: {', '.join(bundle['targets'])}. "
-        "Times are Unix seconds, UTC. Labels lie in [-1, 1].\n\n"
+        f"Times are Unix seconds, UTC. Labels lie in [{low:g}, {high:g}].\n\n"
         f"| file | bytes | what |\n|---|---|---|\n{rows}\n"
         "These files are not encrypted. `pen-mobile phone import-data --store NEW.sqlite --from THIS` makes a store "
         "of them again.\n"

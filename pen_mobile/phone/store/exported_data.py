@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import json
+import math
 import zipfile
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -16,9 +17,10 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pen_mobile.errors import BadInput, one_line
 from pen_mobile.phone.store.bundle_binding import BundleBinding, check_binding
 from pen_mobile.phone.store.checkpoints import Checkpoint
-from pen_mobile.phone.store.data_export import INDEX, README, file_of, sample_columns
+from pen_mobile.phone.store.data_export import INDEX, README, VERSION, file_of, sample_columns
 from pen_mobile.phone.store.head_record import HeadRecord
 from pen_mobile.phone.store.sample_record import SampleRecord, format_of
+from pen_mobile.targets import DEFAULT_RANGE
 from pen_mobile.types import Floats
 from pen_mobile.utils.strict_json import parse_strictly
 
@@ -53,10 +55,11 @@ class _Bundle(_Part):
 
 class _Index(_Part):
     format: Literal["pen-mobile data export"]
-    version: Annotated[int, Field(ge=1, le=1)]
+    version: Annotated[int, Field(ge=1, le=VERSION)]
     exported_at: float
     bundle: _Bundle
     active_version: HeadVersion | None
+    label_range: Annotated[list[float], Field(min_length=2, max_length=2)] = [*DEFAULT_RANGE]
     counts: dict[str, int]
     files: dict[str, _File]
 
@@ -97,6 +100,8 @@ class ExportedData:
         self._source = source
         self._files = _read_archive(source) if source.is_file() else _read_folder(source)
         self._index = self._parsed(INDEX, _Index)
+        if not self._index.label_range[0] < self._index.label_range[1]:
+            raise self._damaged(INDEX, "label_range does not ascend")
         self._check_files()
 
     def binding(self) -> BundleBinding:
@@ -171,10 +176,18 @@ class ExportedData:
     def _record(self, row: list[str], number: int, targets: int) -> SampleRecord:
         record = None
         if len(row) == targets + 6 and row[0] == str(number):
-            record = _record_of(row[1:3], row[3 : 3 + targets], row[3 + targets :])
+            record = _record_of(row[1:3], self._units(row[3 : 3 + targets]), row[3 + targets :])
         if record is None or not record.is_sane:
             raise self._damaged("samples.csv", f"line {number + 2}")
         return record
+
+    def _units(self, labels: list[str]) -> list[float]:
+        """Return labels on the scale from -1 to 1; NaN stands for what is no number."""
+        low, high = self._index.label_range
+        try:
+            return [(float(label) - (low + high) / 2) / ((high - low) / 2) for label in labels]
+        except ValueError:
+            return [math.nan] * len(labels)
 
     def _head(self, head: _Head) -> tuple[HeadRecord, bytes | None]:
         if head.parameters not in (None, file_of(head.version)) or (head.status == "rejected" and head.parameters):
@@ -212,7 +225,7 @@ class ExportedData:
         return BadInput(f"{self._source}: {one_line(name)} is damaged{reason}; nothing was imported")
 
 
-def _record_of(times: list[str], labels: list[str], rest: list[str]) -> SampleRecord | None:
+def _record_of(times: list[str], labels: list[float], rest: list[str]) -> SampleRecord | None:
     try:
         captured_at, aged_from, weight = (float(text) for text in (*times, rest[0]))
         numbers = tuple(float(np.float32(label)) for label in labels)

@@ -83,6 +83,43 @@ def test_a_folder_with_everything_and_nothing_else(tmp_path: Path, key: bytes | 
     assert index["bundle"]["targets"] == ["valence", "arousal", "dominance"]
 
 
+def test_labels_on_the_scale_that_people_see(tmp_path: Path) -> None:
+    """From 1 to 9, as the data declared; bit by bit the same when they are read back."""
+    with fill(tmp_path / "me.sqlite") as store:
+        export_data(store, tmp_path / "out", (1, 9))
+        before = content(store)
+    out = tmp_path / "out"
+    with (out / "samples.csv").open(newline="") as stream:
+        assert [float(row["dominance"]) for row in csv.DictReader(stream)] == [3.0, 9.0, 6.0]  # -0.5, 1, 0.25
+    assert json.loads((out / "store.json").read_text())["label_range"] == [1, 9]
+    assert "Labels lie in [1, 9]" in (out / "README.md").read_text()
+    import_data(out, tmp_path / "again.sqlite", StoreOptions(clock=lambda: NOW))
+    with Store(tmp_path / "again.sqlite", THREE, StoreOptions(clock=lambda: NOW)) as store:
+        assert content(store) == before
+
+
+def test_an_export_of_version_1_has_labels_from_minus_1_to_1(tmp_path: Path) -> None:
+    with fill(tmp_path / "me.sqlite") as store:
+        export_data(store, tmp_path / "out")
+        before = content(store)
+    index = json.loads((tmp_path / "out" / "store.json").read_text())
+    del index["label_range"]
+    (tmp_path / "out" / "store.json").write_text(json.dumps(index | {"version": 1}))
+    import_data(tmp_path / "out", tmp_path / "again.sqlite", StoreOptions(clock=lambda: NOW))
+    with Store(tmp_path / "again.sqlite", THREE, StoreOptions(clock=lambda: NOW)) as store:
+        assert content(store) == before
+
+
+@pytest.mark.parametrize("label_range", [[9, 1], [1], [1, 1], ["1", "9"]])
+def test_a_range_that_is_none_is_refused(tmp_path: Path, label_range: list[Any]) -> None:
+    with fill(tmp_path / "me.sqlite") as store:
+        export_data(store, tmp_path / "out")
+    index = json.loads((tmp_path / "out" / "store.json").read_text())
+    (tmp_path / "out" / "store.json").write_text(json.dumps(index | {"label_range": label_range}))
+    with pytest.raises(BadInput, match=r"store\.json is damaged \(label_range"):
+        import_data(tmp_path / "out", tmp_path / "again.sqlite")
+
+
 def test_the_readme_inside_names_the_model_and_every_file(tmp_path: Path) -> None:
     with fill(tmp_path / "me.sqlite") as store:
         export_data(store, tmp_path / "out")
@@ -203,7 +240,7 @@ def rehash(out: Path, name: str) -> None:
 
 SPOILED: dict[str, Callable[[Path], Any]] = {
     "another format": _set("store.json", lambda index: index.update(format="other")),
-    "another version": _set("store.json", lambda index: index.update(version=2)),
+    "another version": _set("store.json", lambda index: index.update(version=3)),
     "a version that is a truth": _set("store.json", lambda index: index.update(version=True)),
     "no targets": _set("store.json", lambda index: index["bundle"].update(targets=[])),
     "a size as text": _set("store.json", lambda index: index["bundle"].update(feature_size="8")),
