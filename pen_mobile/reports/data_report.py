@@ -25,7 +25,7 @@ _OPEN_WARNINGS = 12  # warnings shown without a click
 
 
 def write_data_page(path: Path, table: SubjectTable, statistics: TableStatistics) -> None:
-    """Write the page; an older one at ``path`` stays until the new one is complete.
+    """Write the page, for its user alone: it shows faces. An older one stays until the new one is complete.
 
     Args:
         path: file to write.
@@ -33,7 +33,7 @@ def write_data_page(path: Path, table: SubjectTable, statistics: TableStatistics
         statistics: their statistics.
     """
     page = render("data.html.j2", _page(table, statistics))
-    with replacing(path) as temporary:
+    with replacing(path, private=True) as temporary:
         temporary.write_text(page, encoding="utf-8", newline="\n")
 
 

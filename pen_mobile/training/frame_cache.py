@@ -66,7 +66,11 @@ def _decode_if_it_fits(frames: Frames, size: int, path: Path, limit_gb: float, p
 def _decode(frames: Frames, size: int, path: Path, progress: Progress) -> None:
     """Write ``[N, size, size, 3]`` as ``.npy``, from front to back: a full disk is then an error, not a SIGBUS."""
     header = {"descr": "|u1", "fortran_order": False, "shape": (len(frames), size, size, 3)}
-    with replacing(path) as temporary, temporary.open("wb") as stream, progress.task("frames", len(frames)) as task:
+    with (
+        replacing(path, private=True) as temporary,
+        temporary.open("wb") as stream,
+        progress.task("frames", len(frames)) as task,
+    ):
         np.lib.format.write_array_header_1_0(stream, header)
         for pixels in all_frames(frames, size):
             stream.write(pixels.data)

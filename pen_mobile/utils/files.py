@@ -31,13 +31,14 @@ def sha256_of_file(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, private: bool = False) -> Iterator[Path]:
     """Yield a path in a temporary folder beside ``path``, which takes its place when the block succeeds.
 
     The old file, if any, stays as it was until the new one is complete and flushed to disk.
 
     Args:
         path: file to write; its folder is made when it is not there.
+        private: nobody else may read the file, as when it shows faces.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with temporary_folder(path.parent) as folder:
@@ -45,7 +46,7 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.touch(0o600, exist_ok=False)
         yield temporary
         flush(temporary)
-        temporary.chmod(0o644)
+        temporary.chmod(0o600 if private else 0o644)
         temporary.replace(path)
         flush(path.parent)  # the name, too, is on the disk then
 
@@ -65,6 +66,7 @@ def new_folder(path: Path) -> Iterator[Path]:
     with temporary_folder(path.parent) as temporary:
         yield temporary
         for file in temporary.rglob("*"):
+            file.chmod(0o755 if file.is_dir() else 0o644)  # some libraries write files that nobody else may read
             if file.is_file():
                 flush(file)
         temporary.chmod(0o755)

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import shutil
+import stat
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,11 @@ def test_missing_truncated_and_foreign_files_are_named(copy: Path) -> None:
     (copy / "extra.bin").write_bytes(b"x")
     with pytest.raises(BundleError, match=r"extra\.bin is not listed"):
         open_bundle(copy)
+
+
+def test_everybody_may_read_a_bundle(small_bundle: Path) -> None:
+    """What a library wrote with mode 600 included: who opens a bundle is often another user than its maker."""
+    assert {stat.S_IMODE(file.stat().st_mode) for file in small_bundle.iterdir()} == {0o644}
 
 
 def test_a_link_is_not_a_file(copy: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import stat
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -97,6 +98,12 @@ def test_page_of_frames_is_self_contained(people: FrameTable, tmp_path: Path) ->
     assert REAL not in text
     for subject in people.subjects():
         assert subject in text
+
+
+def test_page_is_for_its_user_alone(people: FrameTable, tmp_path: Path) -> None:
+    """It shows faces."""
+    written(people, tmp_path)
+    assert stat.S_IMODE((tmp_path / "page.html").stat().st_mode) == 0o600
 
 
 def test_faces_stand_where_their_labels_are(people: FrameTable, tmp_path: Path) -> None:

@@ -46,6 +46,12 @@ def test_a_name_is_on_the_disk_before_the_call_returns(tmp_path: Path, monkeypat
     assert flushed == [(False, ["file"]), (True, ["file"]), (True, ["file", "folder"])]
 
 
+def test_a_private_file_is_for_its_user_alone(tmp_path: Path) -> None:
+    with replacing(tmp_path / "page.html", private=True) as temporary:
+        temporary.write_text("a face")
+    assert stat.S_IMODE((tmp_path / "page.html").stat().st_mode) == 0o600
+
+
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_a_failed_replacement_keeps_the_old_file(tmp_path: Path, error: type[BaseException]) -> None:
     path = tmp_path / "head.bin"
@@ -77,12 +83,15 @@ def test_folders_above_a_file_are_made(tmp_path: Path) -> None:
 def test_a_new_folder_appears_when_it_is_complete(tmp_path: Path) -> None:
     path = tmp_path / "a" / "bundle"
     with new_folder(path) as temporary:
-        (temporary / "inner").mkdir()
+        (temporary / "inner").mkdir(0o700)
         (temporary / "inner" / "head.bin").write_text("all")
+        (temporary / "inner" / "head.bin").chmod(0o600)
         assert not path.exists()
     assert (path / "inner" / "head.bin").read_text() == "all"
     assert names(path.parent) == ["bundle"]
     assert stat.S_IMODE(path.stat().st_mode) == 0o755
+    assert stat.S_IMODE((path / "inner").stat().st_mode) == 0o755
+    assert stat.S_IMODE((path / "inner" / "head.bin").stat().st_mode) == 0o644
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
