@@ -39,7 +39,7 @@ class Content(NamedTuple):
             archive: the file.
             reason: why it is none.
         """
-        return BundleError(f"{archive} is not a readable archive of {self.kind}: {reason}")
+        return BundleError(f"{archive} is not a readable archive of {self.kind}: {one_line(reason)}")
 
 
 def pack(archive: Path, files: Iterable[tuple[str, Path | bytes]]) -> None:

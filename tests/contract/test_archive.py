@@ -76,6 +76,19 @@ def test_names_that_do_not_belong_never_become_paths(name: str, tmp_path: Path) 
     assert list((tmp_path / "target").iterdir()) == []
 
 
+def test_a_name_of_sixty_thousand_bytes_makes_no_long_line(tmp_path: Path) -> None:
+    """What stands before a file says another length of its name; the error of ``zipfile`` would show all of it."""
+    archive = tmp_path / "x.zip"
+    with zipfile.ZipFile(archive, "w") as spoiled:
+        spoiled.writestr("a", b"x" * 70_000)
+    content = bytearray(archive.read_bytes())
+    content[26:28] = struct.pack("<H", 60_000)
+    archive.write_bytes(content)
+    with pytest.raises(BundleError, match="is not a readable archive of") as refusal:
+        _unpacked(archive, tmp_path)
+    assert len(str(refusal.value)) < 400
+
+
 def test_a_link_is_refused(tmp_path: Path) -> None:
     """Unpacking writes plain files only, so the link would come out as one; its attributes give it away."""
     entry = zipfile.ZipInfo("a")
