@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast test-android test-android-core fuzz lint docs bench bench-quick lock sbom clean
+.PHONY: help install demo test test-fast test-android test-android-core lint-android fuzz lint docs bench bench-quick lock sbom clean
 
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,7 +25,8 @@ lint: install ## Style, types and import arrows
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: lint ## Everything that must hold: lint, then all tests
+test: lint ## Everything that must hold: lint, then all tests; Android's too where there is a JDK
+	$(BIN)/python -m tests.android.toolchain --optional
 	$(BIN)/python -m pytest
 
 test-fast: install ## The tests that take seconds; they cover every room
@@ -39,8 +40,11 @@ test-android-core: install ## The Android library in the real runtime; fetches a
 	$(BIN)/python -m tests.android.toolchain
 	$(BIN)/python -m pytest -n0 tests/android
 
-test-android: test-android-core ## The same, and library and app compiled by Maven against the classes of Android 8.0
+test-android: test-android-core ## The same, and with Maven: library and app against Android 8.0's classes, ktlint, detekt
 	mvn --batch-mode --quiet --file android_demo/pom.xml verify
+
+lint-android: ## Style of the Kotlin code: ktlint and detekt, which Maven fetches
+	mvn --batch-mode --quiet --file android_demo/pom.xml --projects lint verify
 
 docs: $(VENV)/docs ## Build the docs site in site/; a broken link or a missing page is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from tests.native.build import build, build_jni, compiler, jdk_folder
 
 CORE = REPOSITORY / "android_demo" / "core" / "src"
 SCHEMA = REPOSITORY / "export" / "manifest.schema.json"
+QUICK_START = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 _MAX_WAIT_S = 300.0
 _OLD_S = 86_400.0
 
@@ -60,15 +61,16 @@ def compiled() -> Path:
     return folder
 
 
-def java_command(folder: Path) -> list[str]:
+def java_command(folder: Path, options: Sequence[str] = QUICK_START) -> list[str]:
     """Return the command that starts a JVM with the compiled core.
 
     Args:
         folder: of :func:`compiled`.
+        options: of the JVM.
     """
     path = [folder / "classes", standard_library(), *library_jars()]
     return [
-        *("java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"),
+        *("java", "-Xmx512m", *options),
         f"-Dpen.native={folder / 'native' / 'libpen_jni.so'}",
         f"-Dpen.repository={REPOSITORY}",
         f"-Dorg.sqlite.lib.path={sqlite_folder()}",
@@ -80,8 +82,13 @@ def java_command(folder: Path) -> list[str]:
 class Harness:
     """The Kotlin core in a JVM, with the real ExecuTorch runtime; one request at a time."""
 
-    def __init__(self) -> None:
-        command = [*java_command(compiled()), "penmobile.jvm.HarnessKt"]
+    def __init__(self, options: Sequence[str] = QUICK_START) -> None:
+        """Start the JVM.
+
+        Args:
+            options: of the JVM; none for its best speed after a while.
+        """
+        command = [*java_command(compiled(), options), "penmobile.jvm.HarnessKt"]
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,15 +11,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from pen_mobile.contract.archive import pack_folder
 from pen_mobile.contract.bundle_folder import MANIFEST, SEAL, SIGNATURE, sign_bundle
-from tests.android.kotlin import Harness, harness, needs_kotlin
+from tests.android.kotlin import Harness, needs_kotlin
 from tests.android.resealing import changed_copy
 
 needs_kotlin()
-
-
-@pytest.fixture(scope="module")
-def kotlin() -> Iterator[Harness]:
-    yield from harness()
 
 
 @pytest.fixture

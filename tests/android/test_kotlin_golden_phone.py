@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import numpy as np
 import pytest
 
 from pen_mobile.contract.bundle_folder import open_bundle
-from tests.android.kotlin import Harness, harness, needs_kotlin
+from tests.android.kotlin import Harness, needs_kotlin
 from tests.android.resealing import changed_copy
 from tests.android.toolchain import REPOSITORY
 from tests.contract import golden_stores
@@ -25,11 +24,6 @@ CALLS: dict[str, Any] = json.loads((FOLDER / "calls.json").read_text(encoding="u
 REFUSED: dict[str, Any] = json.loads((FOLDER / "refused" / "refused.json").read_text(encoding="utf-8"))
 STORES: dict[str, Any] = json.loads((FOLDER / "stores" / "stores.json").read_text(encoding="utf-8"))
 PROBLEMS = {"archive": "NOT_A_BUNDLE", "version": "BUNDLE_NEWER", "unsigned": "NOT_SIGNED", "signature": "FORGED"}
-
-
-@pytest.fixture(scope="module")
-def kotlin() -> Iterator[Harness]:
-    yield from harness()
 
 
 def open_store(kotlin: Harness, store: Path, bundle: Path = BUNDLE, **more: Any) -> dict[str, Any]:

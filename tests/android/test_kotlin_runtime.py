@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +9,9 @@ import pytest
 
 from pen_mobile.bundle.golden_check import read_golden
 from pen_mobile.contract.bundle_folder import open_bundle
-from tests.android.kotlin import Harness, harness, needs_kotlin
+from tests.android.kotlin import Harness, needs_kotlin
 
 needs_kotlin()
-
-
-@pytest.fixture(scope="module")
-def kotlin() -> Iterator[Harness]:
-    yield from harness()
 
 
 def error(found: object, expected: np.ndarray) -> float:
@@ -53,7 +47,7 @@ def test_golden_training(kotlin: Harness, bundle_folder: Path, tmp_path: Path) -
             for rows in golden.batches[part.optimizer].reshape(-1, part.steps, part.batch)
         ]
         hyper = golden.hyper[part.optimizer].tolist()
-        answer = kotlin.ask("train", optimizer=part.optimizer, calls=calls, hyper=hyper)
+        answer = kotlin.ask("train", optimizer=part.optimizer, calls=calls, hyper=hyper, folder=tmp_path)
         assert error(answer["losses"], golden.losses[part.optimizer]) <= manifest.golden.train_tolerance
         assert error(answer["trained"], golden.trained[part.optimizer]) <= manifest.golden.train_tolerance
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
-from collections.abc import Iterator
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +20,12 @@ from pen_mobile.phone.binding import binding_of
 from pen_mobile.phone.phone import Phone
 from pen_mobile.phone.store.options import StoreOptions
 from pen_mobile.phone.store.store import Store
-from tests.android.kotlin import Harness, harness, needs_kotlin
+from tests.android.kotlin import Harness, needs_kotlin
 
 needs_kotlin()
 
 NOW = 1.7e9
 KEY = bytes(range(32))
-
-
-@pytest.fixture(scope="module")
-def kotlin() -> Iterator[Harness]:
-    yield from harness()
 
 
 @pytest.fixture
@@ -159,26 +155,98 @@ def test_nothing_is_left_of_deleted_data(kotlin: Harness, opened: dict[str, Any]
     assert kotlin.ask("open", **opened) == {"labels": 0, "version": None}
 
 
+class Killed:
+    """A JVM that labels and adapts, and is killed with signal 9 at any moment.
+
+    Attributes:
+        sent: labels that it was asked to keep.
+        acknowledged: labels that it said are kept.
+    """
+
+    def __init__(self, request: dict[str, Any], rows: list[dict[str, Any]]) -> None:
+        """Open a store.
+
+        Args:
+            request: that opens it.
+            rows: samples to label, in turn.
+        """
+        self.harness, self.rows = Harness(), rows
+        self.sent = self.acknowledged = self.harness.ask("open", **request)["labels"]
+
+    def work(self, *, wait: bool) -> None:
+        """Ask for a label and for adapting.
+
+        Args:
+            wait: until both are done.
+        """
+        self.harness.send("label", samples=[self.rows[self.sent]])
+        self.harness.send("adapt")
+        self.sent += 1
+        if wait:
+            self.receive()
+
+    def receive(self) -> None:
+        """Wait for the answers to both."""
+        self.acknowledged = self.harness.receive()["labels"]
+        assert "reason" in self.harness.receive()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the JVM."""
+        os.kill(self.harness.process.pid, number)
+
+    def kill(self) -> None:
+        """End it with signal 9."""
+        self.signal(signal.SIGKILL)
+        self.harness.process.communicate()
+
+
+def found_in(bundle: Path, store: Path) -> int:
+    """Return how many labels a store has, which must be whole: Python checks every row when it opens one."""
+    with Phone.open(bundle, store, options=StoreOptions(clock=lambda: NOW)) as phone:
+        assert len(phone.history()) <= phone.status().samples + 1
+        return phone.status().samples
+
+
+KILLS = int(os.environ.get("PEN_ANDROID_KILLS", "6"))
+
+
 @pytest.mark.slow
 def test_what_was_acknowledged_survives_a_kill(small_bundle: Path, tmp_path: Path) -> None:
-    """The JVM is killed at any moment of labelling and adapting; the next one finds all that was acknowledged."""
+    """The next JVM finds all that was acknowledged by the one that was killed."""
     request = {"bundle": small_bundle, "store": tmp_path / "me.sqlite", "folder": tmp_path / "programs", "now": NOW}
-    rng, acknowledged, sent = np.random.default_rng(1), 0, 0
-    for life in range(8):
-        harness = Harness()
-        answer = harness.ask("open", **request)
-        assert acknowledged <= answer["labels"] <= sent
-        acknowledged = sent = answer["labels"]
-        for row in samples(40, seed=life + 10)[: int(rng.integers(2, 40))]:
-            harness.send("label", samples=[row])
-            harness.send("adapt")
-            sent += 1
-            if rng.random() < 0.8:
-                acknowledged = harness.receive()["labels"]
-                harness.receive()
-            else:
-                break
-        os.kill(harness.process.pid, signal.SIGKILL)
-        harness.process.wait()
-    with Phone.open(small_bundle, tmp_path / "me.sqlite", options=StoreOptions(clock=lambda: NOW)) as phone:
-        assert acknowledged <= phone.status().samples <= sent
+    rng, rows, acknowledged, sent = np.random.default_rng(1), samples(6 * KILLS), 0, 0
+    for _ in range(KILLS):
+        killed = Killed(request, rows)
+        assert acknowledged <= killed.acknowledged <= sent
+        for _ in range(int(rng.integers(0, 4))):
+            killed.work(wait=True)
+        killed.work(wait=False)
+        time.sleep(rng.uniform(0, 0.03))
+        killed.kill()
+        acknowledged, sent = killed.acknowledged, killed.sent
+    assert acknowledged <= found_in(small_bundle, tmp_path / "me.sqlite") <= sent
+
+
+@pytest.mark.slow
+def test_what_was_acknowledged_is_in_the_files_at_any_moment(small_bundle: Path, tmp_path: Path) -> None:
+    """A hundred times the JVM is stopped while it writes: the files are then those that signal 9 would leave."""
+    request = {"bundle": small_bundle, "store": tmp_path / "me.sqlite", "folder": tmp_path / "programs", "now": NOW}
+    rng = np.random.default_rng(2)
+    worker = Killed(request, samples(100))
+    within = 0
+    for number in range(100):
+        left = tmp_path / f"left-{number}"
+        left.mkdir()
+        before = worker.acknowledged
+        worker.work(wait=False)
+        time.sleep(rng.uniform(0, 0.02))
+        worker.signal(signal.SIGSTOP)
+        for end in ("", "-wal"):
+            shutil.copy(f"{request['store']}{end}", left / f"me.sqlite{end}")
+        worker.signal(signal.SIGCONT)
+        found = found_in(small_bundle, left / "me.sqlite")
+        assert before <= found <= worker.sent, number
+        within += found == before
+        worker.receive()
+    worker.harness.close()
+    print(f"{within} of 100 before the label was kept")

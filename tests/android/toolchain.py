@@ -1,9 +1,9 @@
 """A Kotlin compiler, JUnit 5 and SQLite for the JVM without Maven Central: from PyPI and from Debian's packages.
 
-    python -m tests.android.toolchain
+    python -m tests.android.toolchain [--optional]
 
-fetches them into ``android_demo/.tools``; nothing needs root. On a machine without Debian's ``apt-get``, or where it
-has no list of packages yet, the message says what is missing.
+fetches them into ``android_demo/.tools``; nothing needs root. On a machine without Debian's ``apt-get`` the message
+says what is missing; with ``--optional`` that is no failure.
 """
 
 from __future__ import annotations
@@ -84,7 +84,12 @@ def _install_kotlin(temporary: Path) -> None:
 def _install_packages(temporary: Path) -> None:
     if shutil.which("apt-get") is None:
         raise SystemExit("JUnit 5 and sqlite-jdbc come from Debian's packages here, and there is no apt-get")
-    _run(["apt-get", "--quiet", "--quiet", "download", *_PACKAGES], temporary)
+    try:
+        _run(["apt-get", "--quiet", "--quiet", "download", *_PACKAGES], temporary)
+    except SystemExit:  # the machine has no list of packages yet: one of our own needs no root
+        own = _own_lists(temporary)
+        _run(["apt-get", *own, "--quiet", "--quiet", "update"], temporary)
+        _run(["apt-get", *own, "--quiet", "--quiet", "download", *_PACKAGES], temporary)
     for package in temporary.glob("*.deb"):
         _run(["dpkg", "-x", str(package), str(temporary / "root")], temporary)
     share = temporary / "root" / "usr"
@@ -95,14 +100,35 @@ def _install_packages(temporary: Path) -> None:
     shutil.copy(next(share.glob("lib/*/jni/libsqlitejdbc.so")), TOOLS / "native")
 
 
+def _own_lists(temporary: Path) -> list[str]:
+    for folder in ("lists", "cache"):
+        (temporary / folder / "partial").mkdir(parents=True)
+    settings = (f"Dir::State::Lists={temporary}/lists", f"Dir::Cache={temporary}/cache", "Debug::NoLocking=true")
+    return [argument for setting in settings for argument in ("-o", setting)]
+
+
 def _run(command: list[str], folder: Path) -> None:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
+    except subprocess.TimeoutExpired:
+        raise SystemExit(f"{command[0]} was given up after 300 s") from None
     if done.returncode:
-        raise SystemExit(
-            f"{' '.join(command[:3])} ... failed (run 'apt-get update' once?): {done.stderr.strip()[-500:]}"
-        )
+        raise SystemExit(f"{command[0]} {command[-1]} failed: {done.stderr.strip()[-500:]}")
+
+
+def _fetch_if_possible() -> None:
+    """Fetch everything where a JDK can use it; say what is missing."""
+    if shutil.which("java") is not None and shutil.which("javac") is not None:
+        try:
+            install()
+        except SystemExit as error:
+            print(f"Android: {error}")
+    print(f"Android: {missing() or 'the compiler and JUnit are there; the library is tested'}")
 
 
 if __name__ == "__main__":
-    install()
-    print(missing() or f"{TOOLS} has everything")
+    if "--optional" in sys.argv[1:]:
+        _fetch_if_possible()
+    else:
+        install()
+        print(missing() or f"{TOOLS} has everything")

@@ -1,7 +1,10 @@
 package penmobile.app
 
+import android.graphics.Bitmap
 import android.graphics.Paint
+import android.graphics.RectF
 import android.graphics.Typeface
+import penmobile.face.RgbImage
 import penmobile.screen.Canvas
 import penmobile.screen.Colour
 
@@ -11,7 +14,7 @@ import penmobile.screen.Colour
  * @param density pixels of one density-independent pixel.
  */
 class AndroidCanvas(private val canvas: android.graphics.Canvas, private val density: Float) : Canvas {
-    private val paint = Paint(Paint.ANTI_ALIAS_FLAG)
+    private val paint = Paint(Paint.ANTI_ALIAS_FLAG or Paint.FILTER_BITMAP_FLAG)
 
     override fun rectangle(x: Float, y: Float, width: Float, height: Float, corner: Float, colour: Colour) {
         paint.color = colour
@@ -28,6 +31,14 @@ class AndroidCanvas(private val canvas: android.graphics.Canvas, private val den
     override fun circle(x: Float, y: Float, radius: Float, colour: Colour) {
         paint.color = colour
         canvas.drawCircle(x * density, y * density, radius * density, paint)
+    }
+
+    override fun mirrored(image: RgbImage, x: Float, y: Float, width: Float, height: Float) {
+        val bitmap = Bitmap.createBitmap(image.pixels(), image.width, image.height, Bitmap.Config.ARGB_8888)
+        canvas.save()
+        canvas.scale(-1f, 1f, (x + width / 2) * density, 0f)
+        canvas.drawBitmap(bitmap, null, RectF(x * density, y * density, (x + width) * density, (y + height) * density), paint)
+        canvas.restore()
     }
 
     override fun text(text: String, x: Float, y: Float, size: Float, bold: Boolean, colour: Colour) {

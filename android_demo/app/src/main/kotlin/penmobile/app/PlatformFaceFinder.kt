@@ -11,12 +11,7 @@ import penmobile.face.RgbImage
 class PlatformFaceFinder : FaceFinder {
     override fun find(image: RgbImage): Eyes? {
         val width = image.width and 1.inv() // the detector asks for an even width
-        val pixels = IntArray(width * image.height) { place ->
-            val at = 3 * (place / width * image.width + place % width)
-            fun level(channel: Int) = image.levels[at + channel].toInt() and 0xff
-            (0xff shl 24) or (level(0) shl 16) or (level(1) shl 8) or level(2)
-        }
-        val bitmap = Bitmap.createBitmap(pixels, width, image.height, Bitmap.Config.RGB_565)
+        val bitmap = Bitmap.createBitmap(image.pixels(), 0, image.width, width, image.height, Bitmap.Config.RGB_565)
         val faces = arrayOfNulls<FaceDetector.Face>(1)
         FaceDetector(width, image.height, faces.size).findFaces(bitmap, faces)
         return faces[0]?.let(::eyes)

@@ -8,6 +8,7 @@ import penmobile.PenException
 import penmobile.face.Eyes
 import penmobile.face.RgbImage
 import penmobile.screen.Camera
+import penmobile.screen.Preview
 import penmobile.screen.ScreenEvent
 import penmobile.session.Session
 import java.io.OutputStream
@@ -45,7 +46,7 @@ class Worker(context: Context, private val tell: (ScreenEvent) -> Unit) {
         val found = if (at.manifest.face == null) faces.find(image) else at.find(image, eyes)
         eyes = found
         feature = found?.let { at.feature(image, it) }
-        say(ScreenEvent.Looked(feature?.let { at.predict(it).targets }))
+        say(ScreenEvent.Looked(feature?.let { at.predict(it).targets }, Preview.of(image, found)))
     }
 
     /** Label the last frame with a face. */

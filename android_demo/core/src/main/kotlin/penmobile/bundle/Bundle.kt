@@ -38,8 +38,7 @@ class Bundle private constructor(private val files: BundleFiles, val manifest: M
         return numbers
     }
 
-    private fun content(name: String): ByteArray =
-        files.read(name, Int.MAX_VALUE).also { checkHash(it.inputStream(), name) }
+    private fun content(name: String): ByteArray = files.read(name, Int.MAX_VALUE).also { checkHash(it.inputStream(), name) }
 
     private fun checkFile(name: String, part: FilePart) {
         demand(name in files.names, Problem.BUNDLE_DAMAGED) { "${files.origin}: $name is missing; get the bundle again" }

@@ -24,7 +24,7 @@ class MakerKey private constructor(private val key: ECPublicKey) {
             update(content)
             verify(signature)
         }
-    } catch (error: GeneralSecurityException) { // the signature is no DER: nobody's
+    } catch (expected: GeneralSecurityException) { // the signature is no DER: nobody's
         false
     }
 

@@ -67,22 +67,8 @@ data class FaceSearch(
  */
 data class AdaptPart(val method: String, val labels: Int, val noiseSeconds: List<Double>)
 
-/**
- * A train method; `state[0]` is the head parameters.
- *
- * @property stateShapes shapes of the tensors that go in and come out.
- * @property steps S, optimizer steps of one call.
- * @property batch B, samples of a step.
- * @property hyper defaults of the numbers that are given at every call.
- */
-data class TrainPart(
-    val method: String,
-    val optimizer: String,
-    val stateShapes: List<List<Int>>,
-    val steps: Int,
-    val batch: Int,
-    val hyper: List<Double>,
-)
+/** A train method, which phones other than this one call; [parametersShape] is that of its first tensor of state. */
+data class TrainPart(val optimizer: String, val parametersShape: List<Int>)
 
 /**
  * The trainable head.
@@ -182,7 +168,7 @@ data class Manifest(
                 optimizers.toSet().size < optimizers.size -> "two train methods have one optimizer"
                 (manifest.values["model"] == null) != (manifest.values["serial"] == null) -> "model and serial go together"
                 manifest.face != null && backbone?.crop?.detector != "blazeface" -> "face is given, but backbone.crop asks for another"
-                head.train.any { it.stateShapes[0] != head.parametersShape } -> "a train method's state has another shape"
+                head.train.any { it.parametersShape != head.parametersShape } -> "a train method's state has another shape"
                 else -> named.firstOrNull { it !in manifest.files }?.let { "file $it is used but not listed under files" }
             }
         }

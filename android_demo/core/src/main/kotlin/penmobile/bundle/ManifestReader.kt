@@ -64,17 +64,12 @@ internal class ManifestReader(private val values: Map<String, Any?>) {
         )
     }
 
-    private fun adapt(part: Map<String, Any?>) =
-        AdaptPart(text(part, "method"), count(part, "labels"), numbers(part["noise_seconds"]))
+    private fun adapt(part: Map<String, Any?>) = AdaptPart(text(part, "method"), count(part, "labels"), numbers(part["noise_seconds"]))
 
-    private fun train(part: Map<String, Any?>) = TrainPart(
-        text(part, "method"),
-        text(part, "optimizer"),
-        (part["state"] as List<*>).map { tensor -> (part(tensor)["shape"] as List<*>).map { (it as Long).toInt() } },
-        count(part, "steps"),
-        count(part, "batch"),
-        (part["hyper"] as List<*>).map { number(part(it)["default"]) },
-    )
+    private fun train(part: Map<String, Any?>): TrainPart {
+        val parameters = part((part["state"] as List<*>).first())
+        return TrainPart(text(part, "optimizer"), numbers(parameters["shape"]).map { it.toInt() })
+    }
 
     companion object {
         private const val SCHEMA = "/manifest.schema.json"

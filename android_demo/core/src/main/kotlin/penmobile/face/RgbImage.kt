@@ -16,6 +16,11 @@ class RgbImage(val width: Int, val height: Int, val levels: ByteArray) {
         return levels[3 * inside + channel].toInt() and 0xff
     }
 
+    /** Return the pixels as 0xAARRGGBB, row by row. */
+    fun pixels(): IntArray = IntArray(width * height) { pixel ->
+        (0 until 3).fold(0xff) { found, channel -> (found shl 8) or (levels[3 * pixel + channel].toInt() and 0xff) }
+    }
+
     /** Return the levels as float32, planes first, `[3, height, width]`. */
     fun planes(): FloatArray {
         val size = width * height
@@ -60,8 +65,11 @@ private fun shares(many: Int, few: Int): List<Shares> {
         val begin = place * ratio
         val first = Math.floor(begin).toInt()
         val last = minOf(many - 1, Math.ceil(begin + ratio).toInt() - 1)
-        Shares(first, DoubleArray(last - first + 1) {
-            maxOf(0.0, minOf(begin + ratio, first + it + 1.0) - maxOf(begin, (first + it).toDouble())) / ratio
-        })
+        Shares(
+            first,
+            DoubleArray(last - first + 1) {
+                maxOf(0.0, minOf(begin + ratio, first + it + 1.0) - maxOf(begin, (first + it).toDouble())) / ratio
+            },
+        )
     }
 }

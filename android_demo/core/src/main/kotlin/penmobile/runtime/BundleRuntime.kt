@@ -4,7 +4,6 @@ import penmobile.Problem
 import penmobile.bundle.Bundle
 import penmobile.bundle.FacePart
 import penmobile.bundle.HeadPart
-import penmobile.bundle.TrainPart
 import penmobile.demand
 import penmobile.face.Answers
 import penmobile.face.FaceSearcher
@@ -16,9 +15,6 @@ class Estimate(val targets: FloatArray, val gate: FloatArray)
 
 /** Head parameters, and the report of the method `adapt`, `[R, K]` row by row. */
 class Adapted(val parameters: FloatArray, val report: FloatArray)
-
-/** State and loss before each step `[S]` after a call of a train method. */
-class Trained(val state: List<FloatArray>, val loss: FloatArray)
 
 /**
  * The programs of one bundle, typed.
@@ -85,24 +81,6 @@ class BundleRuntime(val bundle: Bundle, programs: Programs, folder: File) : Clos
         )
         val (parameters, report) = call(head, adapt.method, inputs, shipped.size)
         return Adapted(parameters, report)
-    }
-
-    /**
-     * Take optimizer steps (Eq. 8).
-     *
-     * @param train one of the manifest's methods.
-     * @param state the tensors that it lists; [z] `[S, B, D_z]`, [y] `[S, B, K]`, [weight] `[S, B]`, [hyper] `[H]`.
-     */
-    fun train(train: TrainPart, state: List<FloatArray>, z: FloatArray, y: FloatArray, weight: FloatArray, hyper: FloatArray): Trained {
-        val rows = listOf(train.steps, train.batch)
-        val inputs = train.stateShapes.zip(state) { shape, values -> Tensor(shape, values) } + listOf(
-            Tensor(rows + part.featureSize, z),
-            Tensor(rows + part.targetCount, y),
-            Tensor(rows, weight),
-            Tensor(listOf(hyper.size), hyper),
-        )
-        val outputs = call(head, train.method, inputs, shipped.size)
-        return Trained(outputs.dropLast(1), outputs.last())
     }
 
     override fun close() {

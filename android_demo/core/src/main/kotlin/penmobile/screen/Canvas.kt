@@ -1,5 +1,7 @@
 package penmobile.screen
 
+import penmobile.face.RgbImage
+
 /** A colour, 0xAARRGGBB. */
 typealias Colour = Int
 
@@ -14,6 +16,9 @@ interface Canvas {
     fun rectangle(x: Float, y: Float, width: Float, height: Float, corner: Float, colour: Colour)
 
     fun line(x1: Float, y1: Float, x2: Float, y2: Float, thickness: Float, colour: Colour)
+
+    /** Draw an image, mirrored as people know themselves, with its corner at a place. */
+    fun mirrored(image: RgbImage, x: Float, y: Float, width: Float, height: Float)
 
     fun circle(x: Float, y: Float, radius: Float, colour: Colour)
 

@@ -1,5 +1,8 @@
 package penmobile.screen
 
+import penmobile.face.Eyes
+import penmobile.face.Place
+
 private const val MARGIN = 16f
 private const val BODY = 14f
 private const val TITLE = 16f
@@ -15,7 +18,7 @@ class Plane(val left: Float, val top: Float, val side: Float) {
     fun label(x: Float, y: Float, state: ScreenState): FloatArray? {
         val across = (x - left) / side
         val up = 1 - (y - top) / side
-        if (across < 0 || across > 1 || up < 0 || up > 1) return null
+        if (across !in 0f..1f || up !in 0f..1f) return null
         val width = state.highest - state.lowest
         if (state.targets.size == 2) return floatArrayOf(state.lowest + across * width, state.lowest + up * width)
         val label = state.estimate?.toFloatArray() ?: return null
@@ -39,10 +42,14 @@ class ScreenPainter(words: Words, private val theme: Theme) {
     /** Draw a state on a canvas of this size, in density-independent pixels. */
     fun paint(canvas: Canvas, state: ScreenState, width: Float, height: Float) {
         canvas.rectangle(0f, 0f, width, height, 0f, theme.ground)
+        val preview = state.preview.takeIf { state.problem == null } // a problem needs the room
+        preview?.let { preview(canvas, it, width) }
         val column = Column(canvas, width)
+        column.right = if (preview == null) MARGIN else 2 * MARGIN + PREVIEW
         val colour = if (state.problem == null) theme.text else theme.warning
         column.paragraph(sentences.status(state), TITLE, true, colour)
         if (state.problem != null) column.paragraph(sentences.advice(state), BODY, false, theme.text)
+        column.right = MARGIN
         if (state.blocked) return
         val plane = plane(width, height)
         if (state.historyShown) history(column, state) else estimates(canvas, state, plane)
@@ -50,6 +57,31 @@ class ScreenPainter(words: Words, private val theme: Theme) {
         column.paragraph("${sentences.labels(state)} ${sentences.hint(state)}".trim(), BODY, false, theme.text)
         state.card?.let { card(column, it) }
         state.about?.let { column.paragraph(sentences.about(it), BODY, false, theme.faint) }
+    }
+
+    /** The camera's image in the upper right corner, with a frame around the face and a mark on each eye. */
+    private fun preview(canvas: Canvas, preview: Preview, width: Float) {
+        val scale = PREVIEW / maxOf(preview.image.width, preview.image.height)
+        val across = scale * preview.image.width
+        val left = width - MARGIN - across
+        canvas.mirrored(preview.image, left, PREVIEW_TOP, across, scale * preview.image.height)
+        val eyes = preview.eyes ?: return
+        fun x(place: Place) = left + across - scale * (place.x + 0.5).toFloat()
+        fun y(place: Place) = PREVIEW_TOP + scale * (place.y + 0.5).toFloat()
+        for (eye in listOf(eyes.right, eyes.left)) canvas.circle(x(eye), y(eye), 2f, theme.accent)
+        val corners = corners(eyes)
+        corners.forEachIndexed { at, from ->
+            val to = corners[(at + 1) % corners.size]
+            canvas.line(x(from), y(from), x(to), y(to), 1.5f, theme.accent)
+        }
+    }
+
+    /** Corners of a square around a face, turned as its eyes are. */
+    private fun corners(eyes: Eyes): List<Place> {
+        val across = Place((eyes.left.x - eyes.right.x), (eyes.left.y - eyes.right.y))
+        return listOf(-1.1 to -0.8, 1.1 to -0.8, 1.1 to 1.4, -1.1 to 1.4).map { (along, down) ->
+            Place(eyes.middle.x + along * across.x - down * across.y, eyes.middle.y + along * across.y + down * across.x)
+        }
     }
 
     private fun estimates(canvas: Canvas, state: ScreenState, plane: Plane) {
@@ -72,12 +104,13 @@ class ScreenPainter(words: Words, private val theme: Theme) {
     /** Paragraphs below each other. */
     private inner class Column(private val canvas: Canvas, private val width: Float) {
         var y = MARGIN + LINE
+        var right = MARGIN
 
         fun paragraph(text: String, size: Float, bold: Boolean, colour: Colour) {
             var line = ""
             for (word in text.split(' ')) {
                 val longer = if (line.isEmpty()) word else "$line $word"
-                if (line.isNotEmpty() && canvas.width(longer, size, bold) > width - 2 * MARGIN) {
+                if (line.isNotEmpty() && canvas.width(longer, size, bold) > width - MARGIN - right) {
                     put(line, size, bold, colour)
                     line = word
                 } else {
@@ -135,6 +168,8 @@ class ScreenPainter(words: Words, private val theme: Theme) {
 
     private companion object {
         const val TOP = 100f
+        const val PREVIEW = 84f
+        const val PREVIEW_TOP = 8f
         const val SHARE = 0.46f
     }
 }

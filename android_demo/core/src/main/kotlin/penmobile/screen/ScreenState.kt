@@ -1,6 +1,10 @@
 package penmobile.screen
 
 import penmobile.Problem
+import penmobile.face.Eyes
+import penmobile.face.Place
+import penmobile.face.RgbImage
+import penmobile.face.area
 import penmobile.session.AdaptationResult
 import penmobile.session.TargetVerdict
 import penmobile.store.HeadVersion
@@ -12,6 +16,20 @@ private val PASSING = setOf(Problem.DISK, Problem.BUSY, Problem.OVERTAKEN, Probl
 
 /** What the camera shows. */
 enum class Camera { OFF, NO_PERMISSION, NO_FACE, FACE }
+
+/** A small image of the camera, and the eyes of the face in it. */
+class Preview private constructor(val image: RgbImage, val eyes: Eyes?) {
+    companion object {
+        private const val SIDE = 128
+
+        /** Bring an image of the camera down to what a screen shows of it; [eyes] are in its pixels. */
+        fun of(image: RgbImage, eyes: Eyes?): Preview {
+            val scale = minOf(1.0, SIDE.toDouble() / maxOf(image.width, image.height))
+            val small = area(image, maxOf(1, (image.width * scale).toInt()), maxOf(1, (image.height * scale).toInt()))
+            return Preview(small, eyes?.moved { Place(it.x * scale, it.y * scale) })
+        }
+    }
+}
 
 /**
  * What became of an adaptation.
@@ -30,6 +48,7 @@ data class About(val model: String, val recipe: String, val signed: Boolean)
  * Everything that the screen shows: never changed, only replaced by [after].
  *
  * @property targets names, in the order of every estimate and label.
+ * @property preview what the camera sees, or null.
  * @property trail the last estimates, oldest first, each `[K]`; empty when there is none.
  * @property label the last label given, `[K]`, or null.
  * @property labels how many are in the store.
@@ -41,6 +60,7 @@ data class ScreenState(
     val lowest: Float = -1f,
     val highest: Float = 1f,
     val camera: Camera = Camera.OFF,
+    val preview: Preview? = null,
     val trail: List<List<Float>> = emptyList(),
     val label: List<Float>? = null,
     val labels: Int = 0,
@@ -76,7 +96,7 @@ sealed class ScreenEvent {
     class CameraChanged(val camera: Camera) : ScreenEvent()
 
     /** A frame was looked at; without a face, [targets] is null. */
-    class Looked(val targets: FloatArray?) : ScreenEvent()
+    class Looked(val targets: FloatArray?, val preview: Preview? = null) : ScreenEvent()
 
     /** The owner labelled the moment; [count] labels are in the store now. */
     class Labelled(val label: FloatArray, val count: Int) : ScreenEvent()
@@ -102,10 +122,12 @@ fun ScreenState.after(event: ScreenEvent): ScreenState = when (event) {
     is ScreenEvent.Opened -> copy(
         targets = event.targets, lowest = event.lowest, highest = event.highest, labels = event.labels, about = event.about, problem = null,
     )
-    is ScreenEvent.CameraChanged -> copy(camera = event.camera, trail = if (event.camera == Camera.FACE) trail else emptyList())
-    is ScreenEvent.Looked ->
-        if (event.targets == null) copy(camera = Camera.NO_FACE, trail = emptyList())
-        else copy(camera = Camera.FACE, trail = (trail + listOf(event.targets.toList())).takeLast(TRAIL))
+    is ScreenEvent.CameraChanged ->
+        if (event.camera == Camera.FACE) copy(camera = Camera.FACE) else copy(camera = event.camera, trail = emptyList(), preview = null)
+    is ScreenEvent.Looked -> {
+        val found = event.targets?.let { (trail + listOf(it.toList())).takeLast(TRAIL) }.orEmpty()
+        copy(camera = if (found.isEmpty()) Camera.NO_FACE else Camera.FACE, trail = found, preview = event.preview)
+    }
     is ScreenEvent.Labelled -> copy(label = event.label.toList(), labels = event.count, card = null, problem = null)
     ScreenEvent.Adapting -> copy(adapting = true, card = null, problem = null)
     is ScreenEvent.Adapted -> copy(adapting = false, label = null, card = Card(event.result.accepted, event.result.targets))

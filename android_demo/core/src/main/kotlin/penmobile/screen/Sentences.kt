@@ -34,12 +34,15 @@ class Sentences(private val words: Words) {
     fun cardTitle(card: Card): String = words.of(if (card.accepted) "accepted" else "refused")
 
     /** One sentence for each target of the card. */
-    fun cardLines(card: Card): List<String> =
-        if (card.targets.isEmpty()) listOf(words.of("no_labels")) else card.targets.map(::verdict)
+    fun cardLines(card: Card): List<String> = if (card.targets.isEmpty()) listOf(words.of("no_labels")) else card.targets.map(::verdict)
 
     /** One line of the history. */
     fun attempt(attempt: Attempt): String {
-        val name = if (attempt.current) "attempt_current" else if (attempt.accepted) "attempt_accepted" else "attempt_refused"
+        val name = when {
+            attempt.current -> "attempt_current"
+            attempt.accepted -> "attempt_accepted"
+            else -> "attempt_refused"
+        }
         return words.of(name, attempt.version)
     }
 

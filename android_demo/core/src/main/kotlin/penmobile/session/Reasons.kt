@@ -19,8 +19,11 @@ private val DECLINED = mapOf(
 private val STANDINGS = listOf("better than" to -1, "as good as" to 0, "worse than" to 1)
 
 /** Return whether an error is smaller than another (-1), the same to a hundredth of [unit] (0), or larger (1). */
-internal fun compared(error: Double, other: Double, unit: Double): Int =
-    if (Math.abs(error - other) < SAME * unit) 0 else if (error < other) -1 else 1
+internal fun compared(error: Double, other: Double, unit: Double): Int = when {
+    Math.abs(error - other) < SAME * unit -> 0
+    error < other -> -1
+    else -> 1
+}
 
 /** Return an error with two digits, rounded half to even as Python does. */
 fun decimal(value: Double): String {

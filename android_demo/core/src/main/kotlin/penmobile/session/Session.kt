@@ -1,9 +1,9 @@
 package penmobile.session
 
-import penmobile.Problem
 import penmobile.PenException
-import penmobile.demand
+import penmobile.Problem
 import penmobile.bundle.Manifest
+import penmobile.demand
 import penmobile.face.Eyes
 import penmobile.face.RgbImage
 import penmobile.face.cropFace
@@ -17,10 +17,9 @@ import java.io.Closeable
  * The estimate for one face.
  *
  * @property targets `[K]`, within the range of labels.
- * @property clipped names of targets that lay outside of it.
  * @property gate weight of each expert, sums to 1.
  */
-class Prediction(val targets: FloatArray, val clipped: List<String>, val gate: FloatArray)
+class Prediction(val targets: FloatArray, val gate: FloatArray)
 
 /**
  * A bundle at work for one owner. All calls belong on one thread; every method writes the store before it returns.
@@ -77,9 +76,8 @@ class Session(private val runtime: BundleRuntime, private val store: Store) : Cl
      */
     fun predict(feature: FloatArray): Prediction {
         val found = runtime.predict(parameters, feature)
-        val clipped = manifest.targets.filterIndexed { place, _ -> found.targets[place] !in -1f..1f }
         val inside = FloatArray(found.targets.size) { found.targets[it].coerceIn(-1f, 1f) }
-        return Prediction(manifest.toLabels(inside), clipped, found.gate)
+        return Prediction(manifest.toLabels(inside), found.gate)
     }
 
     /**
@@ -87,8 +85,7 @@ class Session(private val runtime: BundleRuntime, private val store: Store) : Cl
      *
      * @param feature `[D_z]`; [labels] `[K]`, in the range of labels; [capturedAt] Unix seconds, null is now.
      */
-    fun label(feature: FloatArray, labels: FloatArray, capturedAt: Double? = null) =
-        store.add(feature, manifest.toUnit(labels), capturedAt)
+    fun label(feature: FloatArray, labels: FloatArray, capturedAt: Double? = null) = store.add(feature, manifest.toUnit(labels), capturedAt)
 
     /** Adapt the shipped head to all labels; the new head comes into use when a target is adapted. */
     fun adapt(): AdaptationResult {
@@ -112,12 +109,6 @@ class Session(private val runtime: BundleRuntime, private val store: Store) : Cl
 
     /** Take the head before the present one back into use; return its version, null for the bundle's own. */
     fun rollback(): Long? = store.rollback().also { load() }
-
-    /** Take the bundle's initial head back into use; labels and history stay. */
-    fun reset() {
-        store.reset()
-        load()
-    }
 
     /** Return every adaptation, oldest first. */
     fun history(): List<HeadVersion> = store.history()

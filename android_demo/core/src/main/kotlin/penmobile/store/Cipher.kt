@@ -73,7 +73,7 @@ internal class AesGcm(key: ByteArray) : BlobCipher {
         if (stored.size < NONCE_BYTES + TAG_BYTES) return null
         return try {
             cipher(Cipher.DECRYPT_MODE, stored.copyOf(NONCE_BYTES), place).doFinal(stored, NONCE_BYTES, stored.size - NONCE_BYTES)
-        } catch (error: GeneralSecurityException) { // another key or place, or damaged: the caller says which row
+        } catch (expected: GeneralSecurityException) { // another key or place, or damaged: the caller says which row
             null
         }
     }
@@ -86,11 +86,10 @@ internal class AesGcm(key: ByteArray) : BlobCipher {
 
     fun matches(keyCheck: ByteArray): Boolean = open(keyCheck, KEY_CHECK_PLACE) != null
 
-    private fun cipher(mode: Int, nonce: ByteArray, place: ByteArray): Cipher =
-        Cipher.getInstance("AES/GCM/NoPadding").apply {
-            init(mode, key, GCMParameterSpec(8 * TAG_BYTES, nonce))
-            updateAAD(place)
-        }
+    private fun cipher(mode: Int, nonce: ByteArray, place: ByteArray): Cipher = Cipher.getInstance("AES/GCM/NoPadding").apply {
+        init(mode, key, GCMParameterSpec(8 * TAG_BYTES, nonce))
+        updateAAD(place)
+    }
 
     private fun hmac(key: ByteArray, blob: ByteArray): ByteArray =
         Mac.getInstance("HmacSHA256").apply { init(SecretKeySpec(key, "HmacSHA256")) }.doFinal(blob)

@@ -100,18 +100,8 @@ class Store(private val database: Database, bundle: Bundle, private val options:
         heads.stepBack(version).also { log.note("rolled-back", mapOf("from" to version, "to" to it, "reason" to "asked for")) }
     }
 
-    /** Take the bundle's initial head into use; every version stays in the history. */
-    fun reset() = rows.writing {
-        val version = heads.active().version
-        heads.supersede()
-        log.note("reset", mapOf("from" to version, "reason" to "asked for"))
-    }
-
     /** Return every adaptation, oldest first, accepted or not. */
     fun history(): List<HeadVersion> = heads.all()
-
-    /** Return the log, oldest first. */
-    fun events(): List<Event> = log.all()
 
     /** Write all data, not encrypted, as an archive of files that any tool reads. */
     fun export(out: java.io.OutputStream) {

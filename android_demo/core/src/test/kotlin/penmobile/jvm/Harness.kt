@@ -5,8 +5,11 @@ import penmobile.bundle.Bundle
 import penmobile.bundle.MakerKey
 import penmobile.bundle.jsonText
 import penmobile.bundle.parseJson
+import penmobile.face.Eyes
+import penmobile.face.Place
 import penmobile.face.RgbImage
 import penmobile.runtime.BundleRuntime
+import penmobile.runtime.Tensor
 import penmobile.session.Session
 import penmobile.store.Store
 import penmobile.store.StoreOptions
@@ -61,7 +64,7 @@ private class Harness : AutoCloseable {
         "adapt" -> at(request) { it.adapt().metrics() + ("version" to it.version) }
         "predict" -> at(request) { session ->
             val found = session.predict(request.floats("z"))
-            mapOf("targets" to found.targets.toList(), "gate" to found.gate.toList(), "clipped" to found.clipped)
+            mapOf("targets" to found.targets.toList(), "gate" to found.gate.toList())
         }
         "rollback" -> at(request) { mapOf("version" to it.rollback()) }
         "history" -> at(request) { session ->
@@ -73,10 +76,13 @@ private class Harness : AutoCloseable {
         "features" -> mapOf("z" to programs().feature(request.floats("frame")).toList())
         "find" -> at(request) { session ->
             val image = RgbImage(request.number("width").toInt(), request.number("height").toInt(), request.file("image").readBytes())
-            val eyes = session.find(image)
+            val previous = if (request.has("previous")) eyes(request.floats("previous")) else null
+            val eyes = session.find(image, previous)
             mapOf("eyes" to eyes?.let { listOf(it.right.x, it.right.y, it.left.x, it.left.y) })
         }
+        "replay" -> replay(request)
         "soak" -> soak(request)
+        "time" -> time(request)
         else -> throw IllegalArgumentException("unknown request $name")
     }
 
@@ -109,18 +115,48 @@ private class Harness : AutoCloseable {
         session.labels
     }
 
+    /** Call a train method as the manifest describes it; state starts at the shipped parameters and zeros. */
     private fun train(request: Request): Map<String, Any?> {
         val programs = programs()
-        val part = programs.bundle.manifest.head.train.first { it.optimizer == request.text("optimizer") }
-        var state = part.stateShapes.mapIndexed { place, shape ->
-            if (place == 0) programs.shipped else FloatArray(shape.fold(1) { size, side -> size * side })
+        val head = programs.bundle.manifest.values["head"] as Map<*, *>
+        val part = (head["train"] as List<*>).map { Request(it as Map<*, *>) }.first { it.text("optimizer") == request.text("optimizer") }
+        val file = programs.bundle.path(programs.bundle.manifest.head.file, request.file("folder"))
+        val rows = intArrayOf(part.number("steps").toInt(), part.number("batch").toInt())
+        fun tensor(values: FloatArray, vararg shape: Int) = Tensor(shape.toList(), values)
+        NativePrograms.open(file).use { program ->
+            var state = part.items("state").mapIndexed { place, tensor ->
+                val shape = tensor.floats("shape").map { it.toInt() }
+                Tensor(shape, if (place == 0) programs.shipped else FloatArray(shape.reduce(Int::times)))
+            }
+            val losses = request.items("calls").flatMap { call ->
+                val sizes = listOf(programs.bundle.manifest.head.featureSize, programs.bundle.manifest.head.targetCount)
+                val inputs = listOf("z", "y").zip(sizes) { name, size -> tensor(call.floats(name), *rows, size) } +
+                    tensor(call.floats("weight"), *rows) + request.floats("hyper").let { tensor(it, it.size) }
+                val outputs = program.execute(part.text("method"), state + inputs)
+                state = state.zip(outputs) { old, values -> Tensor(old.shape, values) }
+                outputs.last().toList()
+            }
+            return mapOf("losses" to losses, "trained" to state[0].values.toList())
         }
-        val losses = request.items("calls").flatMap { call ->
-            val done = programs.train(part, state, call.floats("z"), call.floats("y"), call.floats("weight"), request.floats("hyper"))
-            state = done.state
-            done.loss.toList()
+    }
+
+    private fun eyes(places: FloatArray): Eyes {
+        val (x, y, otherX, otherY) = places.map { it.toDouble() }
+        return Eyes(Place(x, y), Place(otherX, otherY))
+    }
+
+    /** A recording from camera image to estimate: features and targets of every image. */
+    private fun replay(request: Request): Map<String, Any?> = at(request) { session ->
+        val (width, height) = listOf("width", "height").map { request.number(it).toInt() }
+        val bytes = request.file("images").readBytes()
+        val size = 3 * width * height
+        val moments = request.items("moments").mapIndexed { number, moment ->
+            val image = RgbImage(width, height, bytes.copyOfRange(number * size, (number + 1) * size))
+            val feature = session.feature(image, eyes(moment.floats("eyes")))
+            if (moment.has("y")) session.label(feature, moment.floats("y"), moment.number("t"))
+            mapOf("z" to feature.toList(), "targets" to session.predict(feature).targets.toList())
         }
-        return mapOf("losses" to losses, "trained" to state[0].toList())
+        mapOf("moments" to moments)
     }
 
     private fun soak(request: Request): Map<String, Any?> = at(request) { session ->
@@ -131,13 +167,19 @@ private class Harness : AutoCloseable {
             System.gc()
             return Runtime.getRuntime().let { it.totalMemory() - it.freeMemory() }
         }
-        val first = round(request.number("predictions").toInt() / 10, request.number("adaptations").toInt() / 10)
-        val started = System.nanoTime()
-        repeat(request.number("predictions").toInt()) { session.predict(z) }
-        val predicted = System.nanoTime()
-        val last = round(0, request.number("adaptations").toInt())
-        val adapted = System.nanoTime()
-        mapOf("first" to first, "last" to last, "predict_s" to (predicted - started) / 1e9, "adapt_s" to (adapted - predicted) / 1e9)
+        val (predictions, adaptations) = listOf("predictions", "adaptations").map { request.number(it).toInt() }
+        mapOf("first" to round(predictions / 10, adaptations / 10), "last" to round(predictions, adaptations))
+    }
+
+    /** Seconds of each of some adaptations, or of estimates from a frame when one is given. */
+    private fun time(request: Request): Map<String, Any?> = at(request) { session ->
+        val frame = if (request.has("frame")) request.floats("frame") else null
+        val seconds = List(request.number("times").toInt()) {
+            val started = System.nanoTime()
+            if (frame == null) session.adapt() else session.predict(programs().feature(frame))
+            (System.nanoTime() - started) / 1e9
+        }
+        mapOf("seconds" to seconds)
     }
 
     private fun <T> at(request: Request, use: (Session) -> T): T {

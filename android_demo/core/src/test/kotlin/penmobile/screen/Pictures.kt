@@ -1,9 +1,11 @@
 package penmobile.screen
 
+import penmobile.face.RgbImage
 import java.awt.Color
 import java.awt.Font
 import java.awt.Graphics2D
 import java.awt.RenderingHints
+import java.awt.geom.AffineTransform
 import java.awt.geom.Ellipse2D
 import java.awt.geom.Line2D
 import java.awt.geom.RoundRectangle2D
@@ -49,6 +51,13 @@ class Java2DCanvas(private val graphics: Graphics2D) : Canvas {
     override fun circle(x: Float, y: Float, radius: Float, colour: Colour) {
         graphics.color = Color(colour, true)
         graphics.fill(Ellipse2D.Float(x - radius, y - radius, 2 * radius, 2 * radius))
+    }
+
+    override fun mirrored(image: RgbImage, x: Float, y: Float, width: Float, height: Float) {
+        val picture = BufferedImage(image.width, image.height, BufferedImage.TYPE_INT_ARGB)
+        picture.setRGB(0, 0, image.width, image.height, image.pixels(), 0, image.width)
+        val place = AffineTransform(-width / image.width, 0f, 0f, height / image.height, x + width, y)
+        graphics.drawImage(picture, place, null)
     }
 
     override fun text(text: String, x: Float, y: Float, size: Float, bold: Boolean, colour: Colour) {

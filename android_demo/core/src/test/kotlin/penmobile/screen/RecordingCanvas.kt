@@ -1,5 +1,6 @@
 package penmobile.screen
 
+import penmobile.face.RgbImage
 import java.util.Locale
 
 /** Writes down what is drawn; letters are as wide as in no font, so that every machine writes the same. */
@@ -13,6 +14,8 @@ class RecordingCanvas : Canvas {
         note("line", colour, "", x1, y1, x2, y2)
 
     override fun circle(x: Float, y: Float, radius: Float, colour: Colour) = note("circle", colour, "", x, y, radius)
+
+    override fun mirrored(image: RgbImage, x: Float, y: Float, width: Float, height: Float) = note("mirrored", 0, "", x, y, width, height)
 
     override fun text(text: String, x: Float, y: Float, size: Float, bold: Boolean, colour: Colour) =
         note(if (bold) "bold" else "text", colour, text, x, y, size)
