@@ -65,6 +65,26 @@ def test_estimates(kotlin: Harness, tmp_path: Path) -> None:
     np.testing.assert_allclose(gate, CALLS["predict"]["gate"], atol=1e-4)
 
 
+def test_the_photograph(kotlin: Harness, tmp_path: Path) -> None:
+    """From the image to the eyes, from the frame to the feature, from the feature to the targets."""
+    folder = FOLDER / "photograph"
+    about = json.loads((folder / "photograph.json").read_text(encoding="utf-8"))
+    manifest = open_bundle(folder / "bundle").manifest
+    assert manifest.backbone is not None
+    open_store(kotlin, tmp_path / "store.sqlite", folder / "bundle", now=1.7e9)
+    height, width = about["image"]["shape"][:2]
+    eyes = kotlin.ask("find", image=folder / about["image"]["file"], width=width, height=height)["eyes"]
+    distance = np.hypot(*(np.array(about["eyes"][2:]) - about["eyes"][:2]))
+    np.testing.assert_allclose(eyes, about["eyes"], rtol=0, atol=0.01 * manifest.backbone.crop.margin * distance)
+    frame = np.frombuffer((folder / about["frame"]["file"]).read_bytes(), np.uint8).reshape(about["frame"]["shape"])
+    z = kotlin.ask("features", frame=frame.transpose(2, 0, 1).ravel().tolist())["z"]
+    np.testing.assert_allclose(z, about["z"], rtol=0, atol=manifest.golden.feature_tolerance)
+    found = kotlin.ask("predict", z=about["z"])["targets"]
+    expected = manifest.labelling.to_labels(np.array(about["targets"], np.float32))
+    tolerance = manifest.golden.target_tolerance * manifest.labelling.half_width
+    np.testing.assert_allclose(found, expected, rtol=0, atol=2 * tolerance)
+
+
 @pytest.mark.parametrize("name", [name for name, case in CALLS["adapt"].items() if min(case["weight"]) == 1])
 def test_label_sets(kotlin: Harness, tmp_path: Path, name: str) -> None:
     """Labels go through the store and the phone's own code, as an owner's labels do."""

@@ -39,8 +39,8 @@ private class JsonParser(private val text: String) {
     private fun value(depth: Int): Any? {
         blanks()
         return when (peek()) {
-            '{' -> objectOf(depth)
-            '[' -> arrayOf(depth)
+            '{' -> objectOf(inside(depth))
+            '[' -> arrayOf(inside(depth))
             '"' -> string()
             't' -> word("true", true)
             'f' -> word("false", false)
@@ -49,25 +49,27 @@ private class JsonParser(private val text: String) {
         }
     }
 
-    private fun objectOf(depth: Int): Map<String, Any?> {
+    private fun inside(depth: Int): Int {
         require(depth > 0) { "JSON nested deeper than $MAX_DEPTH" }
+        return depth - 1
+    }
+
+    private fun objectOf(depth: Int): Map<String, Any?> {
         val found = LinkedHashMap<String, Any?>()
         items('{', '}') {
             blanks()
             val key = string()
             blanks()
             take(':')
-            val value = value(depth - 1)
             require(key !in found) { "key '$key' comes twice" }
-            found[key] = value
+            found[key] = value(depth)
         }
         return found
     }
 
     private fun arrayOf(depth: Int): List<Any?> {
-        require(depth > 0) { "JSON nested deeper than $MAX_DEPTH" }
         val found = ArrayList<Any?>()
-        items('[', ']') { found.add(value(depth - 1)) }
+        items('[', ']') { found.add(value(depth)) }
         return found
     }
 

@@ -51,7 +51,9 @@ private fun warped(image: RgbImage, eyes: Eyes, crop: CropPart): RgbImage {
     val levels = ByteArray(size * size * 3)
     for (v in 0 until size) for (u in 0 until size) {
         val at = toImage(Place(u.toDouble(), v.toDouble()), eyes, crop)
-        for (channel in 0 until 3) levels[(v * size + u) * 3 + channel] = toLevel(bilinear(image, at.x, at.y, channel))
+        for (channel in 0 until 3) {
+            levels[(v * size + u) * 3 + channel] = toLevel(bilinear(at.x, at.y) { row, column -> image.at(row, column, channel) })
+        }
     }
     return RgbImage(size, size, levels)
 }
@@ -65,12 +67,13 @@ internal fun toImage(place: Place, eyes: Eyes, crop: CropPart): Place {
     return Place(eyes.middle.x + c * du - s * dv, eyes.middle.y + s * du + c * dv)
 }
 
-internal fun bilinear(image: RgbImage, x: Double, y: Double, channel: Int): Double {
+/** Return the value between four pixels; [level] gives that of a row and column, inside the image or not. */
+internal inline fun bilinear(x: Double, y: Double, level: (row: Int, column: Int) -> Int): Double {
     val column = Math.floor(x).toInt()
     val row = Math.floor(y).toInt()
     val fx = x - column
     val fy = y - row
-    val above = image.at(row, column, channel) * (1 - fx) + image.at(row, column + 1, channel) * fx
-    val below = image.at(row + 1, column, channel) * (1 - fx) + image.at(row + 1, column + 1, channel) * fx
+    val above = level(row, column) * (1 - fx) + level(row, column + 1) * fx
+    val below = level(row + 1, column) * (1 - fx) + level(row + 1, column + 1) * fx
     return above * (1 - fy) + below * fy
 }

@@ -31,16 +31,9 @@ internal class FaceLook(private val part: FacePart, private val detect: (FloatAr
         return planes
     }
 
-    private fun sampled(image: RgbImage, x: Double, y: Double, channel: Int): Float {
-        val column = Math.floor(x).toInt()
-        val row = Math.floor(y).toInt()
-        val fx = x - column
-        val fy = y - row
-        fun level(r: Int, c: Int) = if (r in 0 until image.height && c in 0 until image.width) image.at(r, c, channel) else 0
-        val above = level(row, column) * (1 - fx) + level(row, column + 1) * fx
-        val below = level(row + 1, column) * (1 - fx) + level(row + 1, column + 1) * fx
-        return (above * (1 - fy) + below * fy).toFloat()
-    }
+    private fun sampled(image: RgbImage, x: Double, y: Double, channel: Int): Float = bilinear(x, y) { row, column ->
+        if (row in 0 until image.height && column in 0 until image.width) image.at(row, column, channel) else 0
+    }.toFloat()
 
     /** Overlapping answers are one face: their mean, weighted by probability. */
     private fun faces(answers: Answers): List<DoubleArray> {
@@ -61,21 +54,15 @@ internal class FaceLook(private val part: FacePart, private val detect: (FloatAr
 
     /** Share of the union of two boxes that both cover. */
     private fun overlap(places: FloatArray, one: Int, other: Int): Double {
+        fun middle(answer: Int, axis: Int) = places[8 * answer + axis].toDouble()
+        fun length(answer: Int, axis: Int) = places[8 * answer + 2 + axis].toDouble()
         fun shared(axis: Int): Double {
-            val (low, high) = side(places, one, axis)
-            val (otherLow, otherHigh) = side(places, other, axis)
-            return maxOf(0.0, minOf(high, otherHigh) - maxOf(low, otherLow))
+            val high = minOf(middle(one, axis) + length(one, axis) / 2, middle(other, axis) + length(other, axis) / 2)
+            val low = maxOf(middle(one, axis) - length(one, axis) / 2, middle(other, axis) - length(other, axis) / 2)
+            return maxOf(0.0, high - low)
         }
         val both = shared(0) * shared(1)
-        val union = size(places, one) + size(places, other) - both
+        val union = length(one, 0) * length(one, 1) + length(other, 0) * length(other, 1) - both
         return if (union > 0) both / union else 0.0
     }
-
-    private fun side(places: FloatArray, answer: Int, axis: Int): Pair<Double, Double> {
-        val middle = places[8 * answer + axis].toDouble()
-        val half = places[8 * answer + 2 + axis] / 2.0
-        return middle - half to middle + half
-    }
-
-    private fun size(places: FloatArray, answer: Int) = places[8 * answer + 2].toDouble() * places[8 * answer + 3]
 }

@@ -47,10 +47,8 @@ class FaceSearcher(private val part: FacePart, detect: (FloatArray) -> Answers) 
     }
 
     private fun change(before: Eyes, after: Eyes): Double {
-        val moves = listOf(
-            after.right.x - before.right.x, after.right.y - before.right.y, after.left.x - before.left.x, after.left.y - before.left.y,
-        )
-        return moves.maxOf { Math.abs(it) } / before.distance
+        fun moved(from: Place, to: Place) = maxOf(Math.abs(to.x - from.x), Math.abs(to.y - from.y))
+        return maxOf(moved(before.right, after.right), moved(before.left, after.left)) / before.distance
     }
 
     private fun follow(previous: Eyes?, faces: List<Eyes>): Eyes? {

@@ -86,7 +86,7 @@ class ScreenPainter(words: Words, private val theme: Theme) {
 
     private fun estimates(canvas: Canvas, state: ScreenState, plane: Plane) {
         canvas.rectangle(plane.left, plane.top, plane.side, plane.side, 8f, theme.surface)
-        if (state.targets.size == 2) Dots(canvas, state, plane).draw() else Bars(canvas, state, plane).draw()
+        if (state.targets.size == 2) dots(canvas, state, plane) else bars(canvas, state, plane)
     }
 
     private fun card(column: Column, card: Card) {
@@ -128,38 +128,31 @@ class ScreenPainter(words: Words, private val theme: Theme) {
     }
 
     /** Two targets: the first goes right, the second up; the trail fades. */
-    private inner class Dots(private val canvas: Canvas, private val state: ScreenState, private val plane: Plane) {
-        fun draw() {
-            val middle = plane.side / 2
-            canvas.line(plane.left, plane.top + middle, plane.left + plane.side, plane.top + middle, 1f, theme.faint)
-            canvas.line(plane.left + middle, plane.top, plane.left + middle, plane.top + plane.side, 1f, theme.faint)
-            val name = state.targets[0]
-            val right = plane.left + plane.side - canvas.width(name, BODY, false) - 8f
-            canvas.text(name, right, plane.top + middle - 6f, BODY, false, theme.faint)
-            canvas.text(state.targets[1], plane.left + middle + 8f, plane.top + BODY + 6f, BODY, false, theme.faint)
-            state.trail.forEachIndexed { age, values -> dot(values, 3f, faded(theme.accent, age + 1, state.trail.size)) }
-            state.label?.let { dot(it, 12f, theme.warning) }
-            state.label?.let { dot(it, 9f, theme.surface) }
-            state.estimate?.let { dot(it, 7f, theme.accent) }
+    private fun dots(canvas: Canvas, state: ScreenState, plane: Plane) {
+        val middle = plane.side / 2
+        canvas.line(plane.left, plane.top + middle, plane.left + plane.side, plane.top + middle, 1f, theme.faint)
+        canvas.line(plane.left + middle, plane.top, plane.left + middle, plane.top + plane.side, 1f, theme.faint)
+        val (name, upper) = state.targets
+        val right = plane.left + plane.side - canvas.width(name, BODY, false) - 8f
+        canvas.text(name, right, plane.top + middle - 6f, BODY, false, theme.faint)
+        canvas.text(upper, plane.left + middle + 8f, plane.top + BODY + 6f, BODY, false, theme.faint)
+        fun dot(values: List<Float>, radius: Float, colour: Colour) {
+            val (across, up) = values.map { share(it, state) }
+            canvas.circle(plane.left + across * plane.side, plane.top + (1 - up) * plane.side, radius, colour)
         }
-
-        private fun dot(values: List<Float>, radius: Float, colour: Colour) =
-            canvas.circle(plane.left + share(values[0]) * plane.side, plane.top + (1 - share(values[1])) * plane.side, radius, colour)
-
-        private fun share(value: Float) = share(value, state)
+        state.trail.forEachIndexed { age, values -> dot(values, 3f, faded(theme.accent, age + 1, state.trail.size)) }
+        state.label?.let { dot(it, 12f, theme.warning) }
+        state.label?.let { dot(it, 9f, theme.surface) }
+        state.estimate?.let { dot(it, 7f, theme.accent) }
     }
 
     /** Any number of targets but two: a bar for each. */
-    private inner class Bars(private val canvas: Canvas, private val state: ScreenState, private val plane: Plane) {
-        fun draw() = state.targets.forEachIndexed { place, target ->
-            val y = plane.bar(place, state.targets.size)
-            val left = plane.left
-            val width = plane.side
-            canvas.text(target, left + 4f, y - 10f, BODY, false, theme.faint)
-            canvas.line(left, y, left + width, y, 2f, theme.faint)
-            state.label?.let { canvas.circle(left + width * share(it[place], state), y, 9f, theme.warning) }
-            state.estimate?.let { canvas.circle(left + width * share(it[place], state), y, 7f, theme.accent) }
-        }
+    private fun bars(canvas: Canvas, state: ScreenState, plane: Plane) = state.targets.forEachIndexed { place, target ->
+        val y = plane.bar(place, state.targets.size)
+        canvas.text(target, plane.left + 4f, y - 10f, BODY, false, theme.faint)
+        canvas.line(plane.left, y, plane.left + plane.side, y, 2f, theme.faint)
+        state.label?.let { canvas.circle(plane.left + plane.side * share(it[place], state), y, 9f, theme.warning) }
+        state.estimate?.let { canvas.circle(plane.left + plane.side * share(it[place], state), y, 7f, theme.accent) }
     }
 
     private fun share(value: Float, state: ScreenState) = (value - state.lowest) / (state.highest - state.lowest)
