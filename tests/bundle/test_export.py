@@ -20,14 +20,12 @@ from pen_mobile.contract.adaptation_report import ReportRow, Verdict
 from pen_mobile.contract.bundle_folder import open_bundle, seal
 from pen_mobile.contract.part import FilePart
 from pen_mobile.contract.strategy import Strategy
-from pen_mobile.data.table import FeatureTable, FrameTable
+from pen_mobile.data.table import FrameTable
 from pen_mobile.errors import BadInput, PenMobileError, Refused
 from pen_mobile.metrics import Agreement
 from pen_mobile.phone.runtime import BundleRuntime
-from pen_mobile.training.config import LearningConfig
 from pen_mobile.training.features import extract_features
 from pen_mobile.training.run_folder import Run
-from pen_mobile.training.source_training import learn_source
 from pen_mobile.utils.files import sha256_of_file
 from tests.owners import a_prior
 
@@ -46,6 +44,10 @@ def test_exported_equals_eager(bundle_folder: Path, run_folder: Path, people: Fr
     affect, gate = runtime.predict(runtime.head_parameters(), features)
     np.testing.assert_allclose(affect, eager.affect.numpy(), atol=1e-4)
     np.testing.assert_allclose(gate, eager.gate.numpy(), atol=1e-4)
+
+
+def test_whoever_may_read_the_manifest_may_read_every_file(bundle_folder: Path) -> None:
+    assert len({path.stat().st_mode & 0o777 for path in bundle_folder.iterdir()}) == 1
 
 
 def test_verify_reports_every_check_with_its_tolerance(bundle_folder: Path) -> None:
@@ -82,18 +84,10 @@ def test_verify_notices_a_wrong_answer(bundle_folder: Path, tmp_path: Path) -> N
     assert failed[0].largest_error == pytest.approx(0.01 / max(np.abs(moved).max(), 1), abs=1e-4)
 
 
-@pytest.fixture(scope="module")
-def feature_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A run on features: it exports in seconds, because it has no backbone."""
-    rng = np.random.default_rng(0)
-    table = FeatureTable(
-        np.repeat(["a", "b", "c"], 40),
-        np.full(120, "source"),
-        np.tile(np.arange(40.0), 3),
-        rng.uniform(-1, 1, (120, 2)).astype(np.float32),
-        features=rng.standard_normal((120, 16), dtype=np.float32),
-    )
-    return learn_source(table, LearningConfig(head_epochs=1, joint_epochs=1), tmp_path_factory.mktemp("f") / "run")
+@pytest.fixture
+def feature_run(small_run: Path) -> Run:
+    """A run on features: it exports in seconds, because it has no backbone and its programs are kept."""
+    return Run.open(small_run)
 
 
 def test_a_recipe_that_cannot_be_met_leaves_nothing(feature_run: Run, tmp_path: Path) -> None:
