@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -93,9 +94,10 @@ def test_without_pandas_a_frame_is_refused_in_one_line(bundle: Path, monkeypatch
         pen.verify(bundle).to_frame()
 
 
-def test_a_second_export_is_a_copy(run: pen.Run, tmp_path: Path) -> None:
+def test_a_second_export_is_a_copy(small_run: Path, tmp_path: Path) -> None:
     """Neither is signed: a signed export neither takes nor leaves anything in the run."""
-    first, again = (pen.export(run.folder, tmp_path / name, recipe="android-fp32") for name in ("first", "again"))
+    run = shutil.copytree(small_run, tmp_path / "run", ignore=shutil.ignore_patterns("bundle"))
+    first, again = (pen.export(run, tmp_path / name, recipe="android-fp32") for name in ("first", "again"))
     assert (first.again, again.again) == (False, True)
     assert again.path == str(tmp_path / "again")
 
