@@ -1,40 +1,19 @@
-"""Seven invented people as features: small enough to run the whole protocol in a second."""
+"""What all tests of the protocol share."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-SOURCE = {"ann": 80, "bob": 60, "cleo": 100, "dora": 70}
-TARGET = {"eve": 100, "finn": 80, "gus": 60}
+from tests.paper.features_file import write_features
 
 MakeFeatures = Callable[..., Path]
 
 
 @pytest.fixture
 def make_features(tmp_path: Path) -> MakeFeatures:
-    """Write a features file; ``rows`` says how many rows people have, ``constant`` whose labels never change."""
-
-    def make(rows: dict[str, int] | None = None, size: int = 16, constant: str = "", seed: int = 0) -> Path:
-        rng = np.random.default_rng(seed)
-        people = SOURCE | (rows or TARGET)
-        shared = rng.standard_normal((4, 2))
-        columns: dict[str, list[np.ndarray]] = {"z": [], "y": [], "subject": [], "role": [], "time_s": []}
-        mixing = rng.standard_normal((4 + len(people), size)) / 2
-        for place, (name, count) in enumerate(people.items()):
-            latent = rng.standard_normal((count, 4))
-            who = np.tile(np.eye(len(people))[place], (count, 1))
-            own = shared + 0.5 * rng.standard_normal((4, 2))
-            columns["z"].append(np.concatenate([latent, who], axis=1) @ mixing)
-            columns["y"].append(np.full((count, 2), 0.25) if name == constant else np.tanh(latent @ own / 3))
-            columns["subject"].append(np.repeat(name, count))
-            columns["role"].append(np.repeat("source" if name in SOURCE else "target", count))
-            columns["time_s"].append(np.arange(count) * 1.0)
-        path = tmp_path / f"features-{seed}.npz"
-        np.savez(path, **{name: np.concatenate(parts) for name, parts in columns.items()})
-        return path
-
-    return make
+    """Write a features file as :func:`write_features` does."""
+    return partial(write_features, tmp_path)

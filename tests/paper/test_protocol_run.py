@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from pen_mobile.paper.protocol_plan import ProtocolPlan
 from pen_mobile.paper.protocol_result import MODELS, ProtocolResult
 from pen_mobile.paper.protocol_tasks import task_keys
 from pen_mobile.utils.files import read_json
+from tests.paper.features_file import write_features
 
 QUICK = ProtocolPlan(epochs=2, shares=(0.0, 0.1, 0.5), samplings=("random",), optimizer="adam")
 
@@ -38,11 +40,26 @@ def timeless(value: Any) -> Any:
     return [timeless(one) for one in value] if isinstance(value, list) else value
 
 
+@pytest.fixture(scope="module")
+def quick_run(tmp_path_factory):
+    """The protocol of the quick plan on the usual features, run once."""
+    folder = tmp_path_factory.mktemp("quick")
+    run(write_features(folder), folder / "out")
+    return folder / "out"
+
+
+@pytest.fixture
+def finished(quick_run, tmp_path):
+    """A copy of it where the test goes on with it: what is finished is not made again."""
+    shutil.copytree(quick_run, tmp_path / "out")
+
+
 @pytest.fixture
 def numbers() -> Any:
     return lambda folder: timeless(read_json(folder / RESULTS))
 
 
+@pytest.mark.usefixtures("finished")
 def test_every_cell_has_table_1(make_features, tmp_path):
     result = run(make_features(), tmp_path / "out")
 
@@ -54,6 +71,7 @@ def test_every_cell_has_table_1(make_features, tmp_path):
         assert all(list(outcome.people) == ["eve", "finn", "gus"] for outcome in cell.evaluations)
 
 
+@pytest.mark.usefixtures("finished")
 def test_labels_and_steps_are_counted(make_features, tmp_path):
     pooled, person = run(make_features(), tmp_path / "out").cells
 
@@ -71,6 +89,7 @@ def test_steps_can_be_the_same_for_every_share(make_features, tmp_path):
     assert {outcome.steps for outcome in cell.evaluations if outcome.model in MODELS and outcome.share} == {7}
 
 
+@pytest.mark.usefixtures("finished")
 def test_both_scopes_test_the_same_unadapted_models_on_the_same_rows(make_features, tmp_path):
     pooled, person = run(make_features(), tmp_path / "out").cells
     assert pooled.find("s-PEN", 0.0) == person.find("s-PEN", 0.0)
@@ -78,6 +97,7 @@ def test_both_scopes_test_the_same_unadapted_models_on_the_same_rows(make_featur
     assert pooled.find("s-PEN", 0.5) != person.find("s-PEN", 0.5)
 
 
+@pytest.mark.usefixtures("finished")
 def test_the_test_rows_are_fixed_and_never_adapt(make_features, tmp_path):
     result = run(make_features(), tmp_path / "out")
     said = [Predictions.load(tmp_path / "out" / cell.predictions) for cell in result.cells]
@@ -98,6 +118,7 @@ def test_the_test_rows_are_fixed_and_never_adapt(make_features, tmp_path):
     assert np.allclose((own_mean + tested) / 2, eve.mean(axis=0), atol=1e-6)
 
 
+@pytest.mark.usefixtures("finished")
 def test_gates_are_means_over_people_and_sum_to_one(make_features, tmp_path):
     result = run(make_features(), tmp_path / "out")
     (source,) = result.sources
@@ -123,6 +144,7 @@ def test_only_the_first_seed_keeps_predictions(make_features, tmp_path):
     assert second.predictions is None
 
 
+@pytest.mark.usefixtures("finished")
 def test_a_run_without_some_cells_makes_only_those(make_features, tmp_path, numbers):
     data, folder = make_features(), tmp_path / "out"
     run(data, folder)
@@ -146,18 +168,21 @@ def test_results_come_back_as_they_went(make_features, tmp_path):
     assert again.sources == result.sources
 
 
+@pytest.mark.usefixtures("finished")
 def test_other_settings_in_the_same_folder_are_refused(make_features, tmp_path):
     run(make_features(), tmp_path / "out")
     with pytest.raises(BadInput, match=r"another epochs \(2 there, 3 here\)"):
         run(make_features(), tmp_path / "out", replace(QUICK, epochs=3))
 
 
+@pytest.mark.usefixtures("finished")
 def test_other_data_in_the_same_folder_are_refused(make_features, tmp_path):
     run(make_features(), tmp_path / "out")
     with pytest.raises(BadInput, match="protocol of other data"):
         run(make_features(seed=1), tmp_path / "out")
 
 
+@pytest.mark.usefixtures("finished")
 def test_the_same_data_under_another_name_go_on(make_features, tmp_path):
     data = make_features()
     first = run(data, tmp_path / "out")
