@@ -17,6 +17,7 @@ private const val END = 0x06054b50
 private const val END_BYTES = 22
 private const val LOCAL_BYTES = 30
 private const val CENTRAL_BYTES = 46
+private const val MAX_NAME = 64L
 private const val VERSION: Short = 20
 private const val EARLIEST_DATE: Short = 0x21 // 1980-01-01
 private const val MADE_BY: Short = 0x314 // Unix, version 2.0
@@ -105,50 +106,33 @@ internal object ArchiveLayout {
     }
 }
 
+/** Walks over the files of an archive, one behind the other; what follows the last must be the list that they ask for. */
 private class ArchiveReader(private val archive: File, private val file: RandomAccessFile) {
     fun entries(): List<ArchiveEntry> {
-        val length = file.length()
-        check(length >= END_BYTES) { "it does not end as one" }
-        val end = bytes(length - END_BYTES, END_BYTES)
-        check(end.getInt(0) == END) { "it does not end as one" }
-        val count = end.getShort(8).toInt()
-        val size = end.getInt(12)
-        val start = end.getInt(16).toLong() and 0xffffffffL
-        check(count in 1..MAX_FILES && size in 0..MAX_FILES * 256) { "it lists too many files" }
-        check(start + size + END_BYTES == length) { "its list of files is cut" }
-        val found = directory(bytes(start, size), count)
-        check(bytes(length - END_BYTES, END_BYTES).array().contentEquals(ArchiveLayout.end(count, size, start))) { "its end" }
-        compare(found, start, size)
+        val found = generateSequence(entryAt(0)) { entryAt(it.start + it.size) }.take(MAX_FILES + 1).toList()
+        check(found.size in 1..MAX_FILES) { "it has no files, or too many" }
+        check(found.map { it.name } == found.map { it.name }.toSortedSet().toList()) { "its names are not in order" }
+        val end = found.last().let { it.start + it.size }
+        val list = found.map(ArchiveLayout::central).fold(ByteArray(0)) { all, one -> all + one }
+        val expected = list + ArchiveLayout.end(found.size, list.size, end)
+        check(end + expected.size == file.length()) { "its list of files is cut" }
+        check(bytes(end, expected.size).array().contentEquals(expected)) { "its list of files" }
         return found
     }
 
-    private fun directory(list: ByteBuffer, count: Int): List<ArchiveEntry> = List(count) {
-        check(list.remaining() >= CENTRAL_BYTES) { "its list of files is cut" }
-        val at = list.position()
-        val nameBytes = list.getShort(at + 28).toInt()
-        check(nameBytes in 1..64 && list.remaining() >= CENTRAL_BYTES + nameBytes) { "its list of files is cut" }
-        val name = String(list.array(), at + CENTRAL_BYTES, nameBytes, Charsets.ISO_8859_1)
+    /** The file whose header stands at a place, or null when there is none. */
+    private fun entryAt(place: Long): ArchiveEntry? {
+        val head = bytes(place, minOf(LOCAL_BYTES + MAX_NAME, maxOf(0L, file.length() - place)).toInt())
+        if (head.remaining() < LOCAL_BYTES || head.getInt(0) != LOCAL) return null
+        val length = head.getShort(26).toInt()
+        check(length in 1..minOf(MAX_NAME.toInt(), head.remaining() - LOCAL_BYTES)) { "a name is cut" }
+        val name = String(head.array(), LOCAL_BYTES, length, Charsets.ISO_8859_1)
         check(NAME.matches(name)) { "a name does not belong into a bundle" }
-        (list as java.nio.Buffer).position(at + CENTRAL_BYTES + nameBytes) // Java 8: ByteBuffer has no position of its own
-        ArchiveEntry(name, unsigned(list, at + 24), list.getInt(at + 16), unsigned(list, at + 42))
+        val entry = ArchiveEntry(name, head.getInt(22).toLong() and 0xffffffffL, head.getInt(14), place)
+        check(head.array().copyOf(LOCAL_BYTES + length).contentEquals(ArchiveLayout.local(entry))) { "the header of $name" }
+        check(entry.start + entry.size <= file.length()) { "$name is cut" }
+        return entry
     }
-
-    /** Every byte outside the contents is the exporter's: files in order of name, one behind the other. */
-    private fun compare(found: List<ArchiveEntry>, start: Long, size: Int) {
-        check(found.map { it.name } == found.map { it.name }.toSortedSet().toList()) { "its names are not in order" }
-        var place = 0L
-        for (entry in found) {
-            check(entry.header == place && entry.start + entry.size <= start) { "${entry.name} is not where it should be" }
-            val header = ArchiveLayout.local(entry)
-            check(bytes(place, header.size).array().contentEquals(header)) { "the header of ${entry.name}" }
-            place = entry.start + entry.size
-        }
-        check(place == start) { "there are bytes between its files" }
-        val list = found.map(ArchiveLayout::central).fold(ByteArray(0)) { all, one -> all + one }
-        check(bytes(start, size).array().contentEquals(list)) { "its list of files" }
-    }
-
-    private fun unsigned(list: ByteBuffer, at: Int): Long = list.getInt(at).toLong() and 0xffffffffL
 
     private fun bytes(at: Long, size: Int): ByteBuffer {
         val found = ByteArray(size)

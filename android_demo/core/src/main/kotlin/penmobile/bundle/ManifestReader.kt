@@ -13,7 +13,7 @@ internal class ManifestReader(private val values: Map<String, Any?>) {
         val range = numbers(values["label_range"])
         return Manifest(
             recipe = text(values, "recipe"),
-            targets = texts(values["targets"]),
+            targets = (values["targets"] as List<*>).map { it as String },
             lowest = range[0],
             highest = range[1],
             backbone = values["backbone"]?.let { backbone(part(it)) },
@@ -109,7 +109,5 @@ internal class ManifestReader(private val values: Map<String, Any?>) {
         private fun number(value: Any?): Double = (value as Number).toDouble()
 
         private fun numbers(value: Any?): List<Double> = (value as List<*>).map { number(it) }
-
-        private fun texts(value: Any?): List<String> = (value as List<*>).map { it as String }
     }
 }

@@ -65,11 +65,9 @@ private fun shares(many: Int, few: Int): List<Shares> {
         val begin = place * ratio
         val first = Math.floor(begin).toInt()
         val last = minOf(many - 1, Math.ceil(begin + ratio).toInt() - 1)
-        Shares(
-            first,
-            DoubleArray(last - first + 1) {
-                maxOf(0.0, minOf(begin + ratio, first + it + 1.0) - maxOf(begin, (first + it).toDouble())) / ratio
-            },
-        )
+        val weights = DoubleArray(last - first + 1) {
+            maxOf(0.0, minOf(begin + ratio, first + it + 1.0) - maxOf(begin, (first + it).toDouble())) / ratio
+        }
+        Shares(first, weights)
     }
 }

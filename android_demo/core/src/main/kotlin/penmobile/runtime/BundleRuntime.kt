@@ -10,7 +10,7 @@ import penmobile.face.FaceSearcher
 import java.io.Closeable
 import java.io.File
 
-/** Targets `[K]`, not clipped, and weights of the experts `[n_s]`. */
+/** Targets `[K]`, and weights of the experts `[n_s]`, which sum to 1. */
 class Estimate(val targets: FloatArray, val gate: FloatArray)
 
 /** Head parameters, and the report of the method `adapt`, `[R, K]` row by row. */
@@ -49,7 +49,7 @@ class BundleRuntime(val bundle: Bundle, programs: Programs, folder: File) : Clos
     }
 
     /**
-     * Estimate the targets of one feature (Eq. 1).
+     * Estimate the targets of one feature (Eq. 1), on the scale from -1 to 1, not clipped to it.
      *
      * @param parameters the head, `[n_s (1 + K), D_z + 1]`.
      * @param z feature `[D_z]`.

@@ -52,7 +52,12 @@ class ScreenPainter(words: Words, private val theme: Theme) {
         column.right = MARGIN
         if (state.blocked) return
         val plane = plane(width, height)
-        if (state.historyShown) history(column, state) else estimates(canvas, state, plane)
+        if (!state.historyShown) canvas.rectangle(plane.left, plane.top, plane.side, plane.side, 8f, theme.surface)
+        when {
+            state.historyShown -> history(column, state)
+            state.targets.size == 2 -> dots(canvas, state, plane)
+            else -> bars(canvas, state, plane)
+        }
         column.y = maxOf(column.y, plane.top + plane.side + MARGIN)
         column.paragraph("${sentences.labels(state)} ${sentences.hint(state)}".trim(), BODY, false, theme.text)
         state.card?.let { card(column, it) }
@@ -69,24 +74,15 @@ class ScreenPainter(words: Words, private val theme: Theme) {
         fun x(place: Place) = left + across - scale * (place.x + 0.5).toFloat()
         fun y(place: Place) = PREVIEW_TOP + scale * (place.y + 0.5).toFloat()
         for (eye in listOf(eyes.right, eyes.left)) canvas.circle(x(eye), y(eye), 2f, theme.accent)
-        val corners = corners(eyes)
-        corners.forEachIndexed { at, from ->
-            val to = corners[(at + 1) % corners.size]
-            canvas.line(x(from), y(from), x(to), y(to), 1.5f, theme.accent)
-        }
+        (corners(eyes) + corners(eyes)[0]).zipWithNext { from, to -> canvas.line(x(from), y(from), x(to), y(to), 1.5f, theme.accent) }
     }
 
     /** Corners of a square around a face, turned as its eyes are. */
     private fun corners(eyes: Eyes): List<Place> {
-        val across = Place((eyes.left.x - eyes.right.x), (eyes.left.y - eyes.right.y))
+        val across = Place(eyes.left.x - eyes.right.x, eyes.left.y - eyes.right.y)
         return listOf(-1.1 to -0.8, 1.1 to -0.8, 1.1 to 1.4, -1.1 to 1.4).map { (along, down) ->
             Place(eyes.middle.x + along * across.x - down * across.y, eyes.middle.y + along * across.y + down * across.x)
         }
-    }
-
-    private fun estimates(canvas: Canvas, state: ScreenState, plane: Plane) {
-        canvas.rectangle(plane.left, plane.top, plane.side, plane.side, 8f, theme.surface)
-        if (state.targets.size == 2) dots(canvas, state, plane) else bars(canvas, state, plane)
     }
 
     private fun card(column: Column, card: Card) {

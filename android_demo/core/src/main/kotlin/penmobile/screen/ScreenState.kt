@@ -10,6 +10,7 @@ import penmobile.session.TargetVerdict
 import penmobile.store.HeadVersion
 
 private const val TRAIL = 24
+private const val PREVIEW_SIDE = 128.0
 
 /** Problems that hinder one action, not the next. */
 private val PASSING = setOf(Problem.DISK, Problem.BUSY, Problem.OVERTAKEN, Problem.BAD_INPUT)
@@ -20,11 +21,9 @@ enum class Camera { OFF, NO_PERMISSION, NO_FACE, FACE }
 /** A small image of the camera, and the eyes of the face in it. */
 class Preview private constructor(val image: RgbImage, val eyes: Eyes?) {
     companion object {
-        private const val SIDE = 128
-
         /** Bring an image of the camera down to what a screen shows of it; [eyes] are in its pixels. */
         fun of(image: RgbImage, eyes: Eyes?): Preview {
-            val scale = minOf(1.0, SIDE.toDouble() / maxOf(image.width, image.height))
+            val scale = minOf(1.0, PREVIEW_SIDE / maxOf(image.width, image.height))
             val small = area(image, maxOf(1, (image.width * scale).toInt()), maxOf(1, (image.height * scale).toInt()))
             return Preview(small, eyes?.moved { Place(it.x * scale, it.y * scale) })
         }

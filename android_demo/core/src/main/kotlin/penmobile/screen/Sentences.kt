@@ -56,12 +56,7 @@ class Sentences(private val words: Words) {
 
     private fun verdict(one: TargetVerdict): String {
         if (one.verdict != Verdict.ADAPTED) return words.of("verdict_${one.verdict.name.lowercase()}", one.target)
-        val name = when (one.change) {
-            -1 -> "verdict_better"
-            0 -> "verdict_same"
-            else -> "verdict_worse"
-        }
-        return words.of(name, one.target, decimal(one.before), decimal(one.after))
+        return words.of("verdict_${listOf("better", "same", "worse")[one.change + 1]}", one.target, decimal(one.before), decimal(one.after))
     }
 
     private fun title(problem: Problem) = "problem_${problem.name.lowercase()}"

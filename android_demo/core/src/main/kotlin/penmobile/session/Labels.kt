@@ -62,9 +62,8 @@ fun adaptInputs(samples: List<Sample>, part: AdaptPart): AdaptInputs {
     val rows = thinOut(times, part.labels)
     val size = samples[0].feature.size
     val targets = samples[0].labels.size
-    val inputs = AdaptInputs(
-        FloatArray(part.labels * size), FloatArray(part.labels * targets), FloatArray(part.labels), FloatArray(part.labels),
-    )
+    fun numbers(each: Int) = FloatArray(part.labels * each)
+    val inputs = AdaptInputs(numbers(size), numbers(targets), numbers(1), numbers(1))
     rows.forEachIndexed { at, row ->
         samples[row].feature.copyInto(inputs.z, at * size)
         samples[row].labels.copyInto(inputs.y, at * targets)

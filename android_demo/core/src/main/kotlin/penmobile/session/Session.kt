@@ -8,18 +8,11 @@ import penmobile.face.Eyes
 import penmobile.face.RgbImage
 import penmobile.face.cropFace
 import penmobile.runtime.BundleRuntime
+import penmobile.runtime.Estimate
 import penmobile.store.ActiveHead
 import penmobile.store.HeadVersion
 import penmobile.store.Store
 import java.io.Closeable
-
-/**
- * The estimate for one face.
- *
- * @property targets `[K]`, within the range of labels.
- * @property gate weight of each expert, sums to 1.
- */
-class Prediction(val targets: FloatArray, val gate: FloatArray)
 
 /**
  * A bundle at work for one owner. All calls belong on one thread; every method writes the store before it returns.
@@ -70,14 +63,14 @@ class Session(private val runtime: BundleRuntime, private val store: Store) : Cl
     }
 
     /**
-     * Estimate the targets with the head in use.
+     * Estimate the targets with the head in use, within the range of labels.
      *
      * @param feature `[D_z]`.
      */
-    fun predict(feature: FloatArray): Prediction {
+    fun predict(feature: FloatArray): Estimate {
         val found = runtime.predict(parameters, feature)
         val inside = FloatArray(found.targets.size) { found.targets[it].coerceIn(-1f, 1f) }
-        return Prediction(manifest.toLabels(inside), found.gate)
+        return Estimate(manifest.toLabels(inside), found.gate)
     }
 
     /**

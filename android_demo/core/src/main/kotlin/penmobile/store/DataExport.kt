@@ -38,7 +38,7 @@ internal class DataExport(private val rows: Rows, private val samples: Samples, 
             "samples.csv" to csv().toByteArray(),
             "features.npy" to npy(samples.read()),
             "heads.json" to jsonText(attempts.map(::shown)).toByteArray(),
-            "events.json" to jsonText(log.all().map { mapOf("at" to it.at, "kind" to it.kind, "detail" to it.detail) }).toByteArray(),
+            "events.json" to jsonText(log.all()).toByteArray(),
         )
         for (head in attempts) if (head.bytes != null) files[fileOf(head.version)] = bytesOf(heads.parameters(head.version))
         return files

@@ -39,14 +39,10 @@ internal fun Database.number(sql: String, vararg values: Any?): Long = query(sql
 /** Do all of a block or nothing. */
 internal inline fun <T> Database.transaction(writes: Boolean = true, block: () -> T): T {
     begin(writes)
-    var done = false
     try {
-        val result = block()
-        commit()
-        done = true
-        return result
+        return block().also { commit() }
     } finally {
-        if (!done && inTransaction) rollback()
+        if (inTransaction) rollback()
     }
 }
 

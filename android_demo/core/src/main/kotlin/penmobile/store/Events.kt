@@ -2,9 +2,6 @@ package penmobile.store
 
 private const val OLD = "SELECT id, record FROM event ORDER BY id DESC LIMIT -1 OFFSET ?"
 
-/** One entry of the log; [at] is Unix seconds. */
-data class Event(val at: Double, val kind: String, val detail: Map<*, *>)
-
 /** The log of one store, of [limit] entries at most. */
 internal class Events(private val rows: Rows, private val limit: Int, private val now: () -> Double) {
     fun note(kind: String, detail: Map<String, Any?>) = rows.writing {
@@ -18,11 +15,10 @@ internal class Events(private val rows: Rows, private val limit: Int, private va
         }
     }
 
-    /** Return every entry, oldest first. */
-    fun all(): List<Event> = rows.reading {
+    /** Return every entry, oldest first: `at` in Unix seconds, `kind` and `detail`. */
+    fun all(): List<Map<*, *>> = rows.reading {
         rows.database.query("SELECT id, record FROM event ORDER BY id").map { (row, record) ->
-            val values = rows.json(rows.open(record, "event", row), "event $row")
-            Event((values["at"] as Number).toDouble(), values["kind"] as String, values["detail"] as Map<*, *>)
+            rows.json(rows.open(record, "event", row), "event $row")
         }
     }
 }
