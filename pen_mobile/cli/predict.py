@@ -48,7 +48,7 @@ def predict(
     from pen_mobile.contract.bundle_folder import refuse_no_bundle
 
     refuse_no_bundle(bundle)  # before seconds of imports
-    from pen_mobile.data.readers.video import is_video
+    from pen_mobile.data.readers.video_files import is_video
     from pen_mobile.phone.phone import Phone
     from pen_mobile.phone.store.options import StoreOptions
     from pen_mobile.utils.files import refuse_existing

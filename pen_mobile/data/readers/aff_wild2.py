@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from pen_mobile.data.left_out import LeftOut
 from pen_mobile.data.readers.disk import entries, finite_number, label, numbered_lines, printable
 from pen_mobile.data.readers.recording import Recording
-from pen_mobile.data.readers.video import is_video, presentation_times
+from pen_mobile.data.readers.video import presentation_times
+from pen_mobile.data.readers.video_files import is_video
 from pen_mobile.data.table import Role
 from pen_mobile.errors import BadInput
 from pen_mobile.types import Rows

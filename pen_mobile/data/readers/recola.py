@@ -17,7 +17,7 @@ from pen_mobile.data.left_out import LeftOut
 from pen_mobile.data.readers.arff import GoldStandard, read_gold_standard
 from pen_mobile.data.readers.disk import entries, finite_number, numbered_lines
 from pen_mobile.data.readers.recording import Recording
-from pen_mobile.data.readers.video import is_video
+from pen_mobile.data.readers.video_files import is_video
 from pen_mobile.data.table import Role
 from pen_mobile.errors import BadInput
 

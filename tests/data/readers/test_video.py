@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from pen_mobile.data.readers.display import shown
-from pen_mobile.data.readers.video import images_at, is_video, presentation_times
+from pen_mobile.data.readers.video import images_at, presentation_times
+from pen_mobile.data.readers.video_files import is_video
 from pen_mobile.errors import BadInput
 from pen_mobile.types import Image
 
