@@ -62,7 +62,7 @@ def long_lives() -> dict[str, Callable[[Path], Trials]]:
             soak.alone(soak.feature_predictions, soak.make_bundle(folder, 2048, 9), 100_000)
         ),
         "1,000 adaptations in one process (64 features, three experts)": lambda folder: _steady(
-            soak.alone(soak.adaptations, soak.make_bundle(folder, 64, 3), 1_000)
+            soak.alone(soak.adaptations, soak.make_bundle(folder, 64, 3), 1_000, 50, 1 / 8)
         ),
         "100 phones opened, used and closed in one process": lambda folder: _steady(
             soak.alone(soak.openings, soak.make_bundle(folder, 64, 3), 100)

@@ -101,11 +101,14 @@ def feature_predictions(bundle: Path, count: int, warm_up: int = 500) -> Growth:
         return repeat(lambda n: phone.predict_features(z[n % 64]), count, warm_up)
 
 
-def adaptations(bundle: Path, count: int, warm_up: int = 50) -> Growth:
-    """Adapt again and again; every time one moment gets a new label, so that some attempts are accepted."""
+def adaptations(bundle: Path, count: int, warm_up: int = 50, largest: float = 1.0) -> Growth:
+    """Adapt again and again; every time one moment gets a new label, so that some attempts are accepted.
+
+    Features lie in [0, ``largest``]; far from what the bundle learned from, no label would be used.
+    """
     rng = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder, Phone.open(bundle, Path(folder) / "me.sqlite") as phone:
-        z = rng.random((LABELS, phone.manifest.head.feature_size), np.float32)
+        z = np.float32(largest) * rng.random((LABELS, phone.manifest.head.feature_size), np.float32)
         phone.add_labels(z, rng.uniform(-1, 1, (LABELS, 2)).astype(np.float32))
 
         def adapt(n: int) -> None:
@@ -156,7 +159,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         bundle = make_bundle(Path(folder), 2048, 9)
         print("predictions", alone(feature_predictions, bundle, options.predictions), flush=True)
-        print("adaptations", alone(adaptations, bundle, options.adaptations), flush=True)
+        print("adaptations", alone(adaptations, bundle, options.adaptations, 50, 2048**-0.5), flush=True)
         print("openings", alone(openings, bundle, options.openings), flush=True)
 
 
