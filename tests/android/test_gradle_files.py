@@ -46,6 +46,16 @@ def test_the_api_level_is_that_of_the_signatures() -> None:
     assert f"gummy-bears-api-{level[1]}" in (DEMO / "pom.xml").read_text()
 
 
+def test_core_is_below_2500_lines_of_code() -> None:
+    """Blank lines and comments do not count."""
+    lines = 0
+    for file in (DEMO / "core" / "src" / "main").rglob("*.kt"):
+        code = re.sub(r"/\*.*?\*/", "", file.read_text(encoding="utf-8"), flags=re.S)
+        lines += sum(bool(line.strip()) and not line.lstrip().startswith("//") for line in code.splitlines())
+    assert lines < 2500
+    assert len((DEMO / "app/src/main/kotlin/penmobile/app/MainActivity.kt").read_text().splitlines()) < 150
+
+
 def test_core_is_small_and_plain() -> None:
     sources = sorted((DEMO / "core" / "src" / "main").rglob("*.kt"))
     assert len(sources) > 20
