@@ -144,7 +144,7 @@ def _sources() -> list[Path]:
 
 
 def _digest() -> str:
-    native = sorted((REPOSITORY / "tests" / "native").glob("pen_*"))
+    native = [*sorted((REPOSITORY / "tests" / "native").glob("pen_*")), REPOSITORY / "tests" / "native" / "build.py"]
     sha = hashlib.sha256()
     for file in (*_sources(), SCHEMA, *native):
         sha.update(str(file.relative_to(REPOSITORY)).encode() + file.read_bytes())

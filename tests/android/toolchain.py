@@ -9,15 +9,18 @@ says what is missing; with ``--optional`` that is no failure.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import zipfile
+from functools import cache
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
 TOOLS = Path(os.environ.get("PEN_ANDROID_TOOLS", REPOSITORY / "android_demo" / ".tools"))
+_JAVA = 17
 _WHEEL = "kotlin-jupyter-kernel==0.19.0.944"
 _COMPILER = ("kotlin-jupyter-kernel-", "kotlin-stdlib-", "kotlin-reflect-", "kotlin-script-runtime-", "annotations-")
 _PACKAGES = (
@@ -33,8 +36,8 @@ _LIBRARIES = (
 
 def missing() -> str | None:
     """Return why Kotlin cannot be compiled and run here, or None."""
-    if shutil.which("java") is None or shutil.which("javac") is None:
-        return "there is no JDK; install one of version 17 or newer (Debian: openjdk-17-jdk-headless)"
+    if not _has_jdk():
+        return "there is no JDK 17 or newer; install one (Debian: openjdk-17-jdk-headless)"
     if not (TOOLS / "complete").is_file():
         return "the Kotlin compiler and JUnit are not there; 'make test-android-core' fetches them"
     return None
@@ -69,6 +72,15 @@ def install() -> None:
         _install_kotlin(Path(temporary))
         _install_packages(Path(temporary))
     (TOOLS / "complete").touch()
+
+
+@cache
+def _has_jdk() -> bool:
+    if shutil.which("java") is None or shutil.which("javac") is None:
+        return False
+    said = subprocess.run(["java", "-version"], capture_output=True, text=True, check=False).stderr
+    found = re.search(r'version "(\d+)', said)
+    return found is not None and int(found[1]) >= _JAVA
 
 
 def _install_kotlin(temporary: Path) -> None:
@@ -118,11 +130,11 @@ def _run(command: list[str], folder: Path) -> None:
 
 def _fetch_if_possible() -> None:
     """Fetch everything where a JDK can use it; say what is missing."""
-    if shutil.which("java") is not None and shutil.which("javac") is not None:
+    if _has_jdk():
         try:
             install()
-        except SystemExit as error:
-            print(f"Android: {error}")
+        except (SystemExit, OSError, StopIteration, zipfile.BadZipFile) as error:  # no network, or another Debian
+            print(f"Android: {str(error) or repr(error)}")
     print(f"Android: {missing() or 'the compiler and JUnit are there; the library is tested'}")
 
 
