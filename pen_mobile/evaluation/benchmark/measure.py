@@ -12,9 +12,10 @@ from pen_mobile.evaluation.benchmark.result import BundleBenchmark, StageTimes
 from pen_mobile.evaluation.benchmark.stages import Stage, stages_of
 from pen_mobile.utils.processor import instruction_set, peak_memory, processor_name
 from pen_mobile.utils.progress import SILENT, Progress
-from pen_mobile.utils.subprocesses import Listener, SubprocessFailed, SubprocessKilled, run_in_subprocess
+from pen_mobile.utils.subprocesses import Limits, Listener, SubprocessFailed, SubprocessKilled, run_in_subprocess
 
 _WARM_UP = 0.1
+_DEADLINE_S = 3_600.0  # for each number of threads
 
 
 class _Measured(NamedTuple):
@@ -56,7 +57,7 @@ def benchmark_bundle(
 
 def _in_subprocess(bundle: BundleFolder, threads: int, calls: int) -> _Measured:
     try:
-        return run_in_subprocess(_measure, bundle, threads, calls)
+        return run_in_subprocess(_measure, bundle, threads, calls, limits=Limits(_DEADLINE_S))
     except SubprocessKilled as error:
         raise BundleError(f"{bundle.origin}: a program of it broke the runtime ({error})") from None
     except SubprocessFailed as error:
