@@ -12,7 +12,6 @@ import click
 from pen_mobile.cli.options import PATH, allow_older_option, key_option, public_key_option, read_key
 from pen_mobile.cli.output import Output, output_options
 from pen_mobile.errors import BadInput
-from pen_mobile.targets import DEFAULT_RANGE
 from pen_mobile.utils.table import Table
 
 if TYPE_CHECKING:
@@ -91,6 +90,7 @@ def export_data(store: Path, key_file: Path | None, out: Path, bundle: Path | No
     Everything that the store holds is written to files that any tool reads.
     """
     from pen_mobile.phone.store import data_export
+    from pen_mobile.targets import DEFAULT_RANGE
 
     with _open(store, key_file, output) as opened:
         label_range = DEFAULT_RANGE if bundle is None else _label_range(bundle, opened)
