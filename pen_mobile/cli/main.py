@@ -26,6 +26,7 @@ from pen_mobile.cli.train import train
 from pen_mobile.cli.verify import verify
 from pen_mobile.errors import PenMobileError
 from pen_mobile.utils.gc_tuning import collect_rarely
+from pen_mobile.utils.memory_return import return_freed_memory
 from pen_mobile.utils.silence import SHOW_VARIABLE
 from pen_mobile.utils.text import visible
 
@@ -70,6 +71,7 @@ def main() -> None:
     with contextlib.suppress(OSError):
         session.out.flush()
     _forget_interruption()
+    return_freed_memory()  # the end of the process, torch's libraries above all, takes 125 MB beside what is held
     sys.exit(code)
 
 
