@@ -24,7 +24,7 @@ from pen_mobile.data.table import FeatureTable
 from pen_mobile.paper.aggregates import person_mean
 from pen_mobile.paper.model_study import CellKey
 from pen_mobile.paper.protocol_plan import ProtocolPlan
-from pen_mobile.paper.protocol_result import OWN_MEAN, UNADAPTED, Evaluation, Sampling
+from pen_mobile.paper.protocol_result import OWN_MEAN, UNADAPTED, Evaluation, Model, Sampling
 from pen_mobile.paper.strategy_study import run_strategy_study
 from pen_mobile.training.config import LearningConfig
 from pen_mobile.training.features import extract_features
@@ -33,7 +33,7 @@ from pen_mobile.training.source_training import learn_source
 from pen_mobile.training.strategies import STRATEGIES
 from pen_mobile.utils.threads import one_thread
 
-MODEL = "s-PEN"
+MODEL: Model = "s-PEN"
 
 
 class Scale(NamedTuple):
@@ -99,7 +99,7 @@ def evaluations(scale: Scale, run: Run) -> Iterator[tuple[Sampling, Evaluation]]
     for seed in range(scale.first_seed, scale.first_seed + scale.seeds):
         table = owners(scale, run, seed)
         for sampling in get_args(Sampling):
-            cell = run_strategy_study(table, plan, CellKey(seed, sampling, "person", "strategies"), run)
+            cell = run_strategy_study(table, plan, CellKey(seed, sampling, "person", "strategies"), run, models=(MODEL,))
             yield from ((sampling, one) for one in cell.evaluations if one.model in (MODEL, OWN_MEAN))
         click.echo(f"owners of seed {seed} done", err=True)
 

@@ -30,7 +30,12 @@ _MOST_LABELS = 1000
 
 
 def run_strategy_study(
-    table: FeatureTable, plan: ProtocolPlan, key: CellKey, run: Run, device: torch.device | str = "cpu"
+    table: FeatureTable,
+    plan: ProtocolPlan,
+    key: CellKey,
+    run: Run,
+    device: torch.device | str = "cpu",
+    models: tuple[Model, ...] = ("s-SN", _PRIORS_MODEL),
 ) -> Cell:
     """Adapt s-SN and s-PEN to each person with every strategy, every share and every number of labels.
 
@@ -40,10 +45,11 @@ def run_strategy_study(
         key: which cell; its study is ``strategies`` and its scope ``person``.
         run: source learning with the same seed.
         device: where heads adapt and are tested.
+        models: those to adapt.
     """
     started = time.perf_counter()
     target = Target.split(table, plan, key.sampling, key.seed, device)
-    source = {name: head.to(device) for name, head in source_heads(run).items()}
+    source = {name: head.to(device) for name, head in source_heads(run).items() if name in models}
     settings = plan.adaptation_settings(key.seed, run.feature_scaling())
     prior = run.prior() if Strategy.PRIOR in plan.strategies else None
     study = _StrategyStudy(target, plan, settings, source, prior)
