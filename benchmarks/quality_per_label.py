@@ -99,7 +99,9 @@ def evaluations(scale: Scale, run: Run) -> Iterator[tuple[Sampling, Evaluation]]
     for seed in range(scale.first_seed, scale.first_seed + scale.seeds):
         table = owners(scale, run, seed)
         for sampling in get_args(Sampling):
-            cell = run_strategy_study(table, plan, CellKey(seed, sampling, "person", "strategies"), run, models=(MODEL,))
+            cell = run_strategy_study(
+                table, plan, CellKey(seed, sampling, "person", "strategies"), run, models=(MODEL,)
+            )
             yield from ((sampling, one) for one in cell.evaluations if one.model in (MODEL, OWN_MEAN))
         click.echo(f"owners of seed {seed} done", err=True)
 
