@@ -42,6 +42,7 @@ ORDER = (
     "predict_command",
     "detection",
     "quality_per_label",
+    "no_transfer",
     "asking",
     "prepare",
     "render",
