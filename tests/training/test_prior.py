@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from pen_mobile.models.prior import NOT_ADAPTED, OWN_MEAN, Prior
 from pen_mobile.training.config import LearningConfig
 from pen_mobile.training.prior.decorrelation import fit_decorrelation
 from pen_mobile.training.prior.episodes import COUNTS, SourcePerson, simulate
+from pen_mobile.training.prior.guard import _surprise_limit
 from pen_mobile.training.prior.learn import learn_prior, prior_stage, read_summary, source_rows
 from pen_mobile.training.prior.spreads import learn_spreads, weak_defaults
 from pen_mobile.training.run_folder import Run
@@ -138,6 +140,20 @@ def test_two_people_get_stated_defaults() -> None:
     assert summary.text.startswith("2 source people are too few to learn from")
     assert "Other people differ by more" in summary.text
     assert isinstance(prior, Prior)
+
+
+def test_the_limit_of_surprise_stays_where_more_labels_were_not_simulated() -> None:
+    """Everybody's surprise is 1 / N up to 40 labels; what 80 labels of a new person surprise by is taken as 1 / 40."""
+    people = 6
+    batches, reports = [], []
+    for count in (1, 5, 10, 20, 40):
+        batches.append(
+            SimpleNamespace(labels=SimpleNamespace(y=np.zeros((people, count, 2))), person=np.arange(people))
+        )
+        reports.append(np.full((people, len(ReportRow), 2), 1 / count))
+    limits = _surprise_limit(batches, reports)  # type: ignore[arg-type]
+    for count, least in ((1, 1), (5, 1 / 5), (10, 1 / 10), (20, 1 / 20), (40, 1 / 40), (80, 1 / 40)):
+        assert limits @ [1, count**-0.5, 1 / count] >= least - 1e-9, count
 
 
 def test_surprise_is_not_judged_where_the_backbone_saw_the_people() -> None:

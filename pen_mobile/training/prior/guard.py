@@ -99,12 +99,20 @@ def _likeliest(gain: Doubles, variance: Doubles) -> tuple[float, float, float]:
 
 
 def _surprise_limit(batches: Sequence[EpisodeBatch], reports: Sequence[Doubles]) -> Doubles:
-    """Return (a, b, c) such that ``a + b / sqrt(N) + c / N`` is the least that covers the limit for each N."""
-    counts = np.array([float(batch.labels.y.shape[1]) for batch in batches])
+    """Return (a, b, c) such that ``a + b / sqrt(N) + c / N`` is the least that covers the limit for each N.
+
+    People differ however many labels they give: twice the largest N that was simulated has the same limit as that one.
+    """
     pairs = zip(batches, reports, strict=True)
-    limits = [_predicted(report[:, ReportRow.SURPRISE].max(axis=1), batch.person) for batch, report in pairs]
+    limits = {
+        batch.labels.y.shape[1]: _predicted(report[:, ReportRow.SURPRISE].max(axis=1), batch.person)
+        for batch, report in pairs
+    }
+    limits[2 * max(limits)] = limits[max(limits)]
+    counts = np.array(list(limits), np.float64)
     terms = np.stack([np.ones_like(counts), counts**-0.5, 1 / counts], axis=1)
-    found: Doubles = linprog(terms.sum(axis=0), A_ub=-terms, b_ub=-np.array(limits), bounds=[(0, None)] * 3).x
+    wanted = -np.array(list(limits.values()))
+    found: Doubles = linprog(terms.sum(axis=0), A_ub=-terms, b_ub=wanted, bounds=[(0, None)] * 3).x
     return found
 
 
