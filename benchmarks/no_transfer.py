@@ -122,8 +122,8 @@ def remarks(rows: list[dict[str, Any]]) -> list[str]:
         "Per-person RMSE of both targets, means over owners. The prior is at worst "
         f"{worst['prior - own mean']['mean']:+.4f} against the own mean ({worst['sampling']}, {worst['labels each']} "
         f"labels); at most +{LIMIT} is wanted.",
-        "Who is not adapted keeps the shipped head, which is worse than the own mean here: the guard's limit of "
-        "surprise comes from the source people, and some owners, whose labels lie at the end of the range, are beyond.",
+        "Who is not adapted (labels surprise more than those of the source people) keeps the shipped head, which is "
+        "worse than the own mean here.",
     ]
 
 
