@@ -8,6 +8,7 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from pen_mobile.phone.phone import Phone
 from pen_mobile.phone.store.options import StoreOptions
 from pen_mobile.phone.store.store import Store
 from tests.android.kotlin import Harness, needs_kotlin
+
+PROGRAM = str(Path(sys.executable).parent / "pen-mobile")
 
 needs_kotlin()
 
@@ -40,7 +43,7 @@ def samples(count: int, seed: int = 0) -> list[dict[str, Any]]:
     return [{"z": z[i].tolist(), "y": y[i].tolist(), "t": NOW - 1e5 + 60 * i} for i in range(count)]
 
 
-@pytest.mark.parametrize("key", [None, KEY])
+@pytest.mark.parametrize("key", [None, KEY], ids=["plain", "encrypted"])
 def test_python_reads_what_kotlin_wrote(kotlin: Harness, opened: dict[str, Any], key: bytes | None) -> None:
     kotlin.ask("open", **opened, key=key and key.hex())
     written = samples(12)
@@ -62,13 +65,13 @@ def test_the_history_of_kotlin_on_the_command_line(kotlin: Harness, opened: dict
     kotlin.ask("open", **opened)
     kotlin.ask("label", samples=samples(6))
     result = kotlin.ask("adapt")
-    command = ["pen-mobile", "phone", "history", "--store", str(opened["store"]), "--json"]
+    command = [PROGRAM, "phone", "history", "--store", str(opened["store"]), "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["heads"][0]["reason"] == result["reason"]
 
 
-@pytest.mark.parametrize("key", [None, KEY])
+@pytest.mark.parametrize("key", [None, KEY], ids=["plain", "encrypted"])
 def test_kotlin_reads_what_python_wrote(kotlin: Harness, opened: dict[str, Any], key: bytes | None) -> None:
     written = samples(20)
     z, y, t = (np.array([row[name] for row in written]) for name in ("z", "y", "t"))
@@ -136,7 +139,7 @@ def test_exported_data_are_read_by_python(kotlin: Harness, opened: dict[str, Any
     kotlin.ask("label", samples=samples(5))
     kotlin.ask("adapt")
     kotlin.ask("export", out=tmp_path / "mine.zip")
-    command = ["pen-mobile", "phone", "import-data", "--store", str(tmp_path / "new.sqlite")]
+    command = [PROGRAM, "phone", "import-data", "--store", str(tmp_path / "new.sqlite")]
     done = subprocess.run([*command, "--from", str(tmp_path / "mine.zip")], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     with Store(tmp_path / "new.sqlite") as store:

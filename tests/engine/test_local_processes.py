@@ -122,7 +122,7 @@ def test_a_worker_that_dies_is_one_line(tmp_path):
 
 def test_an_interruption_leaves_finished_files_and_no_half_written_one(tmp_path):
     def interrupt() -> None:
-        while not (tmp_path / "0.json").exists() or not list(tmp_path.glob(".1.json.*")):
+        while not (tmp_path / "0.json").exists() or not list(tmp_path.glob(".pen-mobile.*/1.json")):
             time.sleep(0.01)
         os.kill(os.getpid(), signal.SIGINT)
 

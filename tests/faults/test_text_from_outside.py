@@ -119,7 +119,9 @@ def test_notes_in_a_log_are_one_line_each() -> None:
 def test_notes_in_a_notebook_show_escapes(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     shown: list[str] = []
     handle = SimpleNamespace(update=lambda data, raw: shown.append(data["text/plain"]))
-    monkeypatch.setattr("IPython.display.display", lambda data, **_: shown.append(data["text/plain"]) or handle)
+    notebook = SimpleNamespace(display=lambda data, **_: shown.append(data["text/plain"]) or handle)
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(display=notebook))
+    monkeypatch.setitem(sys.modules, "IPython.display", notebook)
     with NotebookProgress().task(f"adapting {HOSTILE}") as task:
         task.advance(1, f"{HOSTILE}\n")
     NotebookProgress().say(HOSTILE)
