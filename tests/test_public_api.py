@@ -15,6 +15,8 @@ from skimage import io
 import pen_mobile as pen
 from tests.contract.test_signature import write_keys
 
+pytestmark = pytest.mark.slow
+
 SPEC = "synthetic:sources=2,targets=1,seconds=60,fps=1,seed=1"
 
 

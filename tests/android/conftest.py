@@ -15,3 +15,10 @@ def kotlin() -> Iterator[Harness]:
     made = Harness()
     yield made
     made.close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The library is compiled before its first test: none of them is fast."""
+    for item in items:
+        if "tests/android/test_kotlin" in item.path.as_posix():
+            item.add_marker(pytest.mark.slow)

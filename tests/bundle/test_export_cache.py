@@ -19,6 +19,8 @@ from pen_mobile.training.run_folder import Run
 from pen_mobile.utils.validation import validated
 from tests.small_world import make_small_bundle
 
+pytestmark = pytest.mark.slow
+
 COPY = """
 import sys
 from pathlib import Path

@@ -22,6 +22,8 @@ from pen_mobile.paper.protocol_tasks import task_keys
 from pen_mobile.utils.files import read_json
 from tests.paper.features_file import write_features
 
+pytestmark = pytest.mark.slow
+
 QUICK = ProtocolPlan(epochs=2, shares=(0.0, 0.1, 0.5), samplings=("random",), optimizer="adam")
 
 

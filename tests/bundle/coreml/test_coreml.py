@@ -49,6 +49,8 @@ from pen_mobile.training.run_folder import Run
 from pen_mobile.utils.progress import SILENT
 from pen_mobile.utils.resources import contract_folder
 
+pytestmark = pytest.mark.slow
+
 ABOUT = About("Ann Author", "Apache-2.0", "PEN Mobile 0")
 FEATURES, EXPERTS, BATCH = 24, 4, 8
 OPTIMIZER_NAMES: list[OptimizerName] = ["adadelta", "sgd", "adam"]

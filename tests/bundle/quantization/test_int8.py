@@ -25,6 +25,8 @@ from pen_mobile.training.config import LearningConfig
 from pen_mobile.training.run_folder import Run
 from pen_mobile.training.source_training import learn_source
 
+pytestmark = pytest.mark.slow
+
 DATA = "synthetic:sources=3,targets=2,seconds=40,fps=2,seed=1"
 
 
