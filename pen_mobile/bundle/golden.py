@@ -73,9 +73,9 @@ class Golden:
 
     def write(self, path: Path) -> None:
         """Write as safetensors."""
-        from safetensors.numpy import save
+        from safetensors.numpy import save_file
 
-        path.write_bytes(save(self.arrays()))  # save_file would keep it from all other users
+        save_file(self.arrays(), path)
 
     def write_plain(self, folder: Path, head_parameters: Floats) -> None:
         """Write one file of raw little-endian numbers for each array, and ``golden.json`` that lists them.
