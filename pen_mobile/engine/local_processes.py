@@ -101,7 +101,8 @@ def _begin(work: Callable[[Any], None], parent: int) -> None:
 
 
 def _terminate(number: int, frame: object) -> None:
-    raise SystemExit  # so that temporary files are removed
+    signal.signal(number, signal.SIG_IGN)  # the pool sends it once more, in the middle of removing temporary files
+    raise SystemExit
 
 
 def _do(item: Any) -> None:

@@ -17,7 +17,7 @@ from pen_mobile.contract.method_shapes import MethodShapes
 from pen_mobile.errors import BadInput, BundleError, one_line
 from pen_mobile.phone.executorch_runtime import executorch_runtime, use_threads
 from pen_mobile.types import Floats, Image
-from pen_mobile.utils.call_clock import begin_call, end_call
+from pen_mobile.utils.call_clock import CALL_MEGABYTES, supervised_call
 from pen_mobile.utils.memory_limit import memory_limit
 
 Method = Callable[..., Sequence[Floats]]
@@ -91,8 +91,8 @@ class BundleRuntime:
             face = self._program(manifest.face.file).method(manifest.face.method, shapes)
         return Programs(predict, train, backbone, adapt, face)
 
-    def _program(self, name: str) -> _Program:
-        return _Program(self.bundle.file(name), self.bundle.content(name))
+    def _program(self, name: str) -> ProgramFile:
+        return ProgramFile(self.bundle.file(name), self.bundle.content(name))
 
     def features(self, frames: NDArray[np.uint8]) -> Floats:
         """Return features ``[N, D_z]`` of uint8 RGB frames ``[N, S, S, 3]``.
@@ -190,10 +190,19 @@ class BundleRuntime:
             raise BadInput(f"features are {list(z.shape)}, this bundle takes [N, {expected}]")
 
 
-class _Program:
+class ProgramFile:
     """One program file. Methods hold on to it: freeing a program under a method ends the process."""
 
     def __init__(self, path: Path, content: bytes) -> None:
+        """Load a program.
+
+        Args:
+            path: of the file, for messages.
+            content: of the file, as it was hashed.
+
+        Raises:
+            BundleError: the runtime does not accept it.
+        """
         self.path = path
         try:
             self._program = executorch_runtime().load_program(content)
@@ -201,6 +210,15 @@ class _Program:
             raise BundleError(f"{path}: the runtime does not accept this program: {one_line(error)}") from None
 
     def method(self, name: str, expected: MethodShapes) -> _Method:
+        """Load a method.
+
+        Args:
+            name: of the method.
+            expected: shapes of its inputs and outputs; all are float32.
+
+        Raises:
+            BundleError: the program has no such method, or one of other shapes.
+        """
         try:
             stated = _stated_shapes(self._program.metadata(name))
             method = self._program.load_method(name) if stated == expected else None
@@ -217,7 +235,7 @@ class _Program:
 class _Method:
     """One method of a program: arrays in, arrays out."""
 
-    def __init__(self, name: str, program: _Program, method: Any) -> None:
+    def __init__(self, name: str, program: ProgramFile, method: Any) -> None:
         self._name, self._program, self._method = name, program, method
         self._arrays: list[Floats | None] = [None] * method.metadata.num_inputs()
         self._tensors: list[Any] = [None] * len(self._arrays)
@@ -226,13 +244,13 @@ class _Method:
         for place, array in enumerate(arrays):
             if array is not self._arrays[place]:  # a tensor shares the memory of its array: one that comes again has it
                 self._arrays[place], self._tensors[place] = array, torch.from_numpy(array)
-        begin_call()
         try:
-            outputs = self._method.execute(self._tensors)
+            with supervised_call():
+                outputs = self._method.execute(self._tensors)
         except RuntimeError as error:
             raise BundleError(f"{self._name} failed: {one_line(error)}") from None
-        finally:
-            end_call()
+        except MemoryError:
+            raise BundleError(f"{self._name} wants more than {CALL_MEGABYTES:,} MB of memory in one call") from None
         return [output.numpy() for output in outputs]
 
 

@@ -1,10 +1,17 @@
-"""When the present call into a library began, in memory that a supervising process sees."""
+"""Calls of a bundle's programs in a supervised process: their time is seen from outside, their memory is limited."""
 
 from __future__ import annotations
 
 import mmap
 import struct
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pen_mobile.utils.memory_limit import memory_limit
+
+CALL_MEGABYTES = 2000
+"""Memory that one call may take beyond what its process has already."""
 
 _BEGAN = struct.Struct("d")
 _shared: mmap.mmap | None = None
@@ -24,13 +31,15 @@ class CallClock:
         return time.monotonic() - began if began else 0.0
 
 
-def begin_call() -> None:
-    """Note that a call begins; without a supervising process nothing is noted."""
-    if _shared is not None:
-        _BEGAN.pack_into(_shared, 0, time.monotonic())
-
-
-def end_call() -> None:
-    """Note that the call has ended."""
-    if _shared is not None:
+@contextmanager
+def supervised_call() -> Iterator[None]:
+    """Note when the block begins and ends, and limit its memory; without a supervising process do nothing."""
+    if _shared is None:
+        yield
+        return
+    _BEGAN.pack_into(_shared, 0, time.monotonic())
+    try:
+        with memory_limit(CALL_MEGABYTES, give_back=False):
+            yield
+    finally:
         _BEGAN.pack_into(_shared, 0, 0.0)

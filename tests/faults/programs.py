@@ -1,4 +1,4 @@
-"""Programs that somebody wrote on purpose: a method that never returns, and one that wants absurd buffers."""
+"""Programs that somebody wrote on purpose: a method that never returns, and two that want absurd memory."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import Tensor, nn
+
+from pen_mobile.bundle.programs.lowering import lower
 from tests.faults.bundles import PROGRAM, Copy
 
 
@@ -34,3 +38,18 @@ def never_return(plan: Any) -> None:
 def want_absurd_buffers(plan: Any) -> None:
     """Plan a mebibyte of mebibytes for the values between operators."""
     plan.non_const_buffer_sizes = [0, *(1 << 40 for _ in plan.non_const_buffer_sizes[1:])]
+
+
+def hungry_program() -> bytes:
+    """Return a program file whose method ``predict``, ``[1, 1, 16]`` to the same, takes 8 GB when it is called.
+
+    A row of 32,000 numbers, times itself as a column: 4.1 GB inside the delegate, and a copy.
+    """
+    return lower({"predict": (_Hungry(), (torch.zeros(1, 1, 16),))}).buffer
+
+
+class _Hungry(nn.Module):
+    def forward(self, z: Tensor) -> Tensor:
+        row = torch.cat([z] * 2000, dim=2)
+        square = torch.bmm(row.transpose(1, 2), row)
+        return torch.bmm(torch.bmm(row, square)[:, :, :1], z)

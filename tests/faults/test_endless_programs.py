@@ -19,7 +19,7 @@ from pen_mobile.errors import BundleError
 from pen_mobile.phone.phone import Phone
 from pen_mobile.utils.memory_limit import can_limit_memory
 from tests.faults.bundles import Copy, as_json
-from tests.faults.programs import craft, never_return, want_absurd_buffers
+from tests.faults.programs import craft, hungry_program, never_return, want_absurd_buffers
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="commands are supervised on Linux")
 
@@ -32,6 +32,25 @@ from pen_mobile.cli.main import main
 from pen_mobile.phone import image_inference
 image_inference.predict_images = lambda phone, *_: phone.predict_features(np.zeros((1, 16), np.float32))
 main()
+"""
+
+CALL = """
+import sys
+from pathlib import Path
+import numpy as np
+from pen_mobile.contract.method_shapes import MethodShapes
+from pen_mobile.errors import BundleError
+from pen_mobile.phone.runtime import ProgramFile
+from pen_mobile.utils.call_clock import CallClock
+from pen_mobile.utils.processor import peak_memory
+clock, file, shape = CallClock(), Path(sys.argv[1]), (1, 1, 16)
+method = ProgramFile(file, file.read_bytes()).method("predict", MethodShapes([shape], [shape]))
+before = peak_memory()
+try:
+    method(np.ones(shape, np.float32))
+except BundleError as error:
+    print(error)
+print((peak_memory() - before) / 1e6 < 2000)
 """
 
 
@@ -97,6 +116,17 @@ def test_absurd_buffers_are_one_line(small_bundle: Path, tmp_path: Path) -> None
     crafted = craft(small_bundle, tmp_path / "crafted", want_absurd_buffers)
     with pytest.raises(BundleError, match=r"its programs want more than 2,000 MB of memory"):
         Phone.open(crafted)
+
+
+@pytest.mark.skipif(not can_limit_memory(), reason="only Linux caps memory")
+def test_a_call_that_wants_absurd_memory_is_one_line(tmp_path: Path) -> None:
+    """Nothing in the file tells: the delegate takes the memory when the method is called."""
+    file = tmp_path / "head.pte"
+    file.write_bytes(hungry_program())
+    done = subprocess.run([sys.executable, "-c", CALL, str(file)], capture_output=True, text=True, check=True)
+    refused, little = done.stdout.splitlines()
+    assert refused.startswith(f"{file}: method predict failed")
+    assert little == "True"
 
 
 def test_a_plan_of_steps_without_end_is_no_manifest(small_bundle: Path, tmp_path: Path) -> None:
