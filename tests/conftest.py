@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 from pathlib import Path
@@ -22,9 +23,28 @@ from tests.small_world import make_small_world
 from tests.world import SIZE, make_world
 
 
+@pytest.hookimpl(trylast=True)  # after tests that were not asked for have left the list
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The documents' commands take minutes: first, so that no worker is left alone with them in the end."""
-    items.sort(key=lambda item: not item.path.name.startswith("test_documents"))
+    """Put files of tests into the order in which no worker waits for another.
+
+    The documents' commands take minutes: first. One file makes the large world, one the small; all others that need one
+    of them come last, when it is there.
+    """
+    needs = {path: _needs(list(tests)) for path, tests in itertools.groupby(items, lambda item: item.path)}
+    makers = {next((path for path, needed in needs.items() if needed == {world}), None) for world in _WORLDS}
+
+    def place(item: pytest.Item) -> tuple[bool, bool, bool]:
+        first = item.path.name.startswith("test_documents")
+        return not first, item.path not in makers, bool(needs[item.path])
+
+    items.sort(key=place)
+
+
+_WORLDS = ("world", "small_world")
+
+
+def _needs(tests: list[pytest.Item]) -> set[str]:
+    return {name for test in tests for name in getattr(test, "fixturenames", ()) if name in _WORLDS}
 
 
 @pytest.fixture(scope="session")

@@ -98,6 +98,7 @@ def test_a_recipe_that_cannot_be_met_leaves_nothing(feature_run: Run, tmp_path: 
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_lambda_1_is_the_run_s_unless_the_recipe_says_otherwise(feature_run: Run, tmp_path: Path) -> None:
     """The recipe wins, and the export says so."""
     recipe = load_recipe("android-fp32")
@@ -124,6 +125,7 @@ def test_a_model_that_estimates_nothing_is_called_so(feature_run: Run, tmp_path:
     assert "the error (RMSE) is 9.90; always answering 0 could not err by more than 1" in notes[0]
 
 
+@pytest.mark.slow
 def test_a_prior_becomes_the_method_adapt(feature_run: Run, tmp_path: Path) -> None:
     """Verified on label sets of every kind, whose verdicts are not all the same."""
     shutil.copytree(feature_run.folder, tmp_path / "run")

@@ -36,6 +36,7 @@ def bundle(bundle_folder: Path, weights: Path, tmp_path_factory: pytest.TempPath
     return add_face(bundle_folder, weights, folder / "bundle", LoweredCache(folder / "lowered"))
 
 
+@pytest.mark.slow
 def test_one_delegate_call_and_under_500_kb(weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(FACE_MODEL, str(weights))
     model = find_face_model(None)
@@ -55,6 +56,7 @@ def test_which_weights_a_run_asks_for(weights: Path, monkeypatch: pytest.MonkeyP
     assert model.path == weights
 
 
+@pytest.mark.slow
 def test_the_golden_vectors_judge_it(bundle: Path) -> None:
     verification = verify_bundle(open_bundle(bundle))
     assert {check.name for check in verification.checks} >= {"face: places", "face: probabilities"}

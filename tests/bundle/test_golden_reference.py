@@ -46,6 +46,7 @@ def test_it_does_not_diverge(scale: float) -> None:
     assert all(hyper[1] == np.float32(RECIPE.sparsity) for hyper in golden.hyper.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("apart", [1e-4, 0.0])
 def test_the_last_bit_does_not_decide(apart: float) -> None:
     """Experts all but alike: the gate's gradients cancel out, and Adam divides rounding by rounding.
@@ -71,6 +72,7 @@ def test_the_last_bit_does_not_decide(apart: float) -> None:
     assert (golden.batches["adam"] != first).any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("apart", [0.1, 1e-2, 1e-3, 1e-4])
 def test_the_order_of_adding_does_not_decide(apart: float) -> None:
     """Features, experts and samples in 40 other orders, in float32: each ends within half of what a runtime may err."""

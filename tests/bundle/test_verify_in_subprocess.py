@@ -22,6 +22,7 @@ def _crash(bundle: BundleFolder, tell: Listener) -> Verification:
     raise AssertionError
 
 
+@pytest.mark.slow
 def test_an_archive_gives_the_same_figures(small_bundle: Path, tmp_path: Path) -> None:
     pack_folder(small_bundle, tmp_path / "bundle.zip")
     archive = open_bundle(tmp_path / "bundle.zip")

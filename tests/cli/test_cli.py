@@ -77,6 +77,7 @@ def test_predict_and_adapt_print_what_they_did(bundle_folder: Path, tmp_path: Pa
     assert store.exists()
 
 
+@pytest.mark.slow
 def test_train_then_the_same_command_again(tmp_path: Path) -> None:
     """A run on features; the second call finds it complete; other settings are refused."""
     rng = np.random.default_rng(0)
@@ -99,6 +100,7 @@ def test_quiet_is_silent(bundle_folder: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+@pytest.mark.slow
 def test_debug_shows_what_libraries_say(bundle_folder: Path) -> None:
     done = run("--debug", "verify", bundle_folder, "--json")
     assert json.loads(done.stdout)["passed"]

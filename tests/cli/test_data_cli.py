@@ -31,6 +31,7 @@ def run(*arguments: object) -> dict[str, object]:
     return document
 
 
+@pytest.mark.slow
 def test_prepare_inspect_train(recola: Path, tmp_path: Path) -> None:
     people = tmp_path / "people"
     made = run("data", "prepare", recola, "--format", "recola", "--out", people, "--size", 32, "--jobs", 1, *LBP)

@@ -99,6 +99,7 @@ def test_full_standard_output_is_one_line(table: Path) -> None:
     assert shell("$PEN --help >/dev/full").stderr.count("\n") <= 1
 
 
+@pytest.mark.slow
 def test_full_standard_error_loses_progress_not_the_result(table: Path, tmp_path: Path) -> None:
     done = shell('$PEN train "$T" --max-steps 1 --out "$R" --json 2>/dev/full', T=table, R=tmp_path / "run")
     assert done.returncode == 0
@@ -111,6 +112,7 @@ def test_a_reader_that_leaves_is_no_error(table: Path) -> None:
     assert "error" not in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_signals_end_like_ctrl_c(number: signal.Signals, tmp_path: Path) -> None:
     """Interrupted while drawing people, which takes minutes."""

@@ -57,6 +57,7 @@ def test_a_signed_archive_from_export_to_verify(small_run: Path, tmp_path: Path)
     assert "exists already" in _refused("export", small_run, "--out", one)
 
 
+@pytest.mark.slow
 def test_a_bundle_without_signature_is_refused_when_a_key_is_given(small_bundle: Path, tmp_path: Path) -> None:
     _, public = write_keys(tmp_path, "maker")
     assert _run("verify", small_bundle)["signature"] == "none"

@@ -140,6 +140,7 @@ def test_too_many_pixels_are_refused_before_any_is_decoded(kind: str, monkeypatc
     assert read_image(image).shape == (25, 40, 3)
 
 
+@pytest.mark.slow
 def test_a_bomb_takes_little_memory(tmp_path: Path) -> None:
     """40,000 x 40,000 pixels in 200 kB would be 4.8 GB."""
     Pillow.new("1", (40_000, 40_000)).save(tmp_path / "bomb.png")

@@ -75,6 +75,7 @@ def test_every_moment_is_a_row_or_accounted_for(two: list[Recording], tmp_path: 
     assert frames.std(axis=(1, 2, 3)).min() > 20  # pictures, not walls
 
 
+@pytest.mark.slow
 def test_same_bytes_whatever_the_number_of_jobs(two: list[Recording], tmp_path: Path) -> None:
     prepare(two, tmp_path / "one", SMALL, jobs=1)
     prepare(two, tmp_path / "two", SMALL, jobs=2)
@@ -125,6 +126,7 @@ def become_a_folder(path: Path) -> None:
     path.mkdir()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
 @pytest.mark.parametrize("spoil", [spoil_video, remove, hide_every_face, lose_the_index, become_a_folder])
 def test_a_recording_that_cannot_be_used_is_named_and_the_others_are_prepared(

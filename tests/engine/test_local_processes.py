@@ -102,6 +102,7 @@ def test_a_task_waits_for_the_one_that_it_needs(tmp_path):
     assert times == sorted(times)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_work_runs_on_one_thread(tmp_path, jobs):
     LocalProcesses(jobs).map(note_threads, tasks_in(tmp_path, 2), title="notes")

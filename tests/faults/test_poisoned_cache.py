@@ -57,6 +57,7 @@ def test_a_poisoned_cache_is_not_signed(poisoned_run: Path, small_bundle: Path, 
     assert {path: path.stat().st_mtime_ns for path in poisoned_run.rglob("*")} == before
 
 
+@pytest.mark.slow
 def test_the_poison_would_work_on_an_export_that_only_copies(poisoned_run: Path, tmp_path: Path) -> None:
     """Without a key nobody vouches for the copy, and its golden vectors tell."""
     exported = pen_mobile.export(poisoned_run, tmp_path / "copied")

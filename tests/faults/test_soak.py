@@ -15,6 +15,7 @@ _MIB = 3.0
 """Much less than the allowed 10 for a twentieth of the repetitions, much more than what measuring varies."""
 
 
+@pytest.mark.slow
 def test_the_measure_sees_a_leak() -> None:
     """40 MiB, more than any pool of an allocator has to give again, and one open file each time, kept."""
     kept: list[bytearray] = []
@@ -29,12 +30,14 @@ def test_the_measure_sees_a_leak() -> None:
     assert growth.descriptors == 3
 
 
+@pytest.mark.slow
 def test_predictions_leave_nothing(bundle_folder: Path) -> None:
     growth = soak.alone(soak.predictions, bundle_folder, 300, 50)
     assert growth.megabytes < _MIB
     assert growth.descriptors == 0
 
 
+@pytest.mark.slow
 def test_predictions_from_features_leave_nothing(bundle_folder: Path) -> None:
     growth = soak.alone(soak.feature_predictions, bundle_folder, 5000)
     assert growth.megabytes < _MIB
@@ -48,6 +51,7 @@ def test_adaptations_leave_nothing(bundle_folder: Path) -> None:
     assert growth.descriptors == 0
 
 
+@pytest.mark.slow
 def test_phones_that_were_closed_are_gone(bundle_folder: Path) -> None:
     """Backbones that stayed would be 5 times 43 MiB; what the allocator keeps for the next one is less than one."""
     growth = soak.alone(soak.openings, bundle_folder, 5)

@@ -22,15 +22,18 @@ def test_killed_300_times_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
     assert trials.kill_while_writing(tmp_path, 300).tried == 300
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["me.sqlite", "sealed.sqlite"])
 def test_a_log_cut_anywhere_leaves_whole_operations(tmp_path: Path, name: str) -> None:
     assert trials.cut_the_log(tmp_path, name=name).tried > 200
 
 
+@pytest.mark.slow
 def test_writes_beyond_a_size_limit_lose_nothing(tmp_path: Path) -> None:
     trials.limit_file_size(tmp_path, [(70 + 37 * k) << 10 for k in range(8)])
 
 
+@pytest.mark.slow
 @needs_mount
 def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
     trials.fill_the_disk(tmp_path, [(900 + 41 * k) << 10 for k in range(6)])

@@ -42,6 +42,7 @@ def run(*arguments: str | bytes | Path) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(command, capture_output=True, check=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [b"caf\xe9.npz", b"\xff\xfe.npz", "süß-顔.npz".encode(), b"with space.npz", b"-dash.npz", b"a\nb.npz"]
 )

@@ -48,6 +48,7 @@ def assert_python_agrees(bundle: Path, reason: str, public_key: Path | None = No
         open_bundle(bundle, public_key)
 
 
+@pytest.mark.slow
 def test_archives(reader: Path) -> None:
     files = [REFUSED / case["file"] for case in CASES]
     expected = [case["reason"] for case in CASES]

@@ -35,6 +35,7 @@ def result(make_features, tmp_path: Path) -> ProtocolResult:
     return run_protocol(str(make_features()), PLAN, tmp_path / "out", jobs=1)[0]
 
 
+@pytest.mark.slow
 def test_every_way_is_tested_with_every_share(result: ProtocolResult, tmp_path: Path) -> None:
     (cell,) = result.select("random", "pooled", "learning")
     models = next(result.select("random", "pooled"))
@@ -56,6 +57,7 @@ def test_every_way_is_tested_with_every_share(result: ProtocolResult, tmp_path: 
     assert [part for part in parts if isinstance(part, str) and part.startswith("ways to learn from source people")]
 
 
+@pytest.mark.slow
 def test_the_statement_of_the_paper_is_held_against_them_where_they_are(result: ProtocolResult) -> None:
     (cell,) = result.select("random", "pooled", "learning")
     numbers = {}
@@ -72,6 +74,7 @@ def test_the_statement_of_the_paper_is_held_against_them_where_they_are(result: 
     assert not [one for one in summary.statements if "isolation" in one.text]
 
 
+@pytest.mark.slow
 def test_the_backbones_own_head_is_tested_where_there_is_one(result: ProtocolResult, tmp_path: Path) -> None:
     table = load_table(str(next(tmp_path.glob("*.npz"))), 16)
     assert isinstance(table, FeatureTable)

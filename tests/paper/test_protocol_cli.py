@@ -18,6 +18,7 @@ def invoke(*arguments):
     return CliRunner().invoke(cli, ["protocol", *map(str, arguments)])
 
 
+@pytest.mark.slow
 def test_people_see_table_1(make_features, tmp_path):
     done = invoke(make_features(), "--out", tmp_path / "out", "--scopes", "pooled", *QUICK)
     assert done.exit_code == 0, done.output

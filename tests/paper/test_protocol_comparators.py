@@ -52,6 +52,7 @@ def test_estimates_meet_the_labels_of_their_own_rows(make_features, monkeypatch:
     assert sorted(outcome.people) == ["eve", "finn", "gus"]
 
 
+@pytest.mark.slow
 def test_both_designs_learn_something(make_features) -> None:
     """Labels follow the features of these people: a linear SVR of frames must beat a constant, whose CCC is 0."""
     cell = run_comparator_study(*roles(load_table(str(make_features()))), ProtocolPlan(), KEY)

@@ -46,6 +46,7 @@ def test_data_beside_a_table_are_refused(make_features):
         read_people(str(make_features()), data="elsewhere.npz")
 
 
+@pytest.mark.slow
 def test_a_run_on_features_brings_its_data(make_features, tmp_path):
     data = make_features()
     learn_source(load_table(str(data)), LearningConfig(head_epochs=1, joint_epochs=1), tmp_path / "run")

@@ -243,6 +243,7 @@ def test_with_one_seed_nothing_is_bold(page, text):
     assert "One seed: nothing says how much chance there is in a number" in " ".join(text.split())
 
 
+@pytest.mark.slow
 def test_bold_is_what_leads_by_more_than_the_deviation(tmp_path):
     """CCC is .5 and .52 of s-SN against .6 and .62 of s-PEN: .1 ahead, deviation .014; with 50 %, .05 the other way.
 
@@ -345,6 +346,7 @@ def test_figures_are_in_the_page(text):
     assert "var(--after, #0b6fb8)" in text  # colours follow the page into the dark
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("given", "there"),
     [
@@ -377,6 +379,7 @@ def test_undefined_people_do_not_break_the_page(tmp_path):
     assert "nan" not in re.sub(r"<[^>]+>", " ", text).lower()
 
 
+@pytest.mark.slow
 def test_sixty_people_fit(tmp_path):
     people = tuple(f"person-with-a-long-name-{place}" for place in range(60))
     predictions(people).save(tmp_path / PREDICTIONS)
@@ -421,6 +424,7 @@ def test_a_trace_is_broken_at_gaps():
     assert np.sum(np.isfinite(shown)) == 40
 
 
+@pytest.mark.slow
 def test_same_input_same_page(tmp_path):
     given = result(model_cell(), shares=(0.05, 0.5))
     assert written(tmp_path / "one", given) == written(tmp_path / "two", given)

@@ -79,6 +79,7 @@ def test_a_notebooks_backend_stays_for_its_own_plots() -> None:
     assert run(script, MPLBACKEND="svg").strip() == "svg"
 
 
+@pytest.mark.slow
 def test_every_module_with_figures_imports_under_any_backend() -> None:
     modules = (
         "pen_mobile.reports.before_after_figure",

@@ -63,6 +63,7 @@ def desktop_day(bundle_folder: Path, moments: Moments) -> DayTrace:
     return replayed(bundle_folder, moments)
 
 
+@pytest.mark.slow
 def test_predictions_do_not_depend_on_the_block_size(
     bundle_folder: Path, moments: Moments, desktop_day: DayTrace
 ) -> None:

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tools.code_quality import ROWS, Module, import_cycles, measure, modules_of, strongly_connected
 
 SOURCE = '''"""A module."""
@@ -75,6 +77,7 @@ def test_cycles_count_imports_inside_functions_but_not_those_for_types() -> None
     assert strongly_connected({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == [{"a"}, {"b", "c"}]
 
 
+@pytest.mark.slow
 def test_the_checkout_has_no_cycle_and_every_function_is_annotated() -> None:
     found = measure(modules_of(None))
     assert found.files > 100
@@ -82,6 +85,7 @@ def test_the_checkout_has_no_cycle_and_every_function_is_annotated() -> None:
     assert found.not_annotated == []
 
 
+@pytest.mark.slow
 def test_the_command_prints_both_columns() -> None:
     tool = Path(__file__).parent.parent.parent / "tools" / "code_quality.py"
     done = subprocess.run(

@@ -113,6 +113,7 @@ def starts(people: FrameTable) -> dict[str, torch.Tensor]:
     return new_network(FRAMES, 2).state_dict()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["together-then-head", "together", "head-first", "frozen"])
 def test_layers_that_a_strategy_changes(
     people: FrameTable, starts: dict[str, torch.Tensor], tmp_path: Path, strategy: str

@@ -58,6 +58,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return learn_source(a_table(6), CONFIG, tmp_path_factory.mktemp("prior") / "run")
 
 
+@pytest.mark.slow
 def test_source_learning_ends_with_a_prior(run: Run) -> None:
     prior, summary = run.prior(), read_summary(run.prior_file)
     assert (prior.targets, prior.feature_size) == (2, FEATURES)
@@ -116,6 +117,7 @@ def test_the_guard_takes_honest_labels_of_new_people_and_no_inverted_ones(run: R
     assert adapted_error < own_mean
 
 
+@pytest.mark.slow
 def test_where_heads_do_not_transfer_nothing_is_declined_and_levels_are_learned(tmp_path: Path) -> None:
     run = learn_source(a_table(6, level=0.4, transfer=False), CONFIG, tmp_path / "run")
     prior, head = run.prior(), run.expert_head().head_parameters.detach()
@@ -156,6 +158,7 @@ def test_the_limit_of_surprise_stays_where_more_labels_were_not_simulated() -> N
         assert limits @ [1, count**-0.5, 1 / count] >= least - 1e-9, count
 
 
+@pytest.mark.slow
 def test_surprise_is_not_judged_where_the_backbone_saw_the_people() -> None:
     """Their labels lie nearer to a head than a new person's, and nothing here can tell by how much."""
     table = a_table(5)

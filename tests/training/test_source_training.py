@@ -112,6 +112,7 @@ def assert_same_run(one: Run, other: Run) -> None:
     assert one.record.validation == other.record.validation
 
 
+@pytest.mark.slow
 def test_stages_run_in_the_order_of_algorithm_1(tmp_path: Path) -> None:
     """A table of features has no frames to learn a backbone from: stage 1 is left out."""
     listener = Listener()
@@ -166,12 +167,14 @@ def test_joint_learning_starts_from_shared_head_and_gate(learnt: Run) -> None:
     assert min(epoch.validation_loss for epoch in epochs) < 0.2 * expected
 
 
+@pytest.mark.slow
 def test_target_people_teach_nothing(tmp_path: Path) -> None:
     runs = [learn_source(feature_table(target_seed=seed), SHORT, tmp_path / f"run-{seed}") for seed in (0, 1)]
     assert_same_run(*runs)
     assert runs[0].record.data == runs[1].record.data
 
 
+@pytest.mark.slow
 def test_same_seed_same_run_other_seed_other_run(tmp_path: Path) -> None:
     one, same, other = (
         learn_source(feature_table(), replace(SHORT, seed=seed), tmp_path / f"{number}")
@@ -190,6 +193,7 @@ def test_a_complete_run_is_not_trained_again(learnt: Run) -> None:
     assert {path: path.stat().st_mtime_ns for path in learnt.folder.iterdir()} == written
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", ["2-shared", "3-gate", "4-experts"])
 def test_interrupted_and_resumed_is_bit_identical(tmp_path: Path, stage: str) -> None:
     """152 rows learn in 5 steps an epoch: the interruption after 7 comes when epoch 2 is reported, which is saved."""
@@ -334,6 +338,7 @@ def losses_of_backbone(run: Run) -> list[tuple[float, float]]:
     return [(epoch.training_loss, epoch.validation_loss) for epoch in epochs]
 
 
+@pytest.mark.slow
 def test_frames_decoded_every_time_teach_the_same(
     files: FrameTable, learnt_from_files: Run, people: FrameTable, tmp_path: Path
 ) -> None:
@@ -382,6 +387,7 @@ def test_machines_that_are_not_there_are_refused(arguments: dict[str, str], mess
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_the_cpu_is_always_there(tmp_path: Path) -> None:
     fabric = make_fabric("cpu")
     assert fabric.device == torch.device("cpu")

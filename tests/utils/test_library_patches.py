@@ -72,10 +72,12 @@ def test_coremltools_comes_alone_and_hides_nothing_afterwards() -> None:
     run(COREMLTOOLS)
 
 
+@pytest.mark.slow
 def test_fabric_comes_without_what_it_only_asks_the_version_of() -> None:
     run(FABRIC)
 
 
+@pytest.mark.slow
 def test_the_compiler_can_be_imported_after_the_runtime() -> None:
     run(RUNTIME)
 

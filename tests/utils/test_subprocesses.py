@@ -67,6 +67,7 @@ def test_an_end_without_a_result_says_how() -> None:
         run_in_subprocess(_exit)
 
 
+@pytest.mark.slow
 def test_a_deadline_ends_what_never_returns() -> None:
     started = time.monotonic()
     with pytest.raises(SubprocessKilled, match=r"not done after 3 seconds"):

@@ -14,6 +14,7 @@ from pen_mobile.models.blazeface import load_blazeface
 from tests.tflite_file import layers, write_tflite
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("half", "tolerance", "size"), [(False, 1e-5, 450_000), (True, 2e-2, 250_000)])
 def test_saved_detector_equals_the_torch_network(tmp_path: Path, half: bool, tolerance: float, size: int) -> None:
     network = load_blazeface(write_tflite(tmp_path / "face.tflite", layers(seed=2)))

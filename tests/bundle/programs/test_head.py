@@ -184,6 +184,7 @@ def test_predict_is_equation_1() -> None:
     torch.testing.assert_close(gate[0], expected.gate.detach(), rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "steps", "limit"),
     [*((name, 1, 30_000) for name in OPTIMIZER_NAMES), ("adadelta", 4, 60_000), ("adam", 4, 60_000)],

@@ -56,6 +56,7 @@ def test_a_gate_goes_into_the_delegate(tmp_path: Path) -> None:
     assert operators_outside((tmp_path / "simple.pte").read_bytes()) == []
 
 
+@pytest.mark.slow
 def test_a_second_process_fills_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same program as lowered here; where there is no room for two nothing is started."""
     from pen_mobile.bundle.programs import lowering_subprocess

@@ -238,6 +238,7 @@ def _moved(run: Run) -> Run:
     )
 
 
+@pytest.mark.slow
 def test_mobilenets_gates_stay_in_float() -> None:
     """Hard sigmoids are spelled out before tracing; their sums and products are not rounded."""
     torch.manual_seed(0)

@@ -61,6 +61,7 @@ def runtime(small_bundle: Path) -> BundleRuntime:
     return BundleRuntime(open_bundle(small_bundle))
 
 
+@pytest.mark.slow
 def test_verdicts_and_answers_are_those_of_the_reference(small_run: Path, runtime: BundleRuntime) -> None:
     """Every verdict is the same, unless a number is within 0.001 of its limit; 5 % of heads may be off.
 
@@ -90,6 +91,7 @@ def test_verdicts_and_answers_are_those_of_the_reference(small_run: Path, runtim
     assert max(apart) < 1e-3
 
 
+@pytest.mark.slow
 def test_labels_of_one_instant_end_in_numbers(runtime: BundleRuntime) -> None:
     """Float32 has digits enough for them: no report and no head holds anything else, whatever the verdict."""
     for seed in range(60):
