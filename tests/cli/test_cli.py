@@ -59,6 +59,7 @@ def test_verify_json_and_one_flipped_byte(bundle_folder: Path, tmp_path: Path) -
     assert "backbone.pte was changed" in error["message"]
 
 
+@pytest.mark.slow
 def test_predict_and_adapt_print_what_they_did(bundle_folder: Path, tmp_path: Path) -> None:
     photo = tmp_path / "photo.png"
     cv2.imwrite(str(photo), cv2.cvtColor(data.astronaut(), cv2.COLOR_RGB2BGR))
@@ -95,6 +96,7 @@ def test_train_then_the_same_command_again(tmp_path: Path) -> None:
     assert "max_steps 5 there, 6 here" in refused(*arguments, 6)
 
 
+@pytest.mark.slow
 def test_quiet_is_silent(bundle_folder: Path) -> None:
     done = run("verify", bundle_folder, "-q")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -47,6 +47,7 @@ def test_every_byte_of_an_archive_is_decided_by_its_files(folder: Path, tmp_path
     assert _unpacked(tmp_path / "x.zip", tmp_path) == {"a": b"", "b": b"two"}
 
 
+@pytest.mark.slow
 def test_any_other_byte_is_refused(folder: Path, tmp_path: Path) -> None:
     """Every byte changed in two ways, content and every field of the zip format alike; cut, and with one more."""
     archive = tmp_path / "x.zip"

@@ -38,10 +38,12 @@ def test_1000_manifests_changed_and_sealed_again(small_bundle: Path, tmp_path: P
     assert bundles.mutate_manifest(small_bundle, tmp_path, 1000).tried == 1000
 
 
+@pytest.mark.slow
 def test_600_bundles_with_bytes_changed(small_bundle: Path, tmp_path: Path) -> None:
     assert bundles.mutate_bytes(small_bundle, tmp_path, 600).tried == 600
 
 
+@pytest.mark.slow
 def test_300_archives_with_bytes_changed(small_bundle: Path, tmp_path: Path) -> None:
     assert bundles.mutate_archive(small_bundle, tmp_path, 300).tried == 300
 

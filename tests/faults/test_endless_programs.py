@@ -118,6 +118,7 @@ def test_absurd_buffers_are_one_line(small_bundle: Path, tmp_path: Path) -> None
         Phone.open(crafted)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not can_limit_memory(), reason="only Linux caps memory")
 def test_a_call_that_wants_absurd_memory_is_one_line(tmp_path: Path) -> None:
     """Nothing in the file tells: the delegate takes the memory when the method is called."""
