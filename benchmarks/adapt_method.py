@@ -58,10 +58,10 @@ def row(size: Size, rounds: int, calls: int) -> dict[str, Any]:
     inputs = [torch.from_numpy(array)[None] for array in owner]
     with tempfile.TemporaryDirectory() as folder:
         lowered.write(Path(folder) / "adapt.pte")
+        use_threads(1)  # before loading: a program keeps the threads that it was loaded with
         loaded = executorch_runtime().load_program(Path(folder) / "adapt.pte")
         method = loaded.load_method("adapt")
         assert method is not None
-        use_threads(1)
         seconds = measure.interleave(
             {METHOD: lambda: method.execute(inputs), LAPACK: lambda: adapt(prior, *exact)}, rounds, calls
         )
