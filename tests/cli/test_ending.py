@@ -115,8 +115,8 @@ def test_a_reader_that_leaves_is_no_error(table: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_signals_end_like_ctrl_c(number: signal.Signals, tmp_path: Path) -> None:
-    """Interrupted while drawing people, which takes minutes."""
-    spec = "synthetic:sources=2,targets=1,seconds=100000,fps=5"
+    """Interrupted while drawing people, which takes half a minute and 2 GB."""
+    spec = "synthetic:sources=2,targets=1,seconds=10000,fps=5"
     command = [str(PROGRAM), "train", spec, "--out", str(tmp_path / "run"), "--json"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while "torch" not in Path(f"/proc/{process.pid}/maps").read_text():  # torch is imported: handlers are there
