@@ -1,6 +1,6 @@
 """What do an adaptation and a prediction cost beside the bundle's own programs?
 
-An adaptation is 330 steps of batch 32 on 350 samples in a store on disk, with guard and commit; beside it the same
+An adaptation is 336 steps of batch 32 on 350 samples in a store on disk, with guard and commit; beside it the same
 steps alone, each with its batch gathered. A prediction is of an aligned frame, or of a feature; beside it the part
 of it that the runtime spends in the programs. Adaptations are counted in processor time. Predictions are in wall time:
 to read the processor's is a call into the system, and between the programs that costs what is to be measured.
@@ -26,7 +26,7 @@ from executorch.runtime import Runtime  # noqa: E402
 
 from pen_mobile.phone.phone import Phone  # noqa: E402
 
-SAMPLES, EVERY_S, BATCH, STEPS = 350, 2.0, 32, 330
+SAMPLES, EVERY_S, STEPS = 350, 2.0, 336
 MOST_ADAPTING, MOST_PREDICTING_MS = 1.5, 0.2
 
 
@@ -43,23 +43,30 @@ class Method:
 
 
 class BareSteps:
-    """The steps of one adaptation: gather, execute, keep the state."""
+    """The steps of one adaptation, in whole calls: gather, execute, keep the state.
+
+    Attributes:
+        steps: how many it takes.
+    """
 
     def __init__(self, bundle: Path, z: np.ndarray, y: np.ndarray, steps: int) -> None:
         with Phone.open(bundle) as phone:
             self._start = torch.from_numpy(phone.parameters.copy())
-            head = phone.manifest.head.file
-        self._train, self._z, self._y, self._steps = Method(bundle / head, "train"), z, y, steps
-        self._batch = np.empty((1, BATCH, z.shape[1]), np.float32)
-        self._weight, self._hyper = torch.ones(1, BATCH), torch.tensor([0.1, 1e-3])
+            head = phone.manifest.head
+        part = head.trainer("adadelta")
+        self._train, self._z, self._y = Method(bundle / head.file, part.method), z, y
+        self._shape, self._calls = (part.steps, part.batch), -(-steps // part.steps)
+        self.steps = self._calls * part.steps
+        self._batch = np.empty((*self._shape, z.shape[1]), np.float32)
+        self._weight, self._hyper = torch.ones(self._shape), torch.tensor(part.default_hyper())
 
     def __call__(self) -> None:
         rng = np.random.default_rng(0)
         state = [self._start, torch.zeros_like(self._start), torch.zeros_like(self._start)]  # Adadelta's
-        for _ in range(self._steps):
-            rows = rng.integers(0, len(self._z), BATCH)
-            np.take(self._z, rows, axis=0, out=self._batch[0])
-            batch, y = torch.from_numpy(self._batch), torch.from_numpy(self._y[None, rows])
+        for _ in range(self._calls):
+            rows = rng.integers(0, len(self._z), self._shape)
+            np.take(self._z, rows, axis=0, out=self._batch, mode="clip")
+            batch, y = torch.from_numpy(self._batch), torch.from_numpy(self._y[rows])
             *state, _ = self._train(*state, batch, y, self._weight, self._hyper)
 
 
@@ -94,7 +101,7 @@ def adapting_row(bundle: Path, folder: Path, rounds: int, steps: int) -> dict[st
         pairs.append((processor_seconds(whole), processor_seconds(bare)))
     found = whole.steps
     # As if it had taken as many steps, should the session have stopped early.
-    pairs = [(adaptation, alone * found / steps) for adaptation, alone in pairs]
+    pairs = [(adaptation, alone * found / bare.steps) for adaptation, alone in pairs]
     row: dict[str, Any] = {"what": f"adapting, {found} steps, {z.shape[1]} features"}
     return row | cells(pairs, f"at most {MOST_ADAPTING} times")
 

@@ -82,7 +82,7 @@ def usual_detector() -> str:
 
 
 def make_bundle(run: Run, precision: str, out: Path) -> Path:
-    """Export a run so that a phone takes all of its 330 steps; a bundle that is there is taken as it is.
+    """Export a run so that a phone takes all of its steps; a bundle that is there is taken as it is.
 
     What int8 costs is judged elsewhere, on trained weights: here it may cost anything.
     """

@@ -18,8 +18,11 @@ from typing import Any
 import click
 import measure
 
+from pen_mobile.bundle.recipe import load_recipe
+
 ROOT = Path(__file__).parent.parent
-SIZE, EXPERTS, BATCH = 224, 9, 32
+SHIPPED = load_recipe("android-fp32").head
+SIZE, EXPERTS, BATCH = 224, 9, SHIPPED.batch
 SECONDS = 20  # of each person in a run: with int8, 64 frames calibrate and 36 judge
 
 
@@ -60,13 +63,15 @@ def backbone_int8(name: str) -> None:
 
 
 def head(feature_size: int, *optimizers: Any) -> None:
-    """Lower ``predict`` and a train method for each optimizer."""
+    """Lower ``predict`` and a train method for each optimizer, with the steps of a call that recipes ship."""
     from pen_mobile.bundle.programs.head import HeadSize, PredictProgram
     from pen_mobile.bundle.programs.lowering import lower
     from pen_mobile.bundle.programs.train import TrainProgram
 
     size = HeadSize(feature_size, EXPERTS)
-    programs: dict[str, Any] = {name: TrainProgram(size, name, 1, BATCH) for name in optimizers}
+    programs: dict[str, Any] = {
+        name: TrainProgram(size, name, SHIPPED.steps_per_call, BATCH) for name in optimizers or SHIPPED.learning_rate
+    }
     programs["predict"] = PredictProgram(size, BATCH)
     lower({name: (program, program.example_inputs()) for name, program in programs.items()})
 
@@ -76,7 +81,7 @@ PROGRAMS: dict[str, Callable[[], None]] = {
     "MobileNetV3-Large, fp32": lambda: backbone_fp32("mobilenet_v3_large"),
     "ResNet-50, fp32": lambda: backbone_fp32("resnet50"),
     "ResNet-50, int8": lambda: backbone_int8("resnet50"),
-    "head of 2048 features, three optimizers": lambda: head(2048, "adadelta", "sgd", "adam"),
+    "head of 2048 features": lambda: head(2048),
 }
 TINY: dict[str, Callable[[], None]] = {"head of 8 features": lambda: head(8, "sgd")}
 BUNDLES = {"mobilenet_v3_large": "MobileNetV3-Large", "resnet50": "ResNet-50"}
@@ -84,7 +89,7 @@ EXPORT = "`pen-mobile export`"
 TARGETS = {
     "MobileNetV3-Large, fp32": 15,
     "ResNet-50, int8": 30,
-    "head of 2048 features, three optimizers": 12,
+    "head of 2048 features": 12,
     f"MobileNetV3-Large, fp32: {EXPORT}": 15,
     f"ResNet-50, int8: {EXPORT}": 30,
     f"MobileNetV3-Large, fp32: {EXPORT} again": 3,
@@ -106,7 +111,7 @@ def bundle_commands(run: Path, name: str) -> dict[str, list[str]]:
     for folder in (run / "lowered", fresh):
         shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(run, fresh)
-    other = edited("android-fp32", run.parent, {"patience = 6": "patience = 7"})
+    other = edited("android-fp32", run.parent, {"save_seconds = 1.0": "save_seconds = 2.0"})
     exports = {
         f"fp32: {EXPORT}": (run, "android-fp32"),
         f"fp32: {EXPORT} again": (run, "android-fp32"),

@@ -23,6 +23,7 @@ import numpy as np  # noqa: E402
 from bundles import make_bundle, owners_labels, run_of_backbone  # noqa: E402
 from prepare import seated_person  # noqa: E402
 
+from pen_mobile.bundle.recipe import load_recipe  # noqa: E402
 from pen_mobile.phone.phone import Phone  # noqa: E402
 
 BACKBONES = ("resnet50", "mobilenet_v3_large", "mobilenet_v3_small")
@@ -144,7 +145,13 @@ def main(quick: bool, bundles: Path | None, rounds: int) -> None:
                 rows.append(row_of(bundle, name, precision, paths, rounds))
                 click.echo(rows[-1])
     if not quick:
-        facts = {"seed": 0, "rounds": rounds, "labels": LABELS, "steps": 330, "threads": 1}
+        facts = {
+            "seed": 0,
+            "rounds": rounds,
+            "labels": LABELS,
+            "steps": load_recipe("android-fp32").adaptation.steps,
+            "threads": 1,
+        }
         facts["camera stages"] = f"350 times the median of {photos} photographs"
         click.echo(measure.record(str(__doc__).splitlines()[0], rows, **facts))
 

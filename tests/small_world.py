@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pen_mobile.contract.part import OptimizerName
+from pen_mobile.contract.strategy import Strategy
 from pen_mobile.data.table import FeatureTable
+
+if TYPE_CHECKING:
+    from pen_mobile.bundle.recipe import Recipe
+
+LEARNING_RATES: dict[OptimizerName, float] = {"adadelta": 0.1, "sgd": 1e-3, "adam": 1e-3}
+"""Of a recipe whose bundles carry every optimizer."""
 
 
 def make_small_run(folder: Path) -> Path:
@@ -25,6 +34,21 @@ def make_small_run(folder: Path) -> Path:
     )
     learn_source(table, LearningConfig(head_epochs=1, joint_epochs=1), folder)
     return folder
+
+
+def quick_recipe(*optimizers: OptimizerName) -> Recipe:
+    """android-fp32 with what is lowered in seconds: one step a call, no method ``adapt``.
+
+    Args:
+        optimizers: what the bundle carries; the first is the plan's.
+    """
+    from pen_mobile.bundle.recipe import load_recipe
+
+    recipe, names = load_recipe("android-fp32"), optimizers or ("adadelta",)
+    rates = {name: LEARNING_RATES[name] for name in names}
+    head = recipe.head.model_copy(update={"learning_rate": rates, "steps_per_call": 1, "adapt_labels": 0})
+    plan = recipe.adaptation.model_copy(update={"strategy": Strategy.GRADIENT, "optimizer": names[0]})
+    return recipe.model_copy(update={"head": head, "adaptation": plan})
 
 
 def make_small_bundle(run: Path, folder: Path, recipe: str = "android-fp32") -> Path:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     shell_complete=complete_strategy,
     help="How to adapt, of those that the bundle carries.  [default: the bundle's]",
 )
-@click.option("--optimizer", help="Of gradient steps: adadelta, sgd or adam.  [default: the bundle's]")
+@click.option("--optimizer", help="Of gradient steps, one that the bundle carries.  [default: the bundle's]")
 @click.option("--seed", default=0, show_default=True, help="Decides which moments.")
 @output_options
 def adapt(

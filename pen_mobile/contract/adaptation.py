@@ -17,8 +17,8 @@ class AdaptationPart(Part):
     Attributes:
         strategy: one of those that the head carries.
         optimizer: of gradient steps; one of those that the head carries a train method for.
-        steps: optimizer steps of one training at most.
-        check_every: steps between evaluations on labels left out.
+        steps: optimizer steps of one training at most, in whole evaluations, of which there is at least one.
+        check_every: steps between evaluations on labels left out, rounded up to whole calls of the train method.
         seconds: wall time of gradient steps at most, over all trainings; None is no limit.
         on_interrupt: whether the next adaptation goes on with one that was interrupted, or nothing of it is kept.
         save_seconds: a kill loses no more than so much training and ``check_every`` steps; 0 saves every evaluation.

@@ -17,7 +17,7 @@ from pen_mobile.contract.bundle_folder import open_bundle
 from pen_mobile.errors import BadInput
 from pen_mobile.training.run_folder import Run
 from pen_mobile.utils.validation import validated
-from tests.small_world import make_small_bundle
+from tests.small_world import quick_recipe
 
 pytestmark = pytest.mark.slow
 
@@ -99,8 +99,8 @@ def test_what_was_changed_since_is_made_anew(
 def test_programs_are_kept_once(small_run: Path, tmp_path: Path) -> None:
     """The bundle that is kept and the program that is kept are one file, where the file system has links."""
     run = Path(shutil.copytree(small_run, tmp_path / "run", ignore=shutil.ignore_patterns("lowered")))
-    bundle = make_small_bundle(run, tmp_path / "bundle")
-    assert (_kept(run, bundle) / "head.pte").stat().st_nlink == 2
+    export_bundle(Run.open(run), quick_recipe(), tmp_path / "bundle")
+    assert (_kept(run, tmp_path / "bundle") / "head.pte").stat().st_nlink == 2
 
 
 def test_what_exists_is_refused(run: Path, recipe: Recipe, tmp_path: Path) -> None:
@@ -109,8 +109,8 @@ def test_what_exists_is_refused(run: Path, recipe: Recipe, tmp_path: Path) -> No
         export_again(run, recipe, tmp_path / "again")
 
 
-def test_a_run_that_cannot_be_written_to_exports_all_the_same(run: Path, recipe: Recipe, tmp_path: Path) -> None:
+def test_a_run_that_cannot_be_written_to_exports_all_the_same(run: Path, tmp_path: Path) -> None:
     shutil.rmtree(run / "lowered")
     (run / "lowered").write_text("in the way")
-    export_bundle(Run.open(run), recipe, tmp_path / "bundle")
+    export_bundle(Run.open(run), quick_recipe(), tmp_path / "bundle")
     assert open_bundle(tmp_path / "bundle")

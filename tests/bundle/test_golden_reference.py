@@ -11,9 +11,11 @@ import torch
 from pen_mobile.bundle.golden_reference import _SEED, _batches, _train, head_answers
 from pen_mobile.bundle.recipe import load_recipe
 from pen_mobile.models.heads import ExpertHead
+from tests.small_world import LEARNING_RATES
 
 FEATURES, EXPERTS, EXAMPLES = 64, 9, 16
-RECIPE = load_recipe("android-fp32").for_run(lambda_1=1e-3).head
+SETTINGS = {"learning_rate": LEARNING_RATES, "steps_per_call": 1}
+RECIPE = load_recipe("android-fp32").for_run(lambda_1=1e-3).head.model_copy(update=SETTINGS)
 
 
 def _head(apart: float) -> ExpertHead:

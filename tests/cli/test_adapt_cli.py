@@ -43,10 +43,10 @@ def test_a_strategy_can_be_chosen_and_is_in_the_result(small_bundle: Path, recor
 
 def test_an_optimizer_means_gradient_steps(small_bundle: Path, recording: Path, tmp_path: Path) -> None:
     arguments = ["adapt", small_bundle, "--data", recording, "--subject", "ann", "--store", tmp_path / "ann.sqlite"]
-    found = CliRunner().invoke(cli, [*map(str, arguments), "--optimizer", "sgd", "--json", "-q"])
+    found = CliRunner().invoke(cli, [*map(str, arguments), "--optimizer", "adadelta", "--json", "-q"])
     assert found.exception is None, found.exception
     adaptation = json.loads(found.stdout)["adaptation"]
-    assert (adaptation["strategy"], adaptation["optimizer"]) == ("gradient", "sgd")
+    assert (adaptation["strategy"], adaptation["optimizer"]) == ("gradient", "adadelta")
     assert adaptation["steps"] > 0
 
 
@@ -54,9 +54,14 @@ def test_an_optimizer_means_gradient_steps(small_bundle: Path, recording: Path, 
     ("options", "message"),
     [
         (["--strategy", "magic"], "strategy 'magic' is not in this bundle; there are prior and gradient"),
-        (["--optimizer", "lion"], "optimizer 'lion' is not in this bundle; there are adadelta, sgd and adam"),
+        (["--optimizer", "lion"], "optimizer 'lion' is not in this bundle; there is adadelta"),
         (
-            ["--strategy", "prior", "--optimizer", "sgd"],
+            ["--optimizer", "adam"],
+            "optimizer 'adam' is not in this bundle; there is adadelta; name it under [head.learning_rate] of a recipe "
+            "and export again to have it",
+        ),
+        (
+            ["--strategy", "prior", "--optimizer", "adadelta"],
             "an optimizer is for strategy gradient, not for prior",
         ),
     ],

@@ -18,14 +18,16 @@ from pen_mobile.bundle.golden import Golden
 from pen_mobile.bundle.golden_reference import head_answers
 from pen_mobile.bundle.recipe import HeadRecipe, load_recipe
 from pen_mobile.models.heads import ExpertHead
+from tests.small_world import LEARNING_RATES
 
 FOLDER = Path(__file__).parent.parent.parent / "export" / "golden"
 FEATURES, EXPERTS, EXAMPLES, BATCH = 6, 3, 16, 4
 
 
 def recipe() -> HeadRecipe:
-    """android-fp32's head, with small batches."""
-    return load_recipe("android-fp32").for_run(lambda_1=1e-3).head.model_copy(update={"batch": BATCH})
+    """android-fp32's head, with small batches, one step a call, and every optimizer."""
+    sizes = {"batch": BATCH, "steps_per_call": 1, "learning_rate": LEARNING_RATES}
+    return load_recipe("android-fp32").for_run(lambda_1=1e-3).head.model_copy(update=sizes)
 
 
 def tiny_head() -> ExpertHead:

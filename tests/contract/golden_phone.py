@@ -37,6 +37,7 @@ from tests.contract.golden_model import EXPERTS, FEATURES, TARGETS, head_paramet
 from tests.contract.golden_photograph import write_photograph
 from tests.contract.golden_refusals import write_refusals
 from tests.contract.golden_stores import write_stores
+from tests.small_world import LEARNING_RATES
 
 FOLDER = Path(__file__).parent.parent.parent / "export" / "golden" / "phone"
 MOMENTS, LABELS, BATCH, STEPS = 32, 24, 4, 2
@@ -46,10 +47,11 @@ _BURST, _DAY_S = 8, 86_400.0
 
 
 def recipe() -> Recipe:
-    """android-fp32 with small batches and few labels."""
+    """android-fp32 with small batches, few labels and every optimizer."""
     whole = load_recipe("android-fp32").for_run(lambda_1=1 / 1024)
-    sizes = {"batch": BATCH, "steps_per_call": STEPS, "adapt_labels": LABELS}
-    return whole.model_copy(update={"head": whole.head.model_copy(update=sizes)})
+    sizes = {"batch": BATCH, "steps_per_call": STEPS, "adapt_labels": LABELS, "learning_rate": LEARNING_RATES}
+    plan = whole.adaptation.model_copy(update={"steps": 330, "check_every": 10})
+    return whole.model_copy(update={"head": whole.head.model_copy(update=sizes), "adaptation": plan})
 
 
 def write_bundle(folder: Path) -> None:

@@ -15,11 +15,11 @@ from pen_mobile.phone.store.store import Store
 from tests.faults.trainer import LABELS, give_labels, open_phone
 from tests.faults.trials import REPOSITORY
 
-KILLS, STEP_S = 4, 0.02
+KILLS, CALL_S = 4, 0.1
 
 
 def kill_while_training(bundle: Path, store: Path, after_s: float) -> None:
-    command = [sys.executable, "-m", "tests.faults.trainer", str(bundle), str(store), str(STEP_S)]
+    command = [sys.executable, "-m", "tests.faults.trainer", str(bundle), str(store), str(CALL_S)]
     with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
         assert any(line.strip() == "ready" for line in child.stdout)

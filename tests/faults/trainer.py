@@ -19,7 +19,7 @@ LABELS, NOW = 40, 1.7e9
 
 
 def open_phone(bundle: Path, store: Path | None) -> Phone:
-    """Open a phone that trains with Adadelta: 5 folds of 40 steps and a last training."""
+    """Open a phone that trains with Adadelta: 5 folds of 40 steps at most and a last training."""
     phone = Phone.open(bundle, store, options=StoreOptions(clock=lambda: NOW))
     plan = {"strategy": "gradient", "optimizer": "adadelta", "steps": 40, "save_seconds": 0.0}
     adaptation = phone.manifest.adaptation.model_copy(update=plan)

@@ -66,7 +66,8 @@ def _train(part: TrainPart, head: HeadPart, golden: Golden, parameters: Floats) 
     rows = np.resize(np.arange(len(golden.features)), (part.steps, part.batch))
     weight = np.ones(rows.shape, np.float32)
     samples = [golden.features[rows], golden.labels[rows], weight, golden.hyper[part.optimizer]]
-    return Stage(f"train ({part.optimizer})", head.file, part.method, [*fresh_state(parameters, part), *samples])
+    steps = f", {part.steps} steps" if part.steps > 1 else ""
+    return Stage(f"train ({part.optimizer}{steps})", head.file, part.method, [*fresh_state(parameters, part), *samples])
 
 
 def _planes(image: Image) -> Floats:

@@ -65,7 +65,8 @@ def test_a_second_process_fills_the_cache(tmp_path: Path, monkeypatch: pytest.Mo
     from pen_mobile.bundle.programs.lowered_cache import LoweredCache
     from pen_mobile.bundle.recipe import load_recipe
 
-    recipe = load_recipe("android-fp32").for_run(lambda_1=1e-3).head.model_copy(update={"learning_rate": {"sgd": 0.1}})
+    quick = {"learning_rate": {"sgd": 0.1}, "steps_per_call": 1}
+    recipe = load_recipe("android-fp32").for_run(lambda_1=1e-3).head.model_copy(update=quick)
     methods, cache = HeadMethods(HeadSize(8, 2), recipe), LoweredCache(tmp_path / "lowered")
     monkeypatch.setattr(lowering_subprocess, "_room_for_two", lambda: False)
     with lowering_subprocess.lowering_in_subprocess(methods, cache) as wait:
