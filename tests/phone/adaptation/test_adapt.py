@@ -225,6 +225,18 @@ def test_a_budget_of_time_ends_the_steps(runtime: BundleRuntime, samples: Sample
     assert result.steps in (5 * evaluation, 6 * evaluation)
 
 
+@pytest.mark.parametrize(("steps", "each"), [(100, 96), (96, 96), (3, 16)])
+def test_a_training_takes_whole_calls_and_whole_evaluations(
+    runtime: BundleRuntime, samples: Samples, steps: int, each: int
+) -> None:
+    """Calls of 8 steps: an evaluation every 10 is one every 16, and 100 steps are 6 evaluations; one at least."""
+    assert runtime.bundle.manifest.head.trainer("adadelta").steps == 8
+    result, _ = adapt(AdaptationContext(runtime, samples, gradient(runtime, steps=steps, check_every=10)))
+    last = result.steps - 5 * each  # five folds take all of their steps, the last training as many as they chose
+    assert 0 <= last <= each
+    assert last % 16 == 0
+
+
 def test_where_no_step_helps_none_is_taken(runtime: BundleRuntime, samples: Samples) -> None:
     content = changed(samples, labels=samples.labels - SHIFT)
     result, parameters = adapt(AdaptationContext(runtime, content, gradient(runtime)))
