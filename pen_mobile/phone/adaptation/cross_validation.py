@@ -1,4 +1,8 @@
-"""Gradient steps under cross-validation: the folds choose the number of steps, and then all samples are trained on."""
+"""Gradient steps under cross-validation: the folds choose the number of steps, and then all samples are trained on.
+
+Of every change a share ``2 / (V + 2)`` is kept back, where V is the number of effective labels: the rule of the method
+``adapt`` with the most caution that training tries. It costs attacks more than honest labels.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,8 @@ from pen_mobile.phone.adaptation.context import AdaptationContext
 from pen_mobile.phone.adaptation.folds import FOLDS, time_folds, votes_of
 from pen_mobile.phone.adaptation.gradient import GradientTrainer, TrainerState
 from pen_mobile.types import Doubles, Floats, Rows
+
+_CAUTION = 2.0  # effective labels that the shipped head is worth
 
 
 class Interrupted(Exception):
@@ -85,7 +91,7 @@ class CrossValidation:
             self._checkpointer.save(self.checkpoint)
             raise
         trainer = self.checkpoint.trainer
-        parameters = None if trainer is None else trainer.parameters
+        parameters = None if trainer is None else self._cautious(trainer.parameters, self._votes)
         return GradientFit(parameters, errors[0], errors[best], self._votes, self.checkpoint.steps_so_far)
 
     def _errors_before_training(self) -> Floats:
@@ -101,7 +107,8 @@ class CrossValidation:
         train = np.flatnonzero(self._fold_of_all != fold)
         if len(train) and len(held_out):
             for place, state in self._train(train, len(self.checkpoint.errors) - 1):
-                squares = context.squares(state.parameters, context.judged[held_out])
+                head = self._cautious(state.parameters, self._votes[self._fold != fold])
+                squares = context.squares(head, context.judged[held_out])
                 self.checkpoint.errors[place, held_out] = squares
                 if fold == 0 and plan.seconds is not None and state.seconds >= plan.seconds / (FOLDS + 1):
                     self.checkpoint.errors, self.checkpoint.trainer = self.checkpoint.errors[: place + 1], state
@@ -117,6 +124,12 @@ class CrossValidation:
             yield place, state
             self.checkpoint.trainer = state
             self._checkpointer.save_periodically(self.checkpoint)
+
+    def _cautious(self, parameters: Floats, votes: Doubles) -> Floats:
+        """Return a head with a share of its change kept back, the larger the fewer labels it was trained on."""
+        shipped, labels = self._context.parameters, votes.sum()
+        cautious: Floats = shipped + np.float32(labels / (labels + _CAUTION)) * (parameters - shipped)
+        return cautious
 
     def _check_stop(self) -> None:
         if self._should_stop is not None and self._should_stop():

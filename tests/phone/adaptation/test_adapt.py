@@ -15,6 +15,8 @@ from pen_mobile.contract.bundle_folder import open_bundle
 from pen_mobile.contract.strategy import Strategy
 from pen_mobile.phone.adaptation.adapt import adapt, usable_rows
 from pen_mobile.phone.adaptation.context import AdaptationContext
+from pen_mobile.phone.adaptation.folds import votes_of
+from pen_mobile.phone.adaptation.gradient import GradientTrainer
 from pen_mobile.phone.runtime import BundleRuntime
 from pen_mobile.phone.store.samples import Samples
 from tests.phone.adaptation.reports import made_up_report
@@ -235,6 +237,20 @@ def test_a_training_takes_whole_calls_and_whole_evaluations(
     last = result.steps - 5 * each  # five folds take all of their steps, the last training as many as they chose
     assert 0 <= last <= each
     assert last % 16 == 0
+
+
+def test_of_gradient_steps_a_share_is_kept_back(runtime: BundleRuntime, samples: Samples) -> None:
+    """V effective labels: the head moves by V / (V + 2) of what the steps on all labels move it by."""
+    context = AdaptationContext(runtime, samples, gradient(runtime))
+    result, parameters = adapt(context)
+    trainer = GradientTrainer(context, np.arange(60))
+    state = trainer.start()
+    for _ in range((result.steps - 5 * 64) // 16):
+        state = trainer.run(state, lambda: None)
+    labels = votes_of(context.times, context.noise_seconds).sum()
+    moved = state.parameters - context.parameters
+    np.testing.assert_allclose(parameters, context.parameters + labels / (labels + 2) * moved, atol=1e-6)
+    assert np.abs(moved).max() > 1e-3
 
 
 def test_where_no_step_helps_none_is_taken(runtime: BundleRuntime, samples: Samples) -> None:
