@@ -72,7 +72,7 @@ def protocol_command(jobs: int, epochs: int, checkout: Path) -> list[str]:
 def said(arguments: list[str], checkout: Path) -> str:
     """Return what a command of one checkout prints."""
     command, environment = [sys.executable, "-m", "pen_mobile", *arguments], os.environ | {"PYTHONPATH": str(checkout)}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    return subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, check=True).stdout
 
 
 def run(size: Size, arguments: list[str], checkout: Path) -> tuple[float, float]:
