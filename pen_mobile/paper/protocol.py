@@ -59,11 +59,7 @@ def run_protocol(
     Raises:
         BadInput: the folder holds something else, or the data cannot be evaluated so.
     """
-    fabric = make_fabric(device)
-    about = _read_about(folder, plan, fabric)
-    given = _claimed(read_people(source, data, progress), about, folder)
-    features = given.store(folder / _CACHE, fabric, progress)
-    context = TaskContext(folder, plan, features, fabric.device.type, None if given.run is None else given.run.folder)
+    context = _context_of(source, plan, folder, data, make_fabric(device), progress)
     keys = task_keys(plan)
     if not all(context.file(key).exists() for key in keys):
         _check_splits(context)
@@ -79,6 +75,20 @@ def run_protocol(
     if changed or not (folder / REPORT).is_file():
         _draw(result, summary, context)
     return result, summary
+
+
+def _context_of(
+    source: str, plan: ProtocolPlan, folder: Path, data: str | None, fabric: Fabric, progress: Progress
+) -> TaskContext:
+    """Read the people and put their features into files; what was read does not stay in memory.
+
+    Raises:
+        BadInput: the folder holds something else, or the data cannot be evaluated so.
+    """
+    about = _read_about(folder, plan, fabric)
+    given = _claimed(read_people(source, data, progress), about, folder)
+    features = given.store(folder / _CACHE, fabric, progress)
+    return TaskContext(folder, plan, features, fabric.device.type, None if given.run is None else given.run.folder)
 
 
 def _draw(result: ProtocolResult, summary: Summary, context: TaskContext) -> None:
