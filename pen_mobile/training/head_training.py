@@ -7,6 +7,7 @@ in turn; a search over lambdas trains 64 of each side by side, and cross-fitting
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -23,11 +24,13 @@ from pen_mobile.training.head_kernels import TermFactors
 from pen_mobile.training.stage import StageSettings, diverged
 from pen_mobile.training.stage_log import EpochLog, StageLog
 from pen_mobile.utils.progress import SILENT, Progress
+from pen_mobile.utils.threads import one_thread
 
 TrainedHeads = tuple[Tensor, list[list[StageLog]]]
 """Head parameters of the best epoch of each, as functions of z, ``[G, H, R, D_z + 1]``, and the logs, ``[G][H]``."""
 
 _KEY = "head_parameters"
+_SMALL = 1 << 18  # parameters of all heads together, four of the paper's: below, a second thread only waits
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +101,8 @@ def train_heads(stage: HeadStage, checkpoint: Path | None = None, progress: Prog
     else:
         loop.validate(None, 0.0)
     settings = stage.settings
-    with progress.task(settings.name, settings.epochs * stage.batches) as task:
+    few = one_thread() if stage.heads.numel() < _SMALL else contextlib.nullcontext()
+    with few, progress.task(settings.name, settings.epochs * stage.batches) as task:
         task.advance(loop.epoch * stage.batches, loop.note())
         while not loop.done():
             steps = loop.train_one_epoch()
