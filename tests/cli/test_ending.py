@@ -118,7 +118,13 @@ def test_signals_end_like_ctrl_c(number: signal.Signals, tmp_path: Path) -> None
     """Interrupted while drawing people, which takes half a minute and 2 GB."""
     spec = "synthetic:sources=2,targets=1,seconds=10000,fps=5"
     command = [str(PROGRAM), "train", spec, "--out", str(tmp_path / "run"), "--json"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # tests under nohup hand on that SIGHUP is ignored
+    )
     while "torch" not in Path(f"/proc/{process.pid}/maps").read_text():  # torch is imported: handlers are there
         assert process.poll() is None
         time.sleep(0.05)
