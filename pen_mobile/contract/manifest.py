@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -94,7 +95,7 @@ class Manifest(Part):
         """Side of the frames that the backbone takes, pixels; None when there is no backbone."""
         return None if self.backbone is None else self.backbone.crop.size
 
-    @property
+    @functools.cached_property
     def labelling(self) -> Targets:
         """Names and range of the labels."""
         return Targets(tuple(self.targets), self.label_range)

@@ -6,14 +6,14 @@ import mmap
 import struct
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from pen_mobile.utils.memory_limit import memory_limit
 
 CALL_MEGABYTES = 2000
 """Memory that one call may take beyond what its process has already."""
 
-_BEGAN = struct.Struct("d")
+_BEGAN, _NOTHING = struct.Struct("d"), nullcontext()
 _shared: mmap.mmap | None = None
 
 
@@ -31,15 +31,16 @@ class CallClock:
         return time.monotonic() - began if began else 0.0
 
 
-@contextmanager
-def supervised_call() -> Iterator[None]:
+def supervised_call() -> AbstractContextManager[None]:
     """Note when the block begins and ends, and limit its memory; without a supervising process do nothing."""
-    if _shared is None:
-        yield
-        return
-    _BEGAN.pack_into(_shared, 0, time.monotonic())
+    return _NOTHING if _shared is None else _supervised(_shared)
+
+
+@contextmanager
+def _supervised(shared: mmap.mmap) -> Iterator[None]:
+    _BEGAN.pack_into(shared, 0, time.monotonic())
     try:
         with memory_limit(CALL_MEGABYTES, give_back=False):
             yield
     finally:
-        _BEGAN.pack_into(_shared, 0, 0.0)
+        _BEGAN.pack_into(shared, 0, 0.0)
