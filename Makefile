@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast test-android test-android-core lint-android fuzz lint docs bench bench-quick lock sbom clean
+.PHONY: help install demo test test-fast test-nightly test-android test-android-core lint-android fuzz lint docs bench bench-quick lock sbom clean
 
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,10 +27,14 @@ lint: install ## Style, types and import arrows
 
 test: lint ## Everything that must hold: lint, then all tests; Android's too where there is a JDK
 	$(BIN)/python -m tests.android.toolchain --optional
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m 'not nightly'
+
+test-nightly: lint ## The same with more kills, damage, settings and target sets, and the tiny form of every benchmark
+	$(BIN)/python -m tests.android.toolchain --optional
+	PEN_MOBILE_NIGHTLY=1 $(BIN)/python -m pytest
 
 test-fast: install ## The tests that take seconds; they cover every room
-	$(BIN)/python -m pytest -m 'not slow'
+	$(BIN)/python -m pytest -m 'not slow and not nightly'
 
 fuzz: install ## Read damaged files of every kind, a minute each
 	@for kind in images tables arff json videos; do \

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import sqlite3
@@ -22,6 +21,7 @@ from pen_mobile.phone.phone import Phone
 from pen_mobile.phone.store.options import StoreOptions
 from pen_mobile.phone.store.store import Store
 from tests.android.kotlin import Harness, needs_kotlin
+from tests.nightly import times
 
 PROGRAM = str(Path(sys.executable).parent / "pen-mobile")
 
@@ -210,7 +210,7 @@ def found_in(bundle: Path, store: Path) -> int:
         return phone.status().samples
 
 
-KILLS = int(os.environ.get("PEN_ANDROID_KILLS", "6"))
+KILLS = times(6, nightly=100)
 
 
 @pytest.mark.slow
