@@ -58,16 +58,17 @@ def train(
         BadInput: a setting makes no sense, the data cannot be used, or ``out`` holds something else.
     """
     from pen_mobile.models.backbone import check_backbone
-    from pen_mobile.training.fabric import make_fabric
+    from pen_mobile.training.fabric import fabric_beyond_cpu
     from pen_mobile.training.source_training import learn_source
 
     resolved = _learning_config(config, settings)
     check_backbone(resolved.backbone, resolved.weights)
-    fabric = make_fabric(device, devices, precision)
-    shown = progress_of(progress) if fabric.is_global_zero else SILENT
+    fabric = fabric_beyond_cpu(device, devices, precision)
+    prints = fabric is None or fabric.is_global_zero
+    shown = progress_of(progress) if prints else SILENT
     table = as_table(data, resolved.input_size, shown, Targets.parse(targets, label_range))
     run = learn_source(table, resolved, Path(out), fabric, shown)
-    if fabric.is_global_zero:
+    if prints:
         run.name_model(card)
     return run
 

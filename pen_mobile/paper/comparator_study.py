@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -15,10 +16,13 @@ from pen_mobile.paper.comparators.trajectory import Comparator, Trajectory, spli
 from pen_mobile.paper.protocol_plan import CellKey, ProtocolPlan
 from pen_mobile.paper.protocol_result import UNADAPTED, Cell, Model
 from pen_mobile.paper.target_evaluation import Answer, Target
-from pen_mobile.training.fabric import Fabric
+from pen_mobile.training.fabric import make_fabric
 from pen_mobile.types import Floats
 
-Fit = Callable[[Sequence[Trajectory], Sequence[Trajectory], int, Fabric], Comparator]
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+Fit = Callable[[Sequence[Trajectory], Sequence[Trajectory], int, "Fabric"], Comparator]
 
 _GRU_ROWS = 500_000
 """Rows that a GRU may read in all epochs together: fifty epochs of a small data set, ten of RECOLA."""
@@ -39,7 +43,7 @@ def run_comparator_study(
     started = time.perf_counter()
     target = Target.split(table, plan, key.sampling, key.seed)
     training, validation = split_in_time(trajectories_of(source, "source"))
-    fabric = Fabric(accelerator=torch.device(device).type, devices=1)
+    fabric = make_fabric(torch.device(device).type)
     evaluations = []
     for model, fit in _DESIGNS.items():
         began = time.perf_counter()

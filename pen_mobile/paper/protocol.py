@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pen_mobile.data.table import ROLES
 from pen_mobile.engine.local_processes import LocalProcesses
@@ -20,12 +20,15 @@ from pen_mobile.paper.protocol_result import Cell, DataRecord, ProtocolResult, S
 from pen_mobile.paper.protocol_summary import Summary, summarize
 from pen_mobile.paper.protocol_tasks import SourceKey, TaskContext, TaskKey, lambda_search, task_keys, task_of
 from pen_mobile.paper.target_evaluation import Target
-from pen_mobile.training.fabric import Fabric, make_fabric
+from pen_mobile.training.fabric import fabric_beyond_cpu
 from pen_mobile.utils import provenance
 from pen_mobile.utils.files import read_json, write_json
 from pen_mobile.utils.plain import to_plain
 from pen_mobile.utils.progress import SILENT, Progress
 from pen_mobile.utils.validation import read_json_as, validated
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 RESULTS = "results.json"
 REPORT = "report.html"
@@ -59,7 +62,7 @@ def run_protocol(
     Raises:
         BadInput: the folder holds something else, or the data cannot be evaluated so.
     """
-    context = _context_of(source, plan, folder, data, make_fabric(device), progress)
+    context = _context_of(source, plan, folder, data, fabric_beyond_cpu(device), progress)
     keys = task_keys(plan)
     if not all(context.file(key).exists() for key in keys):
         _check_splits(context)
@@ -78,17 +81,18 @@ def run_protocol(
 
 
 def _context_of(
-    source: str, plan: ProtocolPlan, folder: Path, data: str | None, fabric: Fabric, progress: Progress
+    source: str, plan: ProtocolPlan, folder: Path, data: str | None, fabric: Fabric | None, progress: Progress
 ) -> TaskContext:
     """Read the people and put their features into files; what was read does not stay in memory.
 
     Raises:
         BadInput: the folder holds something else, or the data cannot be evaluated so.
     """
-    about = _read_about(folder, plan, fabric)
+    device = "cpu" if fabric is None else fabric.device.type
+    about = _read_about(folder, plan, device)
     given = _claimed(read_people(source, data, progress), about, folder)
     features = given.store(folder / _CACHE, fabric, progress)
-    return TaskContext(folder, plan, features, fabric.device.type, None if given.run is None else given.run.folder)
+    return TaskContext(folder, plan, features, device, None if given.run is None else given.run.folder)
 
 
 def _draw(result: ProtocolResult, summary: Summary, context: TaskContext) -> None:
@@ -108,13 +112,13 @@ def _check_splits(context: TaskContext) -> None:
             Target.split(table, context.plan, sampling, seed)
 
 
-def _read_about(folder: Path, plan: ProtocolPlan, fabric: Fabric) -> dict[str, Any]:
+def _read_about(folder: Path, plan: ProtocolPlan, device: str) -> dict[str, Any]:
     """Return what the folder is for, as far as it is known before the data are read.
 
     Raises:
         BadInput: the folder holds something else, or another plan.
     """
-    about = {"format": _FORMAT, "plan": to_plain(plan), "device": fabric.device.type}
+    about = {"format": _FORMAT, "plan": to_plain(plan), "device": device}
     if not folder.exists() or (folder.is_dir() and all(file.name == _CACHE for file in folder.iterdir())):
         return about
     if not (folder / _ABOUT).is_file():

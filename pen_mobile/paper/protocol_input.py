@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +13,15 @@ from pen_mobile.data.load import load_table
 from pen_mobile.data.table import ROLES, FeatureTable, Role, SubjectTable
 from pen_mobile.errors import BadInput
 from pen_mobile.paper.protocol_result import DataRecord
-from pen_mobile.training.fabric import Fabric
+from pen_mobile.training.fabric import make_fabric
 from pen_mobile.training.features import cached_features
 from pen_mobile.training.run_folder import Run
 from pen_mobile.types import Rows
 from pen_mobile.utils.files import replacing
 from pen_mobile.utils.progress import SILENT, Progress
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 _BLOCK = 4096  # rows copied at once
 
@@ -76,13 +80,13 @@ class ProtocolInput:
     table: SubjectTable
     run: Run | None = None
 
-    def store(self, cache: Path, fabric: Fabric, progress: Progress = SILENT) -> FeatureStore:
+    def store(self, cache: Path, fabric: Fabric | None, progress: Progress = SILENT) -> FeatureStore:
         """Put features into files, unless they are there already.
 
         Args:
             cache: folder for given features; computed ones go to the run's own cache, where source learning left
                 those of the source people.
-            fabric: device that computes features.
+            fabric: device that computes features; None is this processor.
             progress: who is told how far it is.
         """
         sides = {}
@@ -92,7 +96,7 @@ class ProtocolInput:
             sides[role] = _Side.of(self.table, rows, features)
         return FeatureStore(self.record, sides)
 
-    def _file(self, role: Role, rows: Rows, cache: Path, fabric: Fabric, progress: Progress) -> Path:
+    def _file(self, role: Role, rows: Rows, cache: Path, fabric: Fabric | None, progress: Progress) -> Path:
         if isinstance(self.table, FeatureTable):
             path = cache / f"features-{role}-{self.record.digest[:16]}.npy"
             if not path.exists():
@@ -102,7 +106,9 @@ class ProtocolInput:
         backbone = self.run.backbone()
         assert backbone is not None
         frames = self.table.frames.take(rows)
-        features = cached_features(fabric, backbone, frames, self.run.folder / "features", progress)
+        features = cached_features(
+            fabric or make_fabric("cpu"), backbone, frames, self.run.folder / "features", progress
+        )
         assert isinstance(features, np.memmap)
         return Path(str(features.filename))
 

@@ -15,7 +15,7 @@ from pen_mobile.paper.protocol_input import FeatureStore
 from pen_mobile.paper.protocol_plan import CellKey, ProtocolPlan
 from pen_mobile.paper.protocol_result import Cell, SourceEvaluation
 from pen_mobile.paper.target_evaluation import predict
-from pen_mobile.training.fabric import make_fabric
+from pen_mobile.training.fabric import fabric_beyond_cpu
 from pen_mobile.training.lambda_search import LambdaCandidate, search_lambdas
 from pen_mobile.training.run_folder import Run
 from pen_mobile.training.source_heads import source_splits
@@ -78,7 +78,7 @@ class TaskContext:
         if record.validation_fraction is not None:
             config = replace(config, validation_fraction=record.validation_fraction, split_seed=record.split_seed)
         start = None if self.run is None else Run.open(self.run).backbone_head()
-        fabric, table = make_fabric(self.device), self.features.table("source")
+        fabric, table = fabric_beyond_cpu(self.device), self.features.table("source")
         with_prior = Strategy.PRIOR in self.plan.strategies  # minutes of work that nothing else needs
         return learn_source(table, config, folder, fabric, shared_start=start, with_prior=with_prior)
 

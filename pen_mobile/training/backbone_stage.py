@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -14,13 +15,15 @@ from pen_mobile.models.losses import LossTerms, affect_loss
 from pen_mobile.training.augmentation import Augmentation
 from pen_mobile.training.batches import Batch, FrameSamples
 from pen_mobile.training.config import LearningConfig
-from pen_mobile.training.fabric import Fabric
 from pen_mobile.training.fit import ModuleStage, fit
 from pen_mobile.training.run_record import STAGES
 from pen_mobile.training.stage import StageSettings
 from pen_mobile.training.stage_log import StageLog
 from pen_mobile.types import Rows
 from pen_mobile.utils.progress import Progress
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 HEAD_FIRST = "0-head"
 """Name of the stage in which the head learns alone, before the backbone."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -15,7 +17,7 @@ from pen_mobile.metrics import agreement, scaled
 from pen_mobile.models.heads import shared_parameters
 from pen_mobile.training.backbone_stage import FrameToAffect, learn_backbone, new_network
 from pen_mobile.training.config import LearningConfig
-from pen_mobile.training.fabric import Fabric
+from pen_mobile.training.fabric import make_fabric
 from pen_mobile.training.feature_scaling import feature_statistics
 from pen_mobile.training.features import cached_features
 from pen_mobile.training.frame_cache import cached_frames
@@ -30,6 +32,9 @@ from pen_mobile.utils import provenance
 from pen_mobile.utils.places import relative_place
 from pen_mobile.utils.plain import to_plain
 from pen_mobile.utils.progress import SILENT, Progress
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 
 def learn_source(
@@ -51,7 +56,7 @@ def learn_source(
         table: people, with frames or features.
         config: settings.
         folder: of the run; made, or gone on with.
-        fabric: where to train; None is this processor.
+        fabric: where to train; None is this processor, on which only frames need Fabric.
         progress: listener.
         shared_start: for features of a trained backbone, its own shared head as a mixture of one, ``[1 + K, D_z + 1]``;
             stage 2 goes on from it, as Algorithm 1 says. None draws initial weights.
@@ -63,7 +68,6 @@ def learn_source(
     people = table.subjects("source")
     if len(people) < 2:
         raise BadInput(f"{table.origin}: {len(people)} source subjects; learning experts needs at least 2")
-    fabric = fabric or Fabric(accelerator="cpu", devices=1)
     rows = table.rows_with_role("source")
     source = table if len(rows) == len(table) else table.take(rows)  # a copy of features may be a gigabyte
     # Everything that bad input can stop comes before the folder is made.
@@ -71,7 +75,9 @@ def learn_source(
     network = new_network(config, len(source.targets.names)) if isinstance(source, FrameTable) else None
     if network is None and config.layer_strategy != "together-then-head":
         raise BadInput(f"layer_strategy {config.layer_strategy!r} needs frames; {table.origin} has features")
-    with fabric.rank_zero_first():
+    if fabric is None and network is not None:
+        fabric = make_fabric("cpu")
+    with fabric.rank_zero_first() if fabric else nullcontext():
         run = Run.begin(folder, _record(source, config, folder))
     if not run.record.complete:
         unit = source.on_unit_scale()
@@ -97,7 +103,7 @@ def _record(source: SubjectTable, config: LearningConfig, folder: Path) -> RunRe
 class _Learner:
     """Source learning in progress."""
 
-    fabric: Fabric
+    fabric: Fabric | None
     source: SubjectTable
     config: LearningConfig
     run: Run
@@ -112,33 +118,39 @@ class _Learner:
         Args:
             network: with its initial weights; None when the data are features.
         """
-        features = self._learn_features(network) if network else self._given_features()
-        if self.fabric.is_global_zero:
-            self._learn_heads(features, network)
-        self.fabric.barrier()
+        if self.fabric is None:
+            self._learn_heads(self._given_features(), None, torch.device("cpu"))
+        else:
+            self._learn_with(self.fabric, network)
         self.run.reload()
+
+    def _learn_with(self, fabric: Fabric, network: FrameToAffect | None) -> None:
+        features = self._learn_features(fabric, network) if network else self._given_features()
+        if fabric.is_global_zero:
+            self._learn_heads(features, network, fabric.device)
+        fabric.barrier()
 
     def _given_features(self) -> Floats:
         assert isinstance(self.source, FeatureTable)
         return self.source.features
 
-    def _learn_features(self, network: FrameToAffect) -> Floats:
+    def _learn_features(self, fabric: Fabric, network: FrameToAffect) -> Floats:
         """Run stage 1 and return the features of all rows."""
         assert isinstance(self.source, FrameTable)
         size, limit = network.backbone.input_size, self.config.frame_cache_gb
         folder = self.run.frame_folder
-        frames = cached_frames(self.fabric, self.source.frames, size, folder, limit, self.progress)
+        frames = cached_frames(fabric, self.source.frames, size, folder, limit, self.progress)
         affect, checkpoint = torch.from_numpy(self.source.affect), self.run.stage_file(STAGES[0])
-        logs = learn_backbone(self.fabric, network, frames, affect, self.halves, self.config, checkpoint, self.progress)
+        logs = learn_backbone(fabric, network, frames, affect, self.halves, self.config, checkpoint, self.progress)
         self.run.record.stages |= logs
-        return cached_features(self.fabric, network.backbone, frames, self.run.folder / "features", self.progress)
+        return cached_features(fabric, network.backbone, frames, self.run.folder / "features", self.progress)
 
-    def _learn_heads(self, features: Floats, network: FrameToAffect | None) -> None:
+    def _learn_heads(self, features: Floats, network: FrameToAffect | None, device: torch.device) -> None:
         """Run stages 2 to 4 in one process, on its device: a step of a head is too short to be shared."""
         config = self.config
         self.run.save_feature_statistics(*feature_statistics(features, self.halves[0]))
         scaling = self.run.feature_scaling()
-        splits = source_splits(self.source, features, self.halves, scaling=scaling).to(self.fabric.device)
+        splits = source_splits(self.source, features, self.halves, scaling=scaling).to(device)
         start = self.shared_start if network is None else shared_parameters(network.head.cpu())
         lambdas = [(config.lambda_0, config.lambda_1)]
         shared_head = shared_stage(splits, config, start)

@@ -374,19 +374,6 @@ def test_a_resumed_run_finds_its_frames_decoded(files: FrameTable, learnt_from_f
     assert resumed.record.validation == learnt_from_files.record.validation
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"device": "abacus"}, "--device abacus --devices 1 --precision 32-true: "),
-        ({"device": "cpu", "precision": "7-bit"}, "--device cpu --devices 1 --precision 7-bit: "),
-    ],
-)
-def test_machines_that_are_not_there_are_refused(arguments: dict[str, str], message: str) -> None:
-    with pytest.raises(BadInput, match=message) as caught:
-        make_fabric(**arguments)
-    assert "\n" not in str(caught.value)
-
-
 @pytest.mark.slow
 def test_the_cpu_is_always_there(tmp_path: Path) -> None:
     fabric = make_fabric("cpu")

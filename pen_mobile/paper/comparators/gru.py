@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -27,9 +28,12 @@ from pen_mobile.models.optimizers import make_optimizer
 from pen_mobile.paper.comparators.trajectory import Standardisation, Trajectory, check_learnable, checked_features
 from pen_mobile.training.batches import EpochBatches
 from pen_mobile.training.checkpoint import Weights
-from pen_mobile.training.fabric import Fabric
+from pen_mobile.training.fabric import make_fabric
 from pen_mobile.types import Doubles, Floats
 from pen_mobile.utils.progress import SILENT, Progress, Task
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 _TINY = 1e-8
 """Variance of labels (deviation 1e-4) below which they count as constant; also keeps the loss's quotient finite."""
@@ -154,7 +158,7 @@ def fit_gru(
     """
     settings = settings or GruSettings()
     check_learnable(training, validation)
-    trainer = _Trainer(fabric or Fabric(accelerator="cpu", devices=1), settings, training, validation)
+    trainer = _Trainer(fabric or make_fabric("cpu"), settings, training, validation)
     with progress.task("gru", settings.epochs * len(trainer.order)) as task:
         while not trainer.done():
             trainer.train_one_epoch(task)
