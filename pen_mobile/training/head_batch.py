@@ -22,7 +22,8 @@ class HeadSamples(NamedTuple):
     Attributes:
         features: z, ``[N, D_z]``; may be memory-mapped and read-only.
         affect: labels, ``[N, K]``.
-        subject: index of the source person of each sample, int64 ``[N]``; None for target people.
+        subject: index of the source person of each sample, int64 ``[N]``, or ``[G, N]`` where each set of rows
+            has its own numbers of people; None for target people.
         scaling: by which features are standardised; None takes them as they are.
     """
 
@@ -132,7 +133,7 @@ class HeadBatch:
         rows = padded.view(len(orders), number, size).to(self.samples.affect.device)
         share = weight.to(self.samples.affect)
         affect, subject = self.samples.affect[rows].transpose(2, 3).unsqueeze(2), self.samples.subject
-        people = None if subject is None else subject[rows][:, :, None, None]
+        people = None if subject is None else _of_rows(subject, rows)[:, :, None, None]
         for place in range(number):
             of_subject = None if people is None else people[:, place]
             yield rows[:, place], Labels(affect[:, place], share[:, place], of_subject)
@@ -152,6 +153,13 @@ class HeadBatch:
         """Return ``P z~`` of all heads, ``[G, H, R, B]``."""
         products = torch.baddbmm(self._flat[:, :, -1:], self._flat[:, :, :-1], z.transpose(1, 2))
         return products.view(*self.weights.shape[:3], -1)
+
+
+def _of_rows(subject: Tensor, rows: Tensor) -> Tensor:
+    """Return the people of rows ``[G, ...]``, of which each set may number people in its own way."""
+    if subject.dim() == 1:
+        return subject[rows]
+    return subject.gather(1, rows.flatten(1)).view(rows.shape)
 
 
 def epoch_order(length: int, batch_size: int, seed: int, epoch: int) -> Tensor:
