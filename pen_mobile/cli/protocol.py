@@ -47,6 +47,11 @@ from pen_mobile.utils.text import counted
 @click.option(
     "--standardize/--no-standardize", default=True, show_default=True, help="Take steps on standardised features."
 )
+@click.option(
+    "--backbone-saw-people",
+    is_flag=True,
+    help="Source people taught what made the features; a RUN knows it itself.",
+)
 @click.option("--batch-size", default=32, show_default=True, help="Samples a step.")
 @click.option("--lambda-0", default=1e-3, show_default=True, help="Weight of the selector loss (Eq. 4).")
 @click.option("--lambda-1", default=1e-3, show_default=True, help="Weight of the gate's sparsity (Eqs. 4 and 8).")

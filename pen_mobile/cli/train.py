@@ -23,6 +23,11 @@ from pen_mobile.cli.output import Output, output_options
 @click.option("--layer-strategy", help="together-then-head (the paper), together, head-first or frozen.")
 @click.option("--expert-learning", help="joint (the paper), isolated or isolated-then-joint.")
 @click.option("--early-stopping", help="patience (default) or cap: how stage 4 reads 'after only five epochs'.")
+@click.option(
+    "--backbone-saw-people/--backbone-never-saw-people",
+    default=None,
+    help="Whether source people taught what made given features (default: no), or the weights of a frozen backbone.",
+)
 @click.option("--max-steps", type=int, help="Stop every stage after this many steps; for trying things out.")
 @click.option("--seed", type=int, help="Decides initial weights, splits and the order of batches.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")

@@ -150,12 +150,19 @@ def _from_run(run: Run, data: str | None, progress: Progress) -> ProtocolInput:
             f"{origin}: the source people differ from those that {run.folder} learned from; give its data with --data"
         )
     if isinstance(table, FeatureTable):
-        return ProtocolInput(DataRecord.of(table, table.features.shape[1]), table)
+        record = DataRecord.of(table, table.features.shape[1])
+        return ProtocolInput(replace(record, backbone_saw_people=run.config.backbone_saw_people), table)
     backbone = f"{run.config.backbone} {run.record.backbone_digest}"
     record = DataRecord.of(table, run.record.feature_size, backbone)
     config = run.config
     seed = config.seed if config.split_seed is None else config.split_seed
-    return ProtocolInput(replace(record, validation_fraction=config.validation_fraction, split_seed=seed), table, run)
+    record = replace(
+        record,
+        validation_fraction=config.validation_fraction,
+        split_seed=seed,
+        backbone_saw_people=config.saw_people(has_frames=True),
+    )
+    return ProtocolInput(record, table, run)
 
 
 def _write_rows(features: NDArray[np.float32], rows: Rows, path: Path) -> None:

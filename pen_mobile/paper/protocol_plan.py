@@ -60,6 +60,8 @@ class ProtocolPlan:
         joint_learning_rate: of stage 4 of source learning; None as in :class:`LearningConfig`.
         standardize: take gradient steps on standardised features (see :class:`LearningConfig`).
         batch_size: samples a step.
+        backbone_saw_people: whether source people taught what made the features (see :class:`LearningConfig`); a run
+            knows it itself.
         lambda_0, lambda_1: weights of the selector loss and of the gate's sparsity (Eqs. 4 and 8).
         loss_convention: how the sums in the losses are meant (see :mod:`pen_mobile.models.losses`).
         strategies: ways to adapt that are compared, one person at a time.
@@ -84,6 +86,7 @@ class ProtocolPlan:
     joint_learning_rate: Positive | None = None
     standardize: bool = True
     batch_size: Count = 32
+    backbone_saw_people: bool = False
     lambda_0: NotNegative = 1e-3
     lambda_1: NotNegative = 1e-3
     loss_convention: LossConvention = "paper"
@@ -102,6 +105,7 @@ class ProtocolPlan:
             learning_rate=self.learning_rate,
             joint_learning_rate=self.joint_learning_rate,
             standardize=self.standardize,
+            backbone_saw_people=self.backbone_saw_people,
             loss_convention=self.loss_convention,
             head_epochs=self.epochs,
             joint_epochs=self.epochs,

@@ -167,6 +167,8 @@ class DataRecord:
         validation_fraction, split_seed: held-out rows of the run that learned this backbone, which every seed holds out
             again, so that no row that the backbone has learned from is ever called held out; None for given features,
             of which each seed holds out its own.
+        backbone_saw_people: whether the source people taught this backbone; None for given features, of which the plan
+            says it.
     """
 
     origin: str
@@ -179,6 +181,7 @@ class DataRecord:
     backbone: str = ""
     validation_fraction: float | None = None
     split_seed: int | None = None
+    backbone_saw_people: bool | None = None
 
     @classmethod
     def of(cls, table: SubjectTable, feature_size: int, backbone: str = "") -> DataRecord:

@@ -68,15 +68,15 @@ class TaskContext:
         write_json(self.file(key), to_plain(found))
 
     def learn_source(self, seed: int, folder: Path) -> Run:
-        """Learn SN and PEN with one seed, on the rows that the backbone has learned from, where there is one.
+        """Learn SN and PEN with one seed, on the rows that the backbone has learned from, where a run made it.
 
         Args:
             seed: of the run.
             folder: of the run.
         """
-        record, config = self.features.record, self.plan.source_config(seed)
-        if record.validation_fraction is not None:
-            config = replace(config, validation_fraction=record.validation_fraction, split_seed=record.split_seed)
+        known = ("validation_fraction", "split_seed", "backbone_saw_people")
+        of_run = {name: getattr(self.features.record, name) for name in known}  # None where the plan decides
+        config = self.plan.source_config(seed).changed(**of_run)
         start = None if self.run is None else Run.open(self.run).backbone_head()
         fabric, table = fabric_beyond_cpu(self.device), self.features.table("source")
         with_prior = Strategy.PRIOR in self.plan.strategies  # minutes of work that nothing else needs

@@ -60,6 +60,9 @@ class LearningConfig:
         lambda_1: weight of the gate's sparsity (Eqs. 4 and 8).
         loss_convention: how the sums of Eqs. 5 and 7 are meant, ``paper`` (as written) or ``keras`` (means; see
             :mod:`pen_mobile.models.losses`).
+        backbone_saw_people: whether these source people taught the backbone; None says yes where stage 1 does that, and
+            no for given features and a frozen backbone. Such people look more alike than others, so the prior is then
+            wider and the guard judges less.
         validation_fraction: share of every source person's rows held out.
         augment: show the backbone its training frames mirrored, shifted, scaled, turned and lit a little
             differently at every pass (see :mod:`pen_mobile.training.augmentation`); the paper does not.
@@ -89,6 +92,7 @@ class LearningConfig:
     lambda_0: NotNegative = 1e-3
     lambda_1: NotNegative = 1e-3
     loss_convention: LossConvention = "paper"
+    backbone_saw_people: Flag | None = None
     validation_fraction: Annotated[float, Field(gt=0, lt=1, strict=True)] = 0.2
     augment: Flag = False
     frame_cache_gb: NotNegative = 8.0
@@ -101,6 +105,15 @@ class LearningConfig:
         """Step size of stage 4."""
         usual = self.learning_rate or OPTIMIZERS[self.optimizer].learning_rate
         return self.joint_learning_rate or (0.3 * usual if self.standardize else usual)
+
+    def saw_people(self, *, has_frames: bool) -> bool:
+        """Return whether the source people taught the backbone.
+
+        Args:
+            has_frames: False for given features.
+        """
+        learned_here = has_frames and self.layer_strategy != "frozen"
+        return learned_here if self.backbone_saw_people is None else self.backbone_saw_people
 
     def halves(self, table: SubjectTable) -> tuple[Rows, Rows]:
         """Return row numbers to learn from and to validate on, for a table of source people.

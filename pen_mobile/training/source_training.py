@@ -158,7 +158,7 @@ class _Learner:
         gate = self._train(gate_stage(splits, config, lambdas))
         experts = self._train(expert_stage(splits, config, lambdas, shared, gate))
         if self.with_prior:
-            self._learn_prior(features, experts[0, 0].cpu(), seen=network is not None)
+            self._learn_prior(features, experts[0, 0].cpu(), seen=config.saw_people(has_frames=network is not None))
         self._conclude(features, network.backbone.digest() if network else "")
 
     def _learn_prior(self, features: Floats, head_parameters: Tensor, *, seen: bool) -> None:

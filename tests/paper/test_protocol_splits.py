@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lightning_fabric import Fabric
 
+from pen_mobile.contract.strategy import Strategy
 from pen_mobile.data.table import FeatureTable, SubjectTable
 from pen_mobile.paper.protocol_input import FeatureStore, read_people
 from pen_mobile.paper.protocol_plan import ProtocolPlan
 from pen_mobile.paper.protocol_tasks import TaskContext
 from pen_mobile.paper.target_evaluation import Target
+from pen_mobile.training.prior.learn import read_summary
 from pen_mobile.training.run_folder import Run
 
 CPU = Fabric(accelerator="cpu", devices=1)
@@ -45,6 +48,7 @@ def test_source_learning_holds_out_what_the_backbone_has_not_seen(
     of_backbone = Run.open(frame_run).config.halves(source)
     of_heads = learned.config.halves(context.features.table("source"))
     assert learned.config.seed == seed
+    assert learned.config.backbone_saw_people is True
     assert np.intersect1d(of_backbone[0], of_heads[1]).size == 0
     for one, other in zip(of_backbone, of_heads, strict=True):
         np.testing.assert_array_equal(one, other)
@@ -82,7 +86,17 @@ def test_no_row_that_adapts_is_tested(sampling: str, seed: int, rows: int, step:
 def test_features_that_are_given_need_no_run(make_features, tmp_path: Path) -> None:
     store = read_people(str(make_features())).store(tmp_path / "cache", CPU)
     assert isinstance(store, FeatureStore)
-    assert (store.record.split_seed, store.record.validation_fraction) == (None, None)
+    record = store.record
+    assert (record.split_seed, record.validation_fraction, record.backbone_saw_people) == (None, None, None)
     context, source = TaskContext(tmp_path, PLAN, store, "cpu"), store.table("source")
     halves = [context.learn_source(seed, tmp_path / f"{seed}").config.halves(source) for seed in (0, 1)]
     assert halves[0][1].tolist() != halves[1][1].tolist()
+
+
+@pytest.mark.parametrize("saw", [False, True])
+def test_the_prior_knows_whether_the_backbone_saw_the_people(make_features, tmp_path: Path, saw: bool) -> None:
+    """No run tells, so the plan does; the guard of the phone's default then judges as phones will."""
+    plan = replace(PLAN, strategies=(Strategy.PRIOR,), backbone_saw_people=saw)
+    store = read_people(str(make_features())).store(tmp_path / "cache", CPU)
+    learned = TaskContext(tmp_path, plan, store, "cpu").learn_source(0, tmp_path / "source")
+    assert read_summary(learned.prior_file).backbone_saw_people == saw

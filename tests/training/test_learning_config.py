@@ -94,6 +94,7 @@ def test_every_field_can_stand_in_a_file(tmp_path: Path) -> None:
         "lambda_0": 0,
         "lambda_1": 0.5,
         "loss_convention": "keras",
+        "backbone_saw_people": True,
         "validation_fraction": 0.25,
         "augment": True,
         "frame_cache_gb": 0.5,
@@ -155,3 +156,17 @@ def test_overrides_are_checked_too() -> None:
 def test_settings_cannot_change_during_a_run() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         LearningConfig().seed = 1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("settings", "has_frames", "saw"),
+    [
+        ({}, True, True),
+        ({}, False, False),
+        ({"layer_strategy": "frozen"}, True, False),
+        ({"layer_strategy": "frozen", "backbone_saw_people": True}, True, True),  # its weights come from such a run
+        ({"backbone_saw_people": True}, False, True),
+    ],
+)
+def test_who_taught_the_backbone(settings: dict[str, Any], has_frames: bool, saw: bool) -> None:
+    assert LearningConfig(**settings).saw_people(has_frames=has_frames) is saw
