@@ -11,21 +11,24 @@ import pytest
 
 from pen_mobile.errors import BadInput
 from tests.faults import power_loss, store_mutants, trials
+from tests.nightly import times
 
 needs_gcc = pytest.mark.skipif(sys.platform != "linux" or not shutil.which("gcc"), reason="this needs gcc on Linux")
 needs_mount = pytest.mark.skipif(not trials.can_mount(), reason="this process may not mount file systems")
 
 
 @pytest.mark.slow
-def test_killed_300_times_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
+def test_killed_at_random_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
     """Every operation that was acknowledged is there bit for bit, and at most one more, whole."""
-    assert trials.kill_while_writing(tmp_path, 300).tried == 300
+    kills = times(100, nightly=300)
+    assert trials.kill_while_writing(tmp_path, kills).tried == kills
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["me.sqlite", "sealed.sqlite"])
 def test_a_log_cut_anywhere_leaves_whole_operations(tmp_path: Path, name: str) -> None:
-    assert trials.cut_the_log(tmp_path, name=name).tried > 200
+    operations = times(8, nightly=24)
+    assert trials.cut_the_log(tmp_path, operations, name).tried > 10 * operations
 
 
 @pytest.mark.slow
@@ -46,23 +49,25 @@ def test_a_read_only_folder_is_one_line(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_killed_while_migrating(tmp_path: Path) -> None:
-    trials.kill_while_migrating(tmp_path, 40)
+    trials.kill_while_migrating(tmp_path, times(20, nightly=40))
 
 
 @pytest.mark.slow
 def test_killed_while_erasing(tmp_path: Path) -> None:
-    trials.kill_while_erasing(tmp_path, 40)
+    trials.kill_while_erasing(tmp_path, times(15, nightly=40))
 
 
 @pytest.mark.slow
-def test_2000_changed_stores_are_one_line_or_right(tmp_path: Path) -> None:
-    assert store_mutants.mutate_stores(tmp_path, 2000).tried == 2000
+def test_changed_stores_are_one_line_or_right(tmp_path: Path) -> None:
+    count = times(300, nightly=2000)
+    assert store_mutants.mutate_stores(tmp_path, count).tried == count
 
 
 @needs_gcc
 @pytest.mark.slow
-def test_1000_power_losses_lose_nothing_acknowledged(tmp_path: Path) -> None:
-    assert power_loss.lose_power(tmp_path, 1000).tried == 1000
+def test_power_losses_lose_nothing_acknowledged(tmp_path: Path) -> None:
+    images = times(200, nightly=1000)
+    assert power_loss.lose_power(tmp_path, images).tried == images
 
 
 @needs_gcc

@@ -6,6 +6,7 @@ import hashlib
 import os
 import platform
 import random
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -53,10 +54,10 @@ def where() -> str:
 
 
 class Writer:
-    """One process of ``tests/faults/writer.py``; its start-up happens while somebody else works."""
+    """One process of ``tests/faults/writer.py``."""
 
-    def __init__(self, store: Path, task: str, *numbers: int, inside: tuple[str, ...] = ()) -> None:
-        command = [*inside, sys.executable, "-m", "tests.faults.writer", str(store), task, *map(str, numbers)]
+    def __init__(self, *arguments: object, inside: tuple[str, ...] = ()) -> None:
+        command = [*inside, sys.executable, "-m", "tests.faults.writer", *map(str, arguments)]
         self._said = b""
         self._process = subprocess.Popen(
             command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
@@ -66,32 +67,53 @@ class Writer:
         """Wait until it is ready, then let it begin with operation n."""
         self.wait_for_line()
         self._said = b""
-        assert self._process.stdin is not None
-        self._process.stdin.write(f"{n}\n".encode())
+        self._write(str(n))
 
     def wait_for_line(self) -> None:
-        assert self._process.stdout is not None
         while b"\n" not in self._said:
-            block = self._process.stdout.read(4096)
-            assert block, "the writer ended"
-            self._said += block
-
-    def kill(self) -> list[str]:
-        """SIGKILL; returns the lines it had said since it went."""
-        self._process.kill()
-        lines = self._rest()
-        self.killed = self._process.returncode == -9
-        return lines
+            self._hear()
 
     def finish(self) -> list[str]:
         """Let it end by itself; returns what it said."""
-        lines = self._rest()
+        self._said += self._process.communicate(timeout=60)[0]
+        lines = self._said.decode().splitlines()
         assert self._process.returncode == 0, lines
         return lines
 
-    def _rest(self) -> list[str]:
-        self._said += self._process.communicate(timeout=60)[0]
-        return self._said.decode().splitlines()
+    def _hear(self) -> None:
+        assert self._process.stdout is not None
+        block = self._process.stdout.read(4096)
+        assert block, "the writer ended"
+        self._said += block
+
+    def _write(self, line: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{line}\n".encode())
+
+
+class Victims(Writer):
+    """A process that has loaded everything and forks one writer after another, so that killing one costs little."""
+
+    def __enter__(self) -> Victims:
+        self.wait_for_line()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate()  # it reads no further line: it kills the writer and ends
+
+    def send(self, store: Path, task: str, *numbers: int, n: int = 0) -> None:
+        """Let a new writer begin with operation n."""
+        self._said = b""
+        self._write("\t".join(map(str, (store, task, *numbers))))
+        self._write(str(n))
+
+    def kill(self) -> list[str]:
+        """SIGKILL the writer; returns the lines it had said."""
+        self._write("kill")
+        while not (ended := re.search(rb"^ended (-?\d+)\n", self._said, re.MULTILINE)):
+            self._hear()
+        self.killed = ended[1] == b"-9"
+        return self._said[: ended.start()].decode().splitlines()
 
 
 def kill_while_writing(folder: Path, kills: int, seed: int = 0) -> Trials:
@@ -100,23 +122,20 @@ def kill_while_writing(folder: Path, kills: int, seed: int = 0) -> Trials:
     Every other store is encrypted.
     """
     rng, acknowledged, extra = random.Random(seed), 0, 0
-    store, expected, n = _numbered(folder, 0), Expected(), 0
-    child = Writer(store, "diary", rng.choice([10, 1000]))
-    for trial in range(kills):
-        lines = _kill(child, n, rng)
-        following = _numbered(folder, (trial + 1) // 40)
-        child = Writer(following, "diary", rng.choice([10, 1000]))  # starts while the store is checked
-        for line in lines:
-            assert line == str(n), line
-            expected.perform(n)
-            n += 1
-        acknowledged += len(lines)
-        taken = _agrees(store, expected, n)
-        extra += taken
-        n += taken
-        if following != store:
-            store, expected, n = following, Expected(), 0
-    child.kill()
+    with Victims() as victims:
+        for trial in range(kills):
+            if trial % 40 == 0:
+                store, expected, n = _numbered(folder, trial // 40), Expected(), 0
+            victims.send(store, "diary", rng.choice([10, 1000]), n=n)
+            lines = _kill(victims, rng)
+            for line in lines:
+                assert line == str(n), line
+                expected.perform(n)
+                n += 1
+            acknowledged += len(lines)
+            taken = _agrees(store, expected, n)
+            extra += taken
+            n += taken
     detail = (
         f"{acknowledged:,} acknowledged operations, all there; in {extra} kills the one under way had been written too"
     )
@@ -127,13 +146,12 @@ def _numbered(folder: Path, number: int) -> Path:
     return folder / f"{number}{'-sealed' if number % 2 else ''}.sqlite"
 
 
-def _kill(child: Writer, n: int, rng: random.Random) -> list[str]:
-    child.go(n)
+def _kill(victims: Victims, rng: random.Random) -> list[str]:
     if rng.random() < 0.75:
-        child.wait_for_line()  # it is at work; else it may still be opening the store
+        victims.wait_for_line()  # it is at work; else it may still be opening the store
     time.sleep(rng.uniform(0, 0.06))
-    lines = child.kill()
-    assert child.killed, lines
+    lines = victims.kill()
+    assert victims.killed, lines
     return lines
 
 
@@ -256,16 +274,14 @@ def kill_while_migrating(folder: Path, kills: int, seed: int = 0) -> Trials:
     """SIGKILL while a store of version 1 is brought to the present schema."""
     rng, finished = random.Random(seed), 0
     content = make_version_1(folder / "old.sqlite")
-    child = Writer(folder / "0.sqlite", "migrate")
-    for trial in range(kills):
-        store = folder / f"{trial}.sqlite"
-        shutil.copyfile(folder / "old.sqlite", store)
-        lines = _kill_soon(child, rng, 0.015)
-        child = Writer(folder / f"{trial + 1}.sqlite", "migrate")
-        finished += "done" in lines
-        open_store(store, Clock()).close()
-        assert content_of(store) == content
-    child.kill()
+    with Victims() as victims:
+        for trial in range(kills):
+            store = folder / f"{trial}.sqlite"
+            shutil.copyfile(folder / "old.sqlite", store)
+            victims.send(store, "migrate")
+            finished += "done" in _kill_soon(victims, rng, 0.015)
+            open_store(store, Clock()).close()
+            assert content_of(store) == content
     return Trials(kills, f"every sample and state there each time; {finished} had finished before the kill")
 
 
@@ -307,20 +323,19 @@ def kill_while_erasing(folder: Path, kills: int, seed: int = 0) -> Trials:
     assert traces(model)  # the search finds what is there
     files = {end: model.with_name(model.name + end).read_bytes() for end in ("", "-wal")}
     opened.close()
-    child = Writer(folder / "0.sqlite", "erase")
-    for trial in range(kills):
-        store = folder / f"{trial}.sqlite"
-        for end, content in files.items():
-            store.with_name(store.name + end).write_bytes(content)
-        finished += "done" in _kill_soon(child, rng, 0.02)
-        child = Writer(folder / f"{trial + 1}.sqlite", "erase")
-        open_store(store, Clock()).close()
-        if content_of(store) == expected.content():
-            untouched += 1
-        else:
-            assert content_of(store) == {"samples": [], "states": []}
-            assert not traces(store)
-    child.kill()
+    with Victims() as victims:
+        for trial in range(kills):
+            store = folder / f"{trial}.sqlite"
+            for end, content in files.items():
+                store.with_name(store.name + end).write_bytes(content)
+            victims.send(store, "erase")
+            finished += "done" in _kill_soon(victims, rng, 0.02)
+            open_store(store, Clock()).close()
+            if content_of(store) == expected.content():
+                untouched += 1
+            else:
+                assert content_of(store) == {"samples": [], "states": []}
+                assert not traces(store)
     return Trials(kills, f"{untouched} before anything was deleted, {finished} after the end, the others in between")
 
 
@@ -332,7 +347,6 @@ def traces(store: Path) -> list[str]:
     return [name for name, blob in blobs.items() if any(blob[at : at + 16] in raw for at in range(0, len(blob), 200))]
 
 
-def _kill_soon(child: Writer, rng: random.Random, within: float) -> list[str]:
-    child.go()
+def _kill_soon(victims: Victims, rng: random.Random, within: float) -> list[str]:
     time.sleep(rng.uniform(0, within))
-    return child.kill()
+    return victims.kill()

@@ -1,8 +1,10 @@
 """The process that is killed: it does operations and acknowledges each one after its commit.
 
-    python -m tests.faults.writer STORE diary|life|refused|erase|migrate [LOG_PAGES]
+    python -m tests.faults.writer [STORE diary|life|refused|erase|migrate [LOG_PAGES]]
 
-It waits for the number of the first operation on standard input, so that starting it costs no time of a trial.
+It waits for the number of the first operation on standard input, so that starting it costs no time of a trial. Without
+arguments it forks one writer after another; each line of standard input is a task (words between tabs), the number of
+the first operation, or the order to kill.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import signal
 import sys
 from pathlib import Path
 
@@ -50,10 +53,8 @@ def write_until_refused(opened: Store, n: int, clock: Clock, limit: int) -> None
         say(str(after))
 
 
-def main() -> None:
-    path, task, *numbers = sys.argv[1:]
-    say("ready")
-    start = int(sys.stdin.readline())
+def live(path: str, task: str, numbers: list[str], start: int) -> None:
+    """Do a task from operation ``start`` on."""
     clock = Clock()
     clock.now = start
     try:
@@ -75,6 +76,33 @@ def main() -> None:
         opened.delete_all()
     say("done")
     opened.close()
+
+
+def fork_victims() -> None:
+    """For each line with a task, fork a writer, let it go at the next line, and kill it at the one after that."""
+    for line in sys.stdin:
+        path, task, *numbers = line.rstrip("\n").split("\t")
+        reading, writing = os.pipe()
+        writer = os.fork()
+        if writer == 0:
+            os.close(writing)
+            live(path, task, numbers, int(os.read(reading, 20)))
+            os._exit(0)
+        os.close(reading)
+        os.write(writing, sys.stdin.readline().encode())
+        os.close(writing)
+        sys.stdin.readline()
+        os.kill(writer, signal.SIGKILL)
+        say(f"ended {os.waitstatus_to_exitcode(os.waitpid(writer, 0)[1])}")
+
+
+def main() -> None:
+    say("ready")
+    if len(sys.argv) == 1:
+        fork_victims()
+    else:
+        path, task, *numbers = sys.argv[1:]
+        live(path, task, numbers, int(sys.stdin.readline()))
 
 
 if __name__ == "__main__":
