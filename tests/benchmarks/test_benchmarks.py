@@ -1,4 +1,4 @@
-"""Every benchmark runs in its quick form, so that none rots; times are not judged here."""
+"""Benchmarks run in their quick forms, so that none rots; times are not judged here."""
 
 from __future__ import annotations
 
@@ -12,6 +12,12 @@ from tests.warm_commands import warm_programs
 FOLDER = Path(__file__).parent.parent.parent / "benchmarks"
 KEEP_BUNDLES = {"adapting.py", "personalize.py"}
 HELPERS = {"bundles.py", "compare.py", "measure.py", "plots.py", "tables.py"}
+SCRIPTS = sorted(path.name for path in FOLDER.glob("*.py") if path.name not in HELPERS)
+LONG = {
+    *("adapt_method.py", "adapting.py", "asking.py", "backbones.py", "export_time.py", "personalize.py"),
+    *("predict_command.py", "protocol.py", "recipes.py", "train_step.py"),
+}
+"""They export bundles with programs that take long to lower, start processes, or work on all threads."""
 
 
 @pytest.fixture(scope="module")
@@ -21,10 +27,21 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("script", sorted(path.name for path in FOLDER.glob("*.py") if path.name not in HELPERS))
+@pytest.mark.parametrize("script", [pytest.param(one, marks=[pytest.mark.nightly] * (one in LONG)) for one in SCRIPTS])
 def test_quick_form(script: str, bundles: Path) -> None:
     options = ["--bundles", str(bundles)] if script in KEEP_BUNDLES else []
-    command = [warm_programs() / "run-script", FOLDER / script, "--quick", *options]
+    assert run_script(script, "--quick", *options)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_it_can_be_imported_and_says_what_it_takes(script: str) -> None:
+    assert "--quick" in run_script(script, "--help")
+
+
+def run_script(name: str, *options: str) -> str:
+    """Run a benchmark; return what it printed."""
+    command = [warm_programs() / "run-script", FOLDER / name, *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]
-    assert done.stdout.strip()
+    return done.stdout.strip()
