@@ -14,26 +14,23 @@ _NAMES: dict[Model, tuple[str, str]] = {
     "GRU": ("End2You's design", "two GRU layers over features of consecutive frames, loss 1 - CCC"),
     "SVR": ("AVEC 2016 baseline's design", "linear SVR on single frames, then median filter, centring, scaling"),
 }
-_NOTE = "learned from source people, tuned on the last fifth of their recordings; not adapted"
 
 
 @dataclass(frozen=True)
 class ComparisonRow:
-    """One method that was measured here, as a row beside s-PEN.
+    """One method that was measured here, as a row beside s-PEN: it learned from source people and is not adapted.
 
     Attributes:
         name: of the method.
-        design: what it learned from and what it was tested on.
+        design: what it is made of.
         agreement: over the concatenated test rows of all target people.
         seconds: how long learning took; None when unknown.
-        note: what a reader should know before comparing.
     """
 
     name: str
     design: str
     agreement: Agreement
     seconds: float | None = None
-    note: str = ""
 
     @classmethod
     def over_seeds(cls, evaluations: Sequence[Evaluation]) -> ComparisonRow:
@@ -44,7 +41,7 @@ class ComparisonRow:
         """
         means = {name: _mean([one.pooled.root[name] for one in evaluations]) for name in evaluations[0].pooled.root}
         seconds = float(np.mean([one.seconds for one in evaluations]))
-        return cls(*_NAMES[evaluations[0].model], Agreement(means), seconds, _NOTE)
+        return cls(*_NAMES[evaluations[0].model], Agreement(means), seconds)
 
 
 def _mean(values: list[float | None]) -> float | None:
