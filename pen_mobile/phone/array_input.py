@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +69,8 @@ def to_matrix(given: Any, width: int, name: str) -> Floats:
     Raises:
         BadInput: they are no numbers, or of another shape.
     """
+    if _is_matrix(given, width):  # what a phone gives at every prediction
+        return given
     values = _to_numbers(given, name)
     if values.size == 0 and values.ndim <= 2:
         return np.empty((0, width), np.float32)
@@ -76,6 +78,11 @@ def to_matrix(given: Any, width: int, name: str) -> Floats:
         raise BadInput(f"{name} are {list(values.shape)}; [N, {width}] is wanted")
     with np.errstate(over="ignore"):
         return np.ascontiguousarray(values, np.float32)
+
+
+def _is_matrix(given: Any, width: int) -> TypeGuard[Floats]:
+    fits = type(given) is np.ndarray and given.dtype == np.float32 and given.shape[1:] == (width,)
+    return fits and given.flags.c_contiguous
 
 
 def to_times(given: Any, count: int) -> Doubles:

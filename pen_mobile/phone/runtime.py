@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -45,20 +46,14 @@ class BundleRuntime:
     """
 
     def __init__(self, bundle: BundleFolder, threads: int = 1) -> None:
-        """Load the bundle's programs.
+        """Load the bundle's programs; methods that adapt are loaded when they are called first.
 
         Raises:
             BundleError: the runtime does not accept a program, or is not the one that the bundle is for.
         """
         self.bundle, self.threads = bundle, threads
-        try:
-            with memory_limit(_PROGRAM_MEGABYTES, give_back=False):
-                self._programs = self._load(threads)
-        except MemoryError:
-            raise BundleError(
-                f"{bundle.origin}: its programs want more than {_PROGRAM_MEGABYTES:,} MB of memory, as none of a phone "
-                "does; take the bundle from its maker"
-            ) from None
+        with _limited_memory(bundle.origin):
+            self._programs = self._load(threads)
         head, backbone = bundle.manifest.head, bundle.manifest.backbone
         self._batch = np.zeros((1, head.predict.batch, head.feature_size), np.float32)
         size = 0 if backbone is None else backbone.crop.size
@@ -76,12 +71,13 @@ class BundleRuntime:
         use_threads(threads)
         parts, head = manifest.head, self._program(manifest.head.file)
         train: dict[str, Method] = {
-            part.optimizer: head.method(part.method, MethodShapes.of_train(parts, part)) for part in parts.train
+            part.optimizer: head.method(part.method, MethodShapes.of_train(parts, part), at_once=False)
+            for part in parts.train
         }
         predict = head.method(parts.predict.method, MethodShapes.of_predict(parts))
         adapt, backbone = None, None
         if parts.adapt is not None:
-            adapt = head.method(parts.adapt.method, MethodShapes.of_adapt(parts, parts.adapt))
+            adapt = head.method(parts.adapt.method, MethodShapes.of_adapt(parts, parts.adapt), at_once=False)
         if manifest.backbone is not None:
             program = self._program(manifest.backbone.file)
             backbone = program.method(manifest.backbone.method, MethodShapes.of_backbone(manifest.backbone))
@@ -209,38 +205,58 @@ class ProgramFile:
         except RuntimeError as error:
             raise BundleError(f"{path}: the runtime does not accept this program: {one_line(error)}") from None
 
-    def method(self, name: str, expected: MethodShapes) -> _Method:
-        """Load a method.
+    def method(self, name: str, expected: MethodShapes, *, at_once: bool = True) -> _Method:
+        """Return a method.
 
         Args:
             name: of the method.
             expected: shapes of its inputs and outputs; all are float32.
+            at_once: False loads it when it is called first.
 
         Raises:
             BundleError: the program has no such method, or one of other shapes.
         """
         try:
             stated = _stated_shapes(self._program.metadata(name))
-            method = self._program.load_method(name) if stated == expected else None
         except (RuntimeError, LookupError, ValueError) as error:
-            raise BundleError(f"{self.path}: method {name} cannot be loaded: {one_line(error)}") from None
-        if method is None:
+            raise self._not_loaded(name, error) from None
+        if stated != expected:
             raise BundleError(
                 f"{self.path}: method {name} takes and returns {one_line(stated)}, "
                 f"the manifest says {one_line(expected)}"
             )
-        return _Method(f"{self.path}: method {name}", self, method)
+        return _Method(self, name, len(expected.inputs), self.load(name) if at_once else None)
+
+    def load(self, name: str) -> Any:
+        """Return the runtime's own object of a method.
+
+        Args:
+            name: of the method.
+
+        Raises:
+            BundleError: the runtime does not accept it.
+        """
+        try:
+            return self._program.load_method(name)
+        except (RuntimeError, LookupError, ValueError) as error:
+            raise self._not_loaded(name, error) from None
+
+    def _not_loaded(self, name: str, error: Exception) -> BundleError:
+        return BundleError(f"{self.path}: method {name} cannot be loaded: {one_line(error)}")
 
 
 class _Method:
     """One method of a program: arrays in, arrays out."""
 
-    def __init__(self, name: str, program: ProgramFile, method: Any) -> None:
-        self._name, self._program, self._method = name, program, method
-        self._arrays: list[Floats | None] = [None] * method.metadata.num_inputs()
-        self._tensors: list[Any] = [None] * len(self._arrays)
+    def __init__(self, program: ProgramFile, name: str, inputs: int, method: Any) -> None:
+        self._program, self._name, self._method = program, name, method
+        self._arrays: list[Floats | None] = [None] * inputs
+        self._tensors: list[Any] = [None] * inputs
 
     def __call__(self, *arrays: Floats) -> Sequence[Floats]:
+        if self._method is None:
+            with _limited_memory(self._program.path):
+                self._method = self._program.load(self._name)
         for place, array in enumerate(arrays):
             if array is not self._arrays[place]:  # a tensor shares the memory of its array: one that comes again has it
                 self._arrays[place], self._tensors[place] = array, torch.from_numpy(array)
@@ -248,10 +264,24 @@ class _Method:
             with supervised_call():
                 outputs = self._method.execute(self._tensors)
         except RuntimeError as error:
-            raise BundleError(f"{self._name} failed: {one_line(error)}") from None
+            raise BundleError(f"{self._program.path}: method {self._name} failed: {one_line(error)}") from None
         except MemoryError:
-            raise BundleError(f"{self._name} wants more than {CALL_MEGABYTES:,} MB of memory in one call") from None
+            raise BundleError(
+                f"{self._program.path}: method {self._name} wants more than {CALL_MEGABYTES:,} MB of memory in one call"
+            ) from None
         return [output.numpy() for output in outputs]
+
+
+@contextmanager
+def _limited_memory(origin: Path) -> Iterator[None]:
+    try:
+        with memory_limit(_PROGRAM_MEGABYTES, give_back=False):
+            yield
+    except MemoryError:
+        raise BundleError(
+            f"{origin}: its programs want more than {_PROGRAM_MEGABYTES:,} MB of memory, as none of a phone does; "
+            "take the bundle from its maker"
+        ) from None
 
 
 def _joined(parts: list[Floats], width: int) -> Floats:
