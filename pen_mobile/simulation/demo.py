@@ -26,7 +26,7 @@ from pen_mobile.reports.sample_faces import sample_faces
 from pen_mobile.targets import VALENCE_AROUSAL, Targets
 from pen_mobile.training.config import LearningConfig
 from pen_mobile.training.fabric import make_fabric
-from pen_mobile.training.prior.learn import read_summary
+from pen_mobile.training.prior.summary import read_summary
 from pen_mobile.training.run_folder import Run
 from pen_mobile.training.source_training import learn_source
 from pen_mobile.utils import provenance

@@ -68,7 +68,7 @@ class Run(Readable):
         return {"run": str(self.folder), **to_plain(shown)}
 
     def as_parts(self) -> list[Part]:
-        """Return where the run is, and CCC and RMSE of both models on the held-out rows of source people."""
+        """Return where the run is, CCC and RMSE of both models on held-out rows of source people, how people differ."""
         record = self.record
         people = counted(record.expert_count, "source person", "source people")
         names = record.data.targets.names
@@ -76,9 +76,15 @@ class Run(Readable):
         return [
             f"{self.folder}: held-out rows of {people}{invented(record.data.synthetic)}",
             Table(("model", *(f"{measure} {name}" for measure in ("CCC", "RMSE") for name in names)), rows),
+            *self._how_people_differ(),
             *([_COPIES] if record.complete and record.experts_are_copies else []),
             *filter(None, [absurd_error(to_plain(record.validation), record.data.targets.label_range)]),
         ]
+
+    def _how_people_differ(self) -> list[Part]:
+        from pen_mobile.training.prior.summary import read_summary
+
+        return [read_summary(self.prior_file).text] if self.prior_file.exists() else []
 
     @classmethod
     def begin(cls, folder: Path, record: RunRecord) -> Run:

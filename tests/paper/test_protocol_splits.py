@@ -19,7 +19,7 @@ from pen_mobile.paper.protocol_input import FeatureStore, read_people
 from pen_mobile.paper.protocol_plan import ProtocolPlan
 from pen_mobile.paper.protocol_tasks import TaskContext
 from pen_mobile.paper.target_evaluation import Target
-from pen_mobile.training.prior.learn import read_summary
+from pen_mobile.training.prior.summary import read_summary
 from pen_mobile.training.run_folder import Run
 
 CPU = Fabric(accelerator="cpu", devices=1)

@@ -18,8 +18,9 @@ from pen_mobile.training.config import LearningConfig
 from pen_mobile.training.prior.decorrelation import fit_decorrelation
 from pen_mobile.training.prior.episodes import COUNTS, SourcePerson, simulate
 from pen_mobile.training.prior.guard import _surprise_limit
-from pen_mobile.training.prior.learn import learn_prior, prior_stage, read_summary, source_rows
+from pen_mobile.training.prior.learn import learn_prior, prior_stage, source_rows
 from pen_mobile.training.prior.spreads import learn_spreads, weak_defaults
+from pen_mobile.training.prior.summary import read_summary
 from pen_mobile.training.run_folder import Run
 from pen_mobile.training.source_training import learn_source
 from pen_mobile.training.strategies.prior import PersonLabels, adapt_people, head_output

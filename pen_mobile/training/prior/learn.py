@@ -26,7 +26,6 @@ from pen_mobile.types import Doubles, Floats, Rows
 from pen_mobile.utils.files import replacing, write_json
 from pen_mobile.utils.plain import to_plain
 from pen_mobile.utils.progress import SILENT, Progress
-from pen_mobile.utils.validation import read_json_as
 
 _JUDGED = 4  # times as many simulated adaptations calibrate the guard as learn the prior
 
@@ -62,18 +61,6 @@ def prior_stage(
     with replacing(file) as temporary:
         prior.save(temporary)
     return prior
-
-
-def read_summary(file: Path) -> PriorSummary:
-    """Return the summary beside a prior.
-
-    Args:
-        file: ``5-prior.safetensors`` of a run.
-
-    Raises:
-        BadInput: there is none, or it holds something else.
-    """
-    return read_json_as(PriorSummary, file.with_suffix(".json"))
 
 
 def learn_prior(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from pydantic.dataclasses import dataclass
 
 from pen_mobile.training.prior.candidates import OwnMean
 from pen_mobile.training.prior.spreads import Spreads
+from pen_mobile.utils.validation import read_json_as
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -57,6 +59,18 @@ class PriorSummary:
     text: str
 
 
+def read_summary(file: Path) -> PriorSummary:
+    """Return the summary beside a prior.
+
+    Args:
+        file: ``5-prior.safetensors`` of a run.
+
+    Raises:
+        BadInput: there is none, or it holds something else.
+    """
+    return read_json_as(PriorSummary, file.with_suffix(".json"))
+
+
 def summarise(
     names: Sequence[str],
     spreads: Sequence[Spreads],
@@ -96,6 +110,11 @@ def _text(targets: dict[str, TargetSummary], *, people: int, learned: bool, back
         lines.append(
             "The backbone was trained on these people; heads for this table were not. Other people differ by more than "
             "the spreads say: the prior leaves room for that, and does not judge how much labels surprise."
+        )
+    else:
+        lines.append(
+            "These people are taken as unknown to the backbone. If it was trained on them, train with "
+            "--backbone-saw-people: otherwise phones decline labels that they should accept."
         )
     return "\n".join(lines)
 
