@@ -22,6 +22,7 @@ from pen_mobile.data.frames import Frames
 from pen_mobile.data.synthetic import SyntheticConfig, synthetic_table
 from pen_mobile.data.table import FeatureTable
 from pen_mobile.paper.aggregates import person_mean
+from pen_mobile.paper.differences import bootstrap_interval
 from pen_mobile.paper.model_study import CellKey
 from pen_mobile.paper.protocol_plan import ProtocolPlan
 from pen_mobile.paper.protocol_result import OWN_MEAN, UNADAPTED, Evaluation, Model, Sampling
@@ -51,7 +52,7 @@ class Scale(NamedTuple):
     first_seed: int = 101
 
 
-FULL = Scale(9, 6, 300, 2, 48, 1, 6, (5, 10, 20, 40, 80, 160), 330)
+FULL = Scale(9, 6, 300, 2, 48, 1, 10, (5, 10, 20, 40, 80, 160), 336)
 TINY = Scale(2, 1, 40, 2, 32, 1, 1, (5,), 3)
 
 
@@ -107,7 +108,10 @@ def evaluations(scale: Scale, run: Run) -> Iterator[tuple[Sampling, Evaluation]]
 
 
 def rows_of(found: list[tuple[Sampling, Evaluation]]) -> list[dict[str, Any]]:
-    """Summarise over seeds; a row is one way to adapt with one number of labels."""
+    """Summarise over seeds; a row is one way to adapt with one number of labels.
+
+    Differences are of the same owners, with a bootstrap interval over them.
+    """
     groups: dict[tuple[str, str, int], list[Evaluation]] = {}
     for sampling, one in found:
         way = "own mean, no model" if one.model == OWN_MEAN else one.strategy
@@ -122,9 +126,19 @@ def rows_of(found: list[tuple[Sampling, Evaluation]]) -> list[dict[str, Any]]:
             "CCC person": interval([person_mean(one, "ccc") for one in group]),
             "RMSE pooled": interval([one.pooled.rmse for one in group]),
             "RMSE person": interval([person_mean(one, "rmse") for one in group]),
+            "minus not adapted": difference(group, groups[sampling, "not adapted", 0]),
+            "prior minus this": difference(groups.get((sampling, "prior", count), group), group),
         }
         for (sampling, way, count), group in sorted(groups.items(), key=lambda item: (item[0][0], item[0][2]))
     ]
+
+
+def difference(ours: list[Evaluation], others: list[Evaluation]) -> dict[str, float]:
+    """Return the mean over owners of the difference of their RMSE, with its 95 % bootstrap interval."""
+    pairs = zip(ours, others, strict=True)
+    each = np.array([one.people[name].rmse - other.people[name].rmse for one, other in pairs for name in one.people])
+    low, high = bootstrap_interval(each[:, None]) or (float("nan"),) * 2
+    return {"mean": round(float(each.mean()), 3), "lower": round(low, 3), "upper": round(high, 3)}
 
 
 def interval(values: list[float | None]) -> dict[str, float] | str:
@@ -152,7 +166,7 @@ def main(quick: bool) -> None:
     if not quick:
         facts = scale._asdict() | {
             "seed": f"0 learns, {scale.first_seed} and the next invent owners",
-            "interval": "95 %, over seeds",
+            "interval": "95 %, over seeds; of differences over owners",
         }
         click.echo(measure.record(str(__doc__).splitlines()[0], rows, **facts))
 
