@@ -51,6 +51,22 @@ def quick_recipe(*optimizers: OptimizerName) -> Recipe:
     return recipe.model_copy(update={"head": head, "adaptation": plan})
 
 
+def write_quick_recipe(file: Path) -> Path:
+    """Write :func:`quick_recipe` as the file of a recipe, for commands."""
+    from pen_mobile.utils.resources import contract_folder
+
+    text = (contract_folder() / "android-fp32.toml").read_text(encoding="utf-8")
+    for slow, quick in (
+        ("steps_per_call = 8", "steps_per_call = 1"),
+        ("adapt_labels = 128", "adapt_labels = 0"),
+        ('strategy = "prior"', 'strategy = "gradient"'),
+    ):
+        assert text.count(slow) == 1, slow
+        text = text.replace(slow, quick)
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
 def make_small_bundle(run: Path, folder: Path, recipe: str = "android-fp32") -> Path:
     """Export a run."""
     from pen_mobile.bundle.export import export_bundle

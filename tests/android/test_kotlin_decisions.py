@@ -15,11 +15,12 @@ from pen_mobile.phone.store.options import StoreOptions
 from pen_mobile.types import Doubles, Floats
 from tests.android.kotlin import Harness, needs_kotlin
 from tests.android.resealing import changed_copy
+from tests.nightly import times
 
 needs_kotlin()
 
 NOW = 1.7e9
-SCENARIOS = 200
+SCENARIOS = times(40, nightly=200)
 
 
 class Labels:

@@ -139,7 +139,9 @@ def test_a_prior_becomes_the_method_adapt(feature_run: Run, tmp_path: Path) -> N
     shutil.copytree(feature_run.folder, tmp_path / "run")
     prior = a_prior(feature_run.record.feature_size)
     prior.save(Run.open(tmp_path / "run").prior_file)
-    result = export_bundle(Run.open(tmp_path / "run"), load_recipe("android-fp32"), tmp_path / "bundle")
+    recipe = load_recipe("android-fp32")
+    quick = recipe.model_copy(update={"head": recipe.head.model_copy(update={"steps_per_call": 1})})
+    result = export_bundle(Run.open(tmp_path / "run"), quick, tmp_path / "bundle")
     checks = {check.name: check for check in result.verification.checks}
     assert checks["adapt: targets"].largest_error < 1e-5
     assert checks["adapt: verdicts"].passed

@@ -14,6 +14,7 @@ from pen_mobile.cli.main import cli
 from pen_mobile.contract.bundle_folder import SIGNATURE, open_bundle
 from pen_mobile.errors import BadInput, PenMobileError
 from tests.contract.test_signature import write_keys
+from tests.small_world import write_quick_recipe
 
 
 def _invoke(*arguments: object) -> Result:
@@ -41,9 +42,10 @@ def test_a_signed_archive_from_export_to_verify(small_run: Path, tmp_path: Path)
     private, public = write_keys(tmp_path, "maker")
     _, other = write_keys(tmp_path, "other")
     one, two, folder = tmp_path / "one.zip", tmp_path / "two.zip", tmp_path / "folder"
+    quick = write_quick_recipe(tmp_path / "quick.toml")
     for out, mode in ((one, 0o600), (two, 0o644)):
         private.chmod(mode)
-        exported = _invoke("export", small_run, "--out", out, "--sign-key", private)
+        exported = _invoke("export", small_run, "--recipe", quick, "--out", out, "--sign-key", private)
         assert SIGNATURE in json.loads(exported.stdout)["bytes"]
         assert ("maker.pem: other users of this machine may read" in exported.stderr) == (mode == 0o644)
     assert one.read_bytes() == two.read_bytes()
