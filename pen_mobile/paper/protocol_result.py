@@ -167,8 +167,7 @@ class DataRecord:
         validation_fraction, split_seed: held-out rows of the run that learned this backbone, which every seed holds out
             again, so that no row that the backbone has learned from is ever called held out; None for given features,
             of which each seed holds out its own.
-        backbone_saw_people: whether the source people taught this backbone; None for given features, of which the plan
-            says it.
+        backbone_saw_people: whether the source people taught this backbone; None where the plan says it.
     """
 
     origin: str
