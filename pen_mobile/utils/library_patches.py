@@ -9,7 +9,6 @@ x86 server with AVX-512:
     import_coremltools         import of coremltools          5.0 -> 2.0
     import_fabric              import of lightning_fabric     2.6 -> 1.1
     fast_lowering              lowering of a head with three optimizers  16.6 -> 6.3, of MobileNetV3-Small  9.1 -> 3.4
-                               (before code was generated late, which saves another fifth)
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib import metadata
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -133,8 +131,6 @@ def fast_lowering(programs: Iterable[ExportedProgram]) -> Iterator[None]:
     """
     with ExitStack() as stack:
         if patches_in_use("torch", "executorch"):
-            stack.enter_context(_generate_code_late())
-            stack.enter_context(_share_histories())
             stack.enter_context(_skip_unchanged_retracing())
             stack.enter_context(_skip_needless_searches(programs))
         yield
@@ -167,62 +163,6 @@ def _decomposed_once(program: ExportedProgram, kept: list[Any], is_supported: Ca
         return program
     done.run_decompositions = lambda table=None: done
     return done
-
-
-_CODE = ("_code", "_lineno_map", "_prologue_start")
-"""What ``GraphModule.recompile`` leaves in a module, besides its method ``forward``."""
-
-
-@contextmanager
-def _generate_code_late() -> Iterator[None]:
-    """Generate and compile a graph's Python code when somebody asks for it: passes read only the graph.
-
-    Without this each pass does so some times, and a fifth of a lowering goes into it.
-    """
-    from torch.fx import GraphModule
-    from torch.fx.graph import _PyTreeCodeGen
-
-    generate = GraphModule.recompile
-
-    class Later:
-        def __init__(self, name: str) -> None:
-            self.name = name
-
-        def __get__(self, module: GraphModule, owner: type) -> Any:
-            generate(module)
-            return vars(module)[self.name]
-
-    def recompile(self: GraphModule) -> None:
-        own = type(self)  # each graph module has a class of its own
-        codegen = self.graph._codegen
-        if isinstance(codegen, _PyTreeCodeGen):
-            self._in_spec, self._out_spec = codegen.pytree_info.in_spec, codegen.pytree_info.out_spec
-
-        def forward(module: GraphModule, *args: Any, **kwargs: Any) -> Any:
-            generate(module)
-            return own.forward(module, *args, **kwargs)
-
-        own.forward = forward
-        for name in _CODE:
-            vars(self).pop(name, None)
-            setattr(own, name, Later(name))
-        self._recompile_submodules()
-
-    with _replaced(GraphModule, "recompile", recompile):
-        yield
-
-
-@contextmanager
-def _share_histories() -> Iterator[None]:
-    """Let the notes about where a node comes from, which nobody changes, be shared instead of copied by each pass."""
-    from torch.fx import traceback
-
-    class Shared(traceback.NodeSource):
-        def __deepcopy__(self, memo: object) -> Shared:
-            return self
-
-    with _replaced(traceback, "NodeSource", Shared):
-        yield
 
 
 @contextmanager
@@ -267,7 +207,7 @@ def _skip_needless_searches(programs: Iterable[ExportedProgram]) -> Iterator[Non
 
 
 @contextmanager
-def _replaced(kind: type | ModuleType, name: str, value: Callable[..., Any]) -> Iterator[None]:
+def _replaced(kind: type, name: str, value: Callable[..., Any]) -> Iterator[None]:
     missing = object()
     own = vars(kind).get(name, missing)
     setattr(kind, name, value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import subprocess
 import sys
 from pathlib import Path
@@ -138,35 +137,12 @@ def test_patches_change_no_byte(module: nn.Module, monkeypatch: pytest.MonkeyPat
     assert lower({"forward": (module, example)}) == patched
 
 
-def test_code_that_is_generated_late_is_that_of_the_changed_graph() -> None:
-    """Whoever calls the module or reads its code gets the graph as it was when it was compiled, also afterwards."""
-    with fast_lowering([]):
-        module = torch.fx.symbolic_trace(lambda x: torch.relu(x) + 1)
-        called, printed, later = (copy.deepcopy(module) for _ in range(3))
-        for one in (called, printed, later):
-            (relu,) = [node for node in one.graph.nodes if node.target is torch.relu]
-            relu.target = torch.neg
-            one.recompile()
-        assert called(torch.ones(1)).item() == 0
-        assert "torch.neg" in str(printed)
-    assert later(torch.ones(1)).item() == 0
-    assert "torch.neg" in later.code
-    assert "torch.relu" in module.code
-
-
 def test_patches_end_with_the_lowering() -> None:
     """The libraries have their own methods again."""
     from executorch.backends.xnnpack._passes.convert_to_sdpa import ConvertToSDPAPass
     from executorch.exir.pass_base import ExportPass
-    from torch.fx import GraphModule, traceback
 
-    patched: list[tuple[Any, str]] = [
-        (ExportPass, "call"),
-        (ConvertToSDPAPass, "call"),
-        (GraphModule, "recompile"),
-        (traceback, "NodeSource"),
-    ]
-    before = [getattr(*one) for one in patched]
+    before: dict[str, Any] = {"export": ExportPass.call, "sdpa": ConvertToSDPAPass.call}
     with fast_lowering([]):
-        assert not any(getattr(*one) is own for one, own in zip(patched, before, strict=True))
-    assert [getattr(*one) for one in patched] == before
+        assert ExportPass.call is not before["export"]
+    assert {"export": ExportPass.call, "sdpa": ConvertToSDPAPass.call} == before
