@@ -44,23 +44,32 @@ def quick_recipe(*optimizers: OptimizerName) -> Recipe:
     """
     from pen_mobile.bundle.recipe import load_recipe
 
-    recipe, names = load_recipe("android-fp32"), optimizers or ("adadelta",)
+    recipe, names = quickened(load_recipe("android-fp32")), optimizers or ("adadelta",)
     rates = {name: LEARNING_RATES[name] for name in names}
-    head = recipe.head.model_copy(update={"learning_rate": rates, "steps_per_call": 1, "adapt_labels": 0})
-    plan = recipe.adaptation.model_copy(update={"strategy": Strategy.GRADIENT, "optimizer": names[0]})
+    head = recipe.head.model_copy(update={"learning_rate": rates})
+    plan = recipe.adaptation.model_copy(update={"optimizer": names[0]})
     return recipe.model_copy(update={"head": head, "adaptation": plan})
 
 
-def write_quick_recipe(file: Path) -> Path:
-    """Write :func:`quick_recipe` as the file of a recipe, for commands."""
+def quickened(recipe: Recipe) -> Recipe:
+    """Return a recipe whose head is lowered in seconds: one step a call, no method ``adapt``."""
+    head = recipe.head.model_copy(update={"steps_per_call": 1, "adapt_labels": 0})
+    plan = recipe.adaptation.model_copy(update={"strategy": Strategy.GRADIENT})
+    return recipe.model_copy(update={"head": head, "adaptation": plan})
+
+
+def write_quick_recipe(file: Path, adapt: bool = False) -> Path:
+    """Write :func:`quick_recipe` as the file of a recipe, for commands.
+
+    Args:
+        file: to write.
+        adapt: keep the method ``adapt``.
+    """
     from pen_mobile.utils.resources import contract_folder
 
     text = (contract_folder() / "android-fp32.toml").read_text(encoding="utf-8")
-    for slow, quick in (
-        ("steps_per_call = 8", "steps_per_call = 1"),
-        ("adapt_labels = 128", "adapt_labels = 0"),
-        ('strategy = "prior"', 'strategy = "gradient"'),
-    ):
+    without = (("adapt_labels = 128", "adapt_labels = 0"), ('strategy = "prior"', 'strategy = "gradient"'))
+    for slow, quick in (("steps_per_call = 8", "steps_per_call = 1"), *(() if adapt else without)):
         assert text.count(slow) == 1, slow
         text = text.replace(slow, quick)
     file.write_text(text, encoding="utf-8")

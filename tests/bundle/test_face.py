@@ -22,6 +22,7 @@ from pen_mobile.phone.phone import Phone
 from pen_mobile.training.run_folder import Run
 from tests.data.detectors.photographs import photograph
 from tests.face_bundle import add_face
+from tests.small_world import quickened
 from tests.tflite_file import layers, write_tflite
 
 
@@ -93,7 +94,7 @@ def test_another_detector_in_its_place_is_refused(bundle: Path, tmp_path: Path) 
 @pytest.mark.parametrize("recipe", ["ios-coreml"])
 def test_core_ml(run_folder: Path, weights: Path, tmp_path: Path, recipe: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(FACE_MODEL, str(weights))
-    result = export_bundle(Run.open(run_folder), load_recipe(recipe), tmp_path / "bundle")
+    result = export_bundle(Run.open(run_folder), quickened(load_recipe(recipe)), tmp_path / "bundle")
     manifest = open_bundle(tmp_path / "bundle").manifest
     assert manifest.face is not None
     assert manifest.face.coreml is not None

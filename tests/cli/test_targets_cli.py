@@ -16,6 +16,7 @@ from pen_mobile.cli.main import cli
 from pen_mobile.contract.bundle_folder import open_bundle
 from pen_mobile.data.table import FrameTable
 from pen_mobile.errors import BadInput
+from tests.small_world import write_quick_recipe
 
 ONE, THREE = "engagement", "valence,arousal,dominance"
 SMALL = """\
@@ -92,7 +93,8 @@ def test_targets_go_through_every_command(tmp_path: Path, targets: str) -> None:
     assert list(trained["validation"]["s-PEN"]) == measures
 
     bundle = tmp_path / "bundle"
-    run("export", tmp_path / "run", "--recipe", "android-fp32", "--out", bundle)
+    recipe = write_quick_recipe(tmp_path / "quick.toml", adapt=True)
+    run("export", tmp_path / "run", "--recipe", recipe, "--out", bundle)
     manifest = open_bundle(bundle).manifest
     assert (manifest.targets, manifest.label_range, manifest.head.target_count) == (names, (1, 9), len(names))
     assert run("verify", bundle)["passed"]

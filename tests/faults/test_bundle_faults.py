@@ -1,4 +1,4 @@
-"""Bundles under faults: more than 2,000 spoiled ones, each refused in one line or shown to give the golden answers."""
+"""Bundles under faults: each spoiled one is refused in one line, or shown to give the golden answers."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from tests.contract.test_signature import write_keys
 from tests.faults import bundles
 from tests.faults.bundles import Copy
 from tests.faults.forks import Forks
+from tests.nightly import times
 from tests.small_world import make_small_bundle
 
 
@@ -34,30 +35,33 @@ def test_every_file_damaged_missing_or_swapped_is_refused(small_bundle: Path, tm
 
 
 @pytest.mark.slow
-def test_1000_manifests_changed_and_sealed_again(small_bundle: Path, tmp_path: Path) -> None:
-    assert bundles.mutate_manifest(small_bundle, tmp_path, 1000).tried == 1000
+def test_manifests_changed_and_sealed_again(small_bundle: Path, tmp_path: Path) -> None:
+    count = times(250, nightly=1000)
+    assert bundles.mutate_manifest(small_bundle, tmp_path, count).tried == count
 
 
 @pytest.mark.slow
-def test_600_bundles_with_bytes_changed(small_bundle: Path, tmp_path: Path) -> None:
+def test_bundles_with_bytes_changed(small_bundle: Path, tmp_path: Path) -> None:
     assert bundles.mutate_bytes(small_bundle, tmp_path, 600).tried == 600
 
 
 @pytest.mark.slow
-def test_300_archives_with_bytes_changed(small_bundle: Path, tmp_path: Path) -> None:
+def test_archives_with_bytes_changed(small_bundle: Path, tmp_path: Path) -> None:
     assert bundles.mutate_archive(small_bundle, tmp_path, 300).tried == 300
 
 
 @pytest.mark.slow
-def test_160_bundles_with_data_changed_and_sealed_again(small_bundle: Path, tmp_path: Path) -> None:
-    assert bundles.mutate_data_resealed(small_bundle, tmp_path, 160).tried == 160
+def test_bundles_with_data_changed_and_sealed_again(small_bundle: Path, tmp_path: Path) -> None:
+    count = times(60, nightly=160)
+    assert bundles.mutate_data_resealed(small_bundle, tmp_path, count).tried == count
 
 
 @pytest.mark.slow
 def test_programs_changed_and_sealed_again_never_hang_or_raise(
     small_bundle: Path, tmp_path: Path, forks: Forks
 ) -> None:
-    assert bundles.corrupt_programs(small_bundle, tmp_path, 25, forks).tried == 25
+    count = times(12, nightly=25)
+    assert bundles.corrupt_programs(small_bundle, tmp_path, count, forks).tried == count
 
 
 @pytest.mark.slow
@@ -66,8 +70,9 @@ def test_core_ml_packages_changed_and_sealed_again_never_hang_or_raise(
 ) -> None:
     bundle = make_small_bundle(small_run, tmp_path / "bundle", "ios-coreml")
     (tmp_path / "spoiled").mkdir()
-    tried = bundles.corrupt_packages(bundle, tmp_path / "spoiled", 20, forks)
-    assert tried.tried == 20
+    count = times(6, nightly=20)
+    tried = bundles.corrupt_packages(bundle, tmp_path / "spoiled", count, forks)
+    assert tried.tried == count
     assert "crashed" not in tried.detail
 
 
@@ -86,7 +91,8 @@ def test_a_killed_export_leaves_a_whole_bundle_or_none(
     small_run: Path, small_bundle: Path, tmp_path: Path, forks: Forks, archive: bool, job: str
 ) -> None:
     """``small_bundle`` has left its lowered programs with the run, so that every export takes half a second."""
-    assert bundles.kill_exports(small_run, tmp_path, 12, forks, archive, job=job).tried > 20
+    kills = times(2, nightly=12)  # at random, beside those before each file operation
+    assert bundles.kill_exports(small_run, tmp_path, kills, forks, archive, job=job).tried > 8 + kills
 
 
 def test_resealing_does_not_help_against_a_signature(copy: Copy, tmp_path: Path) -> None:

@@ -9,7 +9,15 @@ from pathlib import Path
 
 import pytest
 
-SECONDS = {"images": 12, "tables": 12, "arff": 6, "json": 8, "videos": 20}
+from tests.nightly import times
+
+SECONDS = {
+    "images": times(4, nightly=12),
+    "tables": times(4, nightly=12),
+    "arff": times(2, nightly=6),
+    "json": times(3, nightly=8),
+    "videos": times(7, nightly=20),
+}
 ROOT = Path(__file__).parents[2]
 
 

@@ -24,6 +24,7 @@ from pen_mobile.phone.runtime import BundleRuntime
 from pen_mobile.training.config import LearningConfig
 from pen_mobile.training.run_folder import Run
 from pen_mobile.training.source_training import learn_source
+from tests.small_world import quickened
 
 pytestmark = pytest.mark.slow
 
@@ -42,7 +43,7 @@ def run(run_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
 def recipe() -> Recipe:
     """A small calibration, and a budget for features of a backbone that learned for three epochs."""
     small = {"calibration_frames": 24, "judged_frames": 40, "retune_head_epochs": 2}
-    return _with(load_recipe("android-int8"), **small, min_cosine=0.9, max_ccc_loss=0.1)
+    return _with(quickened(load_recipe("android-int8")), **small, min_cosine=0.9, max_ccc_loss=0.1)
 
 
 def _with(recipe: Recipe, **settings: float) -> Recipe:
@@ -108,7 +109,7 @@ def test_a_damaged_cache_is_made_again(
 
 
 def test_a_budget_that_nothing_keeps_fails_and_says_what_was_tried(run: Run, recipe: Recipe, tmp_path: Path) -> None:
-    strict = _with(recipe, min_cosine=1.0, qat_epochs=1)
+    strict = _with(recipe, min_cosine=1.0, qat_epochs=1, calibration_frames=8, judged_frames=8)
     tried = r"\(0 blocks in float: .*; 0 blocks in float after fine-tuning: .*\); nothing was exported"
     with pytest.raises(PenMobileError, match=tried):
         export_bundle(run, strict, tmp_path / "bundle", data=DATA)
@@ -139,7 +140,7 @@ def test_the_head_was_tuned_on_int8_features(exported: tuple[ExportResult, Path]
 
 
 def test_vulkan_is_built_and_says_that_it_was_not_run(run: Run, tmp_path: Path) -> None:
-    done = export_bundle(run, load_recipe("android-vulkan"), tmp_path / "bundle")
+    done = export_bundle(run, quickened(load_recipe("android-vulkan")), tmp_path / "bundle")
     manifest = open_bundle(tmp_path / "bundle").manifest
     assert manifest.backbone is not None
     assert manifest.backbone.backend == "vulkan"
