@@ -11,7 +11,8 @@ from pen_mobile.cli.main import cli
 from pen_mobile.paper.protocol_result import ProtocolResult
 from pen_mobile.utils.validation import validated
 
-QUICK = ("--epochs", "1", "--optimizer", "adam", "--samplings", "random", "--jobs", "1", "--no-strategies")
+_MODELS_ONLY = ("--no-strategies", "--no-comparators")
+QUICK = ("--epochs", "1", "--optimizer", "adam", "--samplings", "random", "--jobs", "1", *_MODELS_ONLY)
 
 
 def invoke(*arguments):
@@ -41,6 +42,7 @@ def test_standard_output_is_one_json_document(make_features, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("undrawn")
 def test_seeds_follow_the_first_one(make_features, tmp_path):
     done = invoke(
         make_features(),

@@ -85,6 +85,7 @@ def test_labels_and_steps_are_counted(make_features, tmp_path):
     assert (person.find("t-SN", 0.5).labels, person.find("t-SN", 0.5).steps) == (120, 4)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_steps_can_be_the_same_for_every_share(make_features, tmp_path):
     plan = replace(QUICK, steps=7, scopes=("person",))
     (cell,) = run(make_features(), tmp_path / "out", plan).cells
@@ -130,7 +131,7 @@ def test_gates_are_means_over_people_and_sum_to_one(make_features, tmp_path):
     assert result.cells[0].gate_before != result.cells[0].gate_after
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("undrawn")
 def test_the_number_of_workers_changes_no_number(make_features, tmp_path, numbers):
     plan = replace(QUICK, seeds=(0, 1), samplings=("random", "blocks"))
     run(make_features(), tmp_path / "one", plan, jobs=1)
@@ -138,6 +139,7 @@ def test_the_number_of_workers_changes_no_number(make_features, tmp_path, number
     assert numbers(tmp_path / "one") == numbers(tmp_path / "two")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_only_the_first_seed_keeps_predictions(make_features, tmp_path):
     plan = replace(QUICK, seeds=(3, 4), scopes=("pooled",))
     first, second = run(make_features(), tmp_path / "out", plan).cells
@@ -146,7 +148,7 @@ def test_only_the_first_seed_keeps_predictions(make_features, tmp_path):
     assert second.predictions is None
 
 
-@pytest.mark.usefixtures("finished")
+@pytest.mark.usefixtures("finished", "undrawn")
 def test_a_run_without_some_cells_makes_only_those(make_features, tmp_path, numbers):
     data, folder = make_features(), tmp_path / "out"
     run(data, folder)
@@ -162,6 +164,7 @@ def test_a_run_without_some_cells_makes_only_those(make_features, tmp_path, numb
     assert numbers(folder) == before
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_results_come_back_as_they_went(make_features, tmp_path):
     result = run(make_features(), tmp_path / "out")
     again = ProtocolResult.load(tmp_path / "out" / RESULTS)
@@ -212,6 +215,7 @@ def test_source_learning_comes_before_the_cells_that_need_it():
     assert keys[4] == "seed-1-source"
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_person_with_three_rows_gives_one_label_at_least(make_features, tmp_path):
     (cell, _) = run(make_features({"eve": 100, "tom": 3}), tmp_path / "out").cells
     # tom's 3 rows: one tests, two may adapt. 10 % of 3 is no row: he gives one; 50 % are two.
@@ -221,6 +225,7 @@ def test_a_person_with_three_rows_gives_one_label_at_least(make_features, tmp_pa
     assert cell.find("s-PEN", 0.1).people["tom"].rmse > 0
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_who_is_too_short_for_blocks_is_left_out_and_named(make_features, tmp_path):
     plan = replace(QUICK, samplings=("blocks",))
     (cell, _) = run(make_features({"eve": 100, "tom": 3}), tmp_path / "out", plan).cells
@@ -228,6 +233,7 @@ def test_who_is_too_short_for_blocks_is_left_out_and_named(make_features, tmp_pa
     assert all(list(outcome.people) == ["eve"] for outcome in cell.evaluations)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_when_everybody_is_too_short_it_is_refused(make_features, tmp_path):
     plan = replace(QUICK, samplings=("blocks",))
     with pytest.raises(BadInput, match=r"3 rows of 'tom' are too few .* choose other --samplings"):
@@ -243,6 +249,7 @@ def test_constant_labels_give_no_nan(make_features, tmp_path):
     assert result.cells[0].find("own-mean", 0.5).people["finn"].rmse == pytest.approx(0, abs=1e-6)
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(("size", "people"), [(64, 2), (3, 40)])
 def test_any_width_and_number_of_people(make_features, tmp_path, size, people):
     rows = {f"person{place}": 30 + place for place in range(people)}
@@ -250,7 +257,7 @@ def test_any_width_and_number_of_people(make_features, tmp_path, size, people):
     assert len(result.cells[0].evaluations[0].people) == people
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("undrawn")
 def test_an_interrupted_run_leaves_no_half_written_file_and_goes_on(make_features, tmp_path, numbers):
     data, folder = make_features(), tmp_path / "out"
     plan = replace(QUICK, epochs=20, seeds=(0, 1))
@@ -276,6 +283,7 @@ def test_an_interrupted_run_leaves_no_half_written_file_and_goes_on(make_feature
     assert all(file.stat().st_mtime_ns == made for file, made in finished.items())
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_strategies_are_compared_at_shares_and_at_numbers_of_labels(make_features, tmp_path):
     plan = replace(QUICK, strategies=(Strategy.GRADIENT, Strategy.RIDGE), counts=(5, 60))
     study, _, person = run(make_features(), tmp_path / "out", plan).cells
@@ -300,6 +308,7 @@ def test_strategies_are_compared_at_shares_and_at_numbers_of_labels(make_feature
     assert alone.pooled == pytest.approx(together.pooled, abs=1e-4)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_samplings_of_a_phone_and_amounts_that_not_everybody_has(make_features, tmp_path):
     """Eve has 100 rows, finn 80, gus 60: a count of 30 is the half of gus's, less the gap."""
     plan = replace(
@@ -319,6 +328,7 @@ def test_samplings_of_a_phone_and_amounts_that_not_everybody_has(make_features, 
     assert (unadapted.labels, unadapted.fewest) == (0, 0)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_blocks_that_hold_one_row_each_are_called_out(make_features, tmp_path):
     plan = replace(QUICK, samplings=("blocks",), scopes=("pooled",), block_seconds=0.01, gap_seconds=0.0)
     (cell,) = run(make_features(), tmp_path / "out", plan).cells
@@ -330,6 +340,7 @@ def test_blocks_that_hold_one_row_each_are_called_out(make_features, tmp_path):
     assert usual.notes == []
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_finished_protocol_draws_nothing_again(make_features, tmp_path, monkeypatch):
     data, folder = make_features(), tmp_path / "out"
     run(data, folder)
@@ -342,6 +353,7 @@ def test_a_finished_protocol_draws_nothing_again(make_features, tmp_path, monkey
         run(data, folder)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_prior_adapts_one_model_in_every_sampling(make_features, tmp_path):
     samplings = ("random", "blocks", "first", "recent")
     plan = replace(QUICK, samplings=samplings, strategies=(Strategy.PRIOR, Strategy.OFFSET), counts=(5,))
