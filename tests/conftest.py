@@ -27,11 +27,14 @@ from tests.world import SIZE, make_world
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put files of tests into the order in which no worker waits for another.
 
-    The documents' commands take minutes: first. One file makes the large world, one the small; all others that need one
-    of them come last, when it is there.
+    The documents' commands take minutes: first. One file makes the large world, one the small, one compiles the Kotlin
+    core; all others that need one of the worlds come last, when it is there.
     """
     needs = {path: _needs(list(tests)) for path, tests in itertools.groupby(items, lambda item: item.path)}
-    makers = {next((path for path, needed in needs.items() if needed == {world}), None) for world in _WORLDS}
+    kotlin = {path for path in needs if path.name.startswith("test_kotlin")}
+    python = [path for path in needs if path not in kotlin]
+    makers = {next((path for path in python if needs[path] == {world}), None) for world in _WORLDS}
+    makers |= {path for path in kotlin if path.name == "test_kotlin_units.py"}
 
     def place(item: pytest.Item) -> tuple[bool, bool, bool]:
         first = item.path.name.startswith("test_documents")

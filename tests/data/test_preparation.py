@@ -127,8 +127,17 @@ def become_a_folder(path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("jobs", [1, 2])
-@pytest.mark.parametrize("spoil", [spoil_video, remove, hide_every_face, lose_the_index, become_a_folder])
+@pytest.mark.parametrize(
+    ("spoil", "jobs"),
+    [
+        *((spoil, 1) for spoil in (spoil_video, remove, hide_every_face, lose_the_index, become_a_folder)),
+        (spoil_video, 2),
+        *(
+            pytest.param(spoil, 2, marks=pytest.mark.nightly)
+            for spoil in (remove, hide_every_face, lose_the_index, become_a_folder)
+        ),
+    ],
+)
 def test_a_recording_that_cannot_be_used_is_named_and_the_others_are_prepared(
     two: list[Recording], tmp_path: Path, spoil: Callable[[Path], None], jobs: int
 ) -> None:

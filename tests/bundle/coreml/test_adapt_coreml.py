@@ -13,13 +13,14 @@ from pen_mobile.bundle.coreml.mil_evaluation import MilProgram
 from pen_mobile.bundle.coreml.programs import convert_head
 from pen_mobile.bundle.programs.adapt import AdaptProgram
 from pen_mobile.bundle.programs.head import HeadSize
+from tests.nightly import times
 from tests.owners import a_prior, an_owner, assert_equal_to_reference
 
 FEATURES, EXPERTS, LABELS = 24, 3, 32
 
 
 @pytest.mark.slow
-def test_200_owners(tmp_path: Path) -> None:
+def test_owners(tmp_path: Path) -> None:
     prior = a_prior(FEATURES)
     model = convert_head(AdaptProgram(HeadSize(FEATURES, EXPERTS), prior, LABELS).eval(), About("us", "ours", "1"))
     assert model.inputs == ["head_parameters", "z", "y", "weight", "time"]
@@ -32,6 +33,6 @@ def test_200_owners(tmp_path: Path) -> None:
         head_parameters, report = (torch.from_numpy(found[name]) for name in model.outputs)
         return head_parameters, report
 
-    for seed in range(200):
+    for seed in range(times(50, nightly=200)):
         owner = an_owner(prior, EXPERTS, LABELS, LABELS - seed % LABELS, seed)
         assert_equal_to_reference(evaluated, prior, owner)

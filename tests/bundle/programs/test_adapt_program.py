@@ -16,6 +16,7 @@ from pen_mobile.contract.adaptation_report import ReportRow, Verdict
 from pen_mobile.models.posterior import adapt, head_output
 from pen_mobile.models.prior import Prior
 from pen_mobile.phone.executorch_runtime import executorch_runtime
+from tests.nightly import times
 from tests.owners import Method, Owner, a_prior, an_owner, assert_equal_to_reference, called
 
 FEATURES, EXPERTS, LABELS = 24, 3, 48
@@ -63,8 +64,8 @@ def in_runtime(prior: Prior, tmp_path_factory: pytest.TempPathFactory) -> Method
 
 
 @pytest.mark.slow
-def test_200_owners_in_the_runtime(prior: Prior, in_runtime: Method) -> None:
-    for seed in range(200):
+def test_owners_in_the_runtime(prior: Prior, in_runtime: Method) -> None:
+    for seed in range(times(45, nightly=200)):
         owner = an_owner(prior, EXPERTS, LABELS, COUNTS[seed % 9], seed)
         assert_equal_to_reference(in_runtime, prior, owner)
 
