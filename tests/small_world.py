@@ -58,16 +58,17 @@ def quickened(recipe: Recipe) -> Recipe:
     return recipe.model_copy(update={"head": head, "adaptation": plan})
 
 
-def write_quick_recipe(file: Path, adapt: bool = False) -> Path:
-    """Write :func:`quick_recipe` as the file of a recipe, for commands.
+def write_quick_recipe(file: Path, adapt: bool = False, name: str = "android-fp32") -> Path:
+    """Write a recipe like :func:`quickened` ones, for commands.
 
     Args:
         file: to write.
         adapt: keep the method ``adapt``.
+        name: of the recipe that is changed.
     """
     from pen_mobile.utils.resources import contract_folder
 
-    text = (contract_folder() / "android-fp32.toml").read_text(encoding="utf-8")
+    text = (contract_folder() / f"{name}.toml").read_text(encoding="utf-8")
     without = (("adapt_labels = 128", "adapt_labels = 0"), ('strategy = "prior"', 'strategy = "gradient"'))
     for slow, quick in (("steps_per_call = 8", "steps_per_call = 1"), *(() if adapt else without)):
         assert text.count(slow) == 1, slow

@@ -14,12 +14,28 @@ import pen_mobile
 from pen_mobile.contract.bundle_folder import open_bundle
 from tests.contract.test_signature import write_keys
 from tests.faults.bundles import Copy
+from tests.small_world import write_quick_recipe
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recipe that takes little time, as a file."""
+    return write_quick_recipe(tmp_path_factory.mktemp("recipe") / "quick.toml")
+
+
+@pytest.fixture(scope="module")
+def honest(small_run: Path, recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run, in ``run``, that keeps what its bundle, in ``bundle``, is made of."""
+    folder = tmp_path_factory.mktemp("honest")
+    run = shutil.copytree(small_run, folder / "run", ignore=shutil.ignore_patterns("lowered"))
+    pen_mobile.export(run, folder / "bundle", recipe=str(recipe))
+    return folder
 
 
 @pytest.fixture
-def poisoned_run(small_run: Path, small_bundle: Path, tmp_path: Path) -> Path:
+def poisoned_run(honest: Path, tmp_path: Path) -> Path:
     """A run in whose cache the bundle ships another head, and every program and golden vector is another one."""
-    run = Path(shutil.copytree(small_run, tmp_path / "run"))
+    run = Path(shutil.copytree(honest / "run", tmp_path / "run"))
     for bundle in run.glob("lowered/*/bundle"):
         _ship_another_head(bundle)
     for facts in run.glob("lowered/*/facts.json"):
@@ -46,20 +62,20 @@ def _ship_another_head(bundle: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_poisoned_cache_is_not_signed(poisoned_run: Path, small_bundle: Path, tmp_path: Path) -> None:
+def test_a_poisoned_cache_is_not_signed(poisoned_run: Path, honest: Path, recipe: Path, tmp_path: Path) -> None:
     """The signed bundle is, but for the signature, the one that an untouched run gives; the cache stays as it is."""
     private, public = write_keys(tmp_path, "maker")
     before = {path: path.stat().st_mtime_ns for path in poisoned_run.rglob("*")}
-    pen_mobile.export(poisoned_run, tmp_path / "signed", sign_key=private)
+    pen_mobile.export(poisoned_run, tmp_path / "signed", recipe=str(recipe), sign_key=private)
     signed = open_bundle(tmp_path / "signed", public)
-    for file in small_bundle.iterdir():
+    for file in (honest / "bundle").iterdir():
         assert signed.file(file.name).read_bytes() == file.read_bytes(), file.name
     assert {path: path.stat().st_mtime_ns for path in poisoned_run.rglob("*")} == before
 
 
 @pytest.mark.slow
-def test_the_poison_would_work_on_an_export_that_only_copies(poisoned_run: Path, tmp_path: Path) -> None:
+def test_the_poison_would_work_on_an_export_that_only_copies(poisoned_run: Path, recipe: Path, tmp_path: Path) -> None:
     """Without a key nobody vouches for the copy, and its golden vectors tell."""
-    exported = pen_mobile.export(poisoned_run, tmp_path / "copied")
+    exported = pen_mobile.export(poisoned_run, tmp_path / "copied", recipe=str(recipe))
     assert exported.again
     assert not pen_mobile.verify(tmp_path / "copied").passed

@@ -48,6 +48,7 @@ from pen_mobile.phone.runtime import BundleRuntime
 from pen_mobile.training.run_folder import Run
 from pen_mobile.utils.progress import SILENT
 from pen_mobile.utils.resources import contract_folder
+from tests.small_world import write_quick_recipe
 
 pytestmark = pytest.mark.slow
 
@@ -199,7 +200,13 @@ def test_saved_predict_equals_the_torch_program(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def exported(run_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """``ios-coreml`` with one optimizer step a call, whose conversion takes long for each."""
+    return write_quick_recipe(tmp_path_factory.mktemp("recipe") / "quick.toml", adapt=True, name="ios-coreml")
+
+
+@pytest.fixture(scope="module")
+def exported(run_folder: Path, recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
     """The tiny run as a Core ML bundle, made in a process of its own: folder, standard output, standard error."""
     folder = tmp_path_factory.mktemp("coreml") / "bundle"
     command = [
@@ -209,7 +216,7 @@ def exported(run_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tupl
         "export",
         run_folder,
         "--recipe",
-        "ios-coreml",
+        recipe,
         "--out",
         folder,
     ]
@@ -242,11 +249,13 @@ def test_export_on_the_command_line(exported: tuple[Path, str, str]) -> None:
 
 
 @pytest.mark.slow
-def test_the_same_bytes_in_another_process(exported: tuple[Path, str, str], run_folder: Path, tmp_path: Path) -> None:
+def test_the_same_bytes_in_another_process(
+    exported: tuple[Path, str, str], run_folder: Path, recipe: Path, tmp_path: Path
+) -> None:
     """Converted here once more; the exporting process had another hash seed."""
     with SILENT.task("export", 1) as task:
         empty = LoweredCache(tmp_path / "empty")
-        exporter = CoreMLExporter(Run.open(run_folder), load_recipe("ios-coreml"), task, empty)
+        exporter = CoreMLExporter(Run.open(run_folder), load_recipe(str(recipe)), task, empty)
     assert exporter.backbone is not None
     exporter._write_backbone(tmp_path / "backbone.mlpackage.zip", exporter.backbone)
     exporter._write_head(tmp_path / "head.mlpackage.zip")
@@ -261,8 +270,9 @@ def test_what_recipes_share_is_converted_once(
     """The head is the same whatever the weights of the backbone; a kept archive that was changed is not taken."""
     run = Path(shutil.copytree(run_folder, tmp_path / "run"))
     first = (exported[0] / "head.mlpackage.zip").read_bytes()
+    other = write_quick_recipe(tmp_path / "other.toml", adapt=True, name="ios-coreml-int8")
     with SILENT.task("export", 1) as task:
-        exporter = CoreMLExporter(Run.open(run), load_recipe("ios-coreml-int8"), task, LoweredCache(run / "lowered"))
+        exporter = CoreMLExporter(Run.open(run), load_recipe(str(other)), task, LoweredCache(run / "lowered"))
 
     def convert(*_: object) -> None:
         raise AssertionError("converted again")
@@ -375,10 +385,12 @@ def test_the_mac_script_with_apple_s_runtime_played(
     assert "one frame: " in output
 
 
-def test_a_recipe_that_cannot_be_met_leaves_nothing(run_folder: Path, tmp_path: Path) -> None:
-    """Strict about the head, on a run without a backbone, which is quick."""
-    recipe = load_recipe("ios-coreml")
-    strict = recipe.model_copy(update={"tolerance": recipe.tolerance.model_copy(update={"train": 1e-30})})
+def test_a_recipe_that_cannot_be_met_leaves_nothing(
+    exported: tuple[Path, str, str], run_folder: Path, recipe: Path, tmp_path: Path
+) -> None:
+    """Strict about the head, which was kept, on a run without a backbone, which is quick."""
+    loaded = load_recipe(str(recipe))
+    strict = loaded.model_copy(update={"tolerance": loaded.tolerance.model_copy(update={"train": 1e-30})})
     run = Run.open(run_folder)
     run.trained_backbone = lambda: None  # type: ignore[method-assign]
     with pytest.raises(PenMobileError, match=r"ios-coreml.*more than the 1e-30 it allows; nothing was exported"):
