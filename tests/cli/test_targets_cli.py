@@ -1,4 +1,4 @@
-"""One target on faces, and three targets on features, through every command, on labels from 1 to 9."""
+"""Three targets on features, and at night one on faces, through every command, on labels from 1 to 9."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from pen_mobile.cli.main import cli
 from pen_mobile.contract.bundle_folder import open_bundle
 from pen_mobile.data.table import FrameTable
 from pen_mobile.errors import BadInput
+from tests.android.resealing import changed_copy
 from tests.small_world import write_quick_recipe
 
 ONE, THREE = "engagement", "valence,arousal,dominance"
@@ -76,7 +77,7 @@ def write_people(folder: Path, names: list[str]) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("targets", [ONE, THREE])
+@pytest.mark.parametrize("targets", [pytest.param(ONE, marks=pytest.mark.nightly), THREE])
 def test_targets_go_through_every_command(tmp_path: Path, targets: str) -> None:
     names = targets.split(",")
     faces, labels = targets == ONE, ("--targets", targets, "--label-range", "1,9")
@@ -114,6 +115,19 @@ def test_targets_go_through_every_command(tmp_path: Path, targets: str) -> None:
         day = run("simulate-day", bundle, *person, "--out", tmp_path / "day", "--budget", 1)
         assert set(day["quality"]["this phone"]) == set(measures)
     assert "the paper's protocol" in refused("protocol", tmp_path / "run", "--out", tmp_path / "protocol")
+
+
+@pytest.mark.slow
+def test_an_image_is_estimated_by_the_bundle_s_names_and_range(bundle_folder: Path, tmp_path: Path) -> None:
+    def rename(manifest: dict[str, Any]) -> None:
+        manifest.update(targets=["stress", "joy"], label_range=[1.0, 9.0])
+
+    bundle = changed_copy(bundle_folder, tmp_path / "bundle", rename)
+    write_people(tmp_path, [ONE])
+    usual, other = (run("predict", one, tmp_path / "5.png", "--aligned") for one in (bundle_folder, bundle))
+    before, found = (list(one["images"]["5.png"]["targets"].items()) for one in (usual, other))
+    assert [name for name, _ in found] == ["stress", "joy"]
+    np.testing.assert_allclose([value for _, value in found], [5 + 4 * value for _, value in before], atol=1e-4)
 
 
 def test_labels_outside_of_the_declared_range_are_refused(tmp_path: Path) -> None:
