@@ -4,6 +4,9 @@
 const crypto = require('crypto');
 const fs = require('fs');
 const path = require('path');
+const v8 = require('v8');
+
+v8.setFlagsFromString('--no-validate-asm');  // the oldest release is asm.js: run as any script, it starts at once
 
 const [packageFolder, task, file, schemaFile, keyText] = process.argv.slice(2);
 const key = keyText ? Buffer.from(keyText, 'hex') : null;
