@@ -23,13 +23,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from pen_mobile.bundle.export import export_bundle
-from pen_mobile.bundle.recipe import load_recipe
-from pen_mobile.data.load import load_table
 from pen_mobile.phone.phone import Phone
-from pen_mobile.training.config import LearningConfig
-from pen_mobile.training.run_folder import Run
-from pen_mobile.training.source_training import learn_source
 
 LABELS = 40
 Result = TypeVar("Result")
@@ -136,6 +130,13 @@ def openings(bundle: Path, count: int, warm_up: int = 3) -> Growth:
 
 def make_bundle(folder: Path, feature_size: int, people: int) -> Path:
     """Export a bundle on random features: a head of ``people`` experts, learned for a few steps."""
+    from pen_mobile.bundle.export import export_bundle  # a process that lives long loads none of it
+    from pen_mobile.bundle.recipe import load_recipe
+    from pen_mobile.data.load import load_table
+    from pen_mobile.training.config import LearningConfig
+    from pen_mobile.training.run_folder import Run
+    from pen_mobile.training.source_training import learn_source
+
     rng, rows, everybody = np.random.default_rng(0), 40, people + 1
     z = rng.random((rows * everybody, feature_size), np.float32) / np.float32(np.sqrt(feature_size))
     np.savez(
