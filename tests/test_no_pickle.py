@@ -76,8 +76,18 @@ def contents(file: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def holds_a_pickle(content: bytes) -> bool:
-    """Say whether bytes start as a pickle of protocol 2 to 5 does, or hold what ``torch.save`` writes."""
-    return re.match(rb"\x80[\x02-\x05]", content) is not None or b"data.pkl" in content
+    """Say whether bytes start as a pickle of protocol 2 to 5 does, or hold what ``torch.save`` writes.
+
+    A safetensors file starts with the length of its header in eight bytes, which may be 640, 896, 1,152 or 1,408:
+    ``80 02`` to ``80 05`` and six zeros, but then the header's brace follows.
+    """
+    return re.match(rb"\x80[\x02-\x05](?!\0{6}\{)", content) is not None or b"data.pkl" in content
+
+
+def test_the_length_of_a_header_is_no_pickle() -> None:
+    header = b"{" + b" " * 894 + b"}"  # 896 bytes: 0x0380
+    assert not holds_a_pickle(len(header).to_bytes(8, "little") + header)
+    assert holds_a_pickle(pickle.dumps([1], protocol=3))
 
 
 def test_a_run_and_a_bundle_hold_no_pickle(run_folder: Path, bundle_folder: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from pen_mobile.training.config import LearningConfig
+from pen_mobile.training.config import ExpertLearning, LearningConfig
 from pen_mobile.training.prior.cross_fit import SourceRows, _of_one_shape, cross_fitted_outputs, heads_without
 
 CONFIG = LearningConfig(optimizer="adam", learning_rate=0.01, head_epochs=3, joint_epochs=2, batch_size=16)
@@ -43,10 +43,12 @@ def test_side_by_side_is_one_by_one(lengths: tuple[int, ...], sizes: list[int]) 
             torch.testing.assert_close(head, heads_without(rows, [fold], CONFIG)[0], atol=1e-5, rtol=1e-5)
 
 
-def test_experts_in_isolation_learn_fold_by_fold() -> None:
-    rows = some_rows(20, 20, 20)
+@pytest.mark.parametrize("learning", ["isolated", "isolated-then-joint"])
+def test_experts_in_isolation_learn_fold_by_fold(learning: ExpertLearning) -> None:
+    rows, isolated = some_rows(20, 20, 20), replace(CONFIG, expert_learning=learning)
     held = [rows.person == number for number in range(3)]
-    assert list(map(len, _of_one_shape(rows, held, replace(CONFIG, expert_learning="isolated")))) == [1, 1, 1]
+    assert list(map(len, _of_one_shape(rows, held, isolated))) == [1, 1, 1]
+    assert np.isfinite(cross_fitted_outputs(rows, isolated)).all()
 
 
 def test_nobody_is_seen_by_the_head_of_the_own_fold() -> None:

@@ -79,7 +79,8 @@ def heads_without(rows: SourceRows, held: Sequence[Mask], config: LearningConfig
     """
     own = [np.flatnonzero(~out) for out in held]
     subject = np.stack([_renumbered(rows.person, out) for out in held])
-    samples = HeadSamples(_single(rows.z), _single(rows.y), torch.from_numpy(subject))
+    subject_of = torch.from_numpy(subject if len(held) > 1 else subject[0])
+    samples = HeadSamples(_single(rows.z), _single(rows.y), subject_of)
     training = [torch.from_numpy(kept[~_validates(kept)]) for kept in own]
     validation = [torch.from_numpy(kept[_validates(kept)]) for kept in own]
     splits = SourceSplits(samples, int(subject.max()) + 1, training, validation)
@@ -95,7 +96,7 @@ def _of_one_shape(rows: SourceRows, held: Sequence[Mask], config: LearningConfig
     for number, out in enumerate(held):
         own = np.flatnonzero(~out)
         steps = -(-int((~_validates(own)).sum()) // config.batch_size)
-        alone = number if config.expert_learning == "isolated" else -1
+        alone = -1 if config.expert_learning == "joint" else number
         groups.setdefault((len(np.unique(rows.person[own])), steps, alone), []).append(out)
     return list(groups.values())
 
