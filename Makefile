@@ -29,7 +29,7 @@ test: lint ## Everything that must hold: lint, then all tests; Android's too whe
 	$(BIN)/python -m tests.android.toolchain --optional
 	$(BIN)/python -m pytest -m 'not nightly'
 
-test-nightly: lint ## The same with more kills, damage, settings and target sets, the whole demo, and the tiny form of every benchmark
+test-nightly: lint ## The same with more kills, damage, settings and target sets, and the tiny form of every benchmark
 	$(BIN)/python -m tests.android.toolchain --optional
 	PEN_MOBILE_NIGHTLY=1 $(BIN)/python -m pytest
 

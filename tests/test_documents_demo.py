@@ -8,30 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.nightly import NIGHTLY
 from tests.readme import README, REPOSITORY, blocks_of, run_block, run_document, run_script
 
 pytestmark = pytest.mark.slow
 DOCS = REPOSITORY / "docs"
-SHORTER = """
-import sys
-from dataclasses import replace
-from pen_mobile.cli.main import main
-from pen_mobile.simulation import demo
-
-whole = demo.DemoSettings()
-demo.DemoSettings = lambda: replace(whole, learning=replace(whole.learning, backbone_epochs=1))
-sys.argv = ["pen-mobile", "demo", "--out", "demo"]
-main()
-"""
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo as anyone runs it; where it is not night, its backbone sees the people once instead of twice."""
+    """The demo as anyone runs it."""
     folder = tmp_path_factory.mktemp("demo")
-    (folder / "shorter.py").write_text(SHORTER)
-    run_script("pen-mobile demo --out demo" if NIGHTLY else "run-script shorter.py", folder)
+    run_script("pen-mobile demo --out demo", folder)
     return folder / "demo"
 
 
