@@ -1,7 +1,6 @@
 """How do time and memory of the whole protocol grow with people, frames and feature size?
 
-With ``--against`` every table is also measured with another checkout of this repository, in turn, and so is source
-learning alone.
+With ``--against`` every table is also measured with another checkout of this repository, in turn.
 """
 
 from __future__ import annotations
@@ -39,7 +38,6 @@ GROWTH = {
     "features": [BASE._replace(features=features) for features in (128, 256, 512)],
 }
 RECOLA = Size(people=18, frames=7000, features=2048)
-TRAIN = Size(people=18, frames=3000, features=64)
 TINY = {"people": [Size(people=4, frames=60, features=8)]}
 
 
@@ -161,13 +159,9 @@ def main(quick: bool, recola: bool, against: Path | None) -> None:
     sizes = list(dict.fromkeys(size for some in growth.values() for size in some)) + [RECOLA] * recola
     checkouts = {"": Path(__file__).resolve().parents[1]} | ({" before": against.resolve()} if against else {})
     protocols = {which: protocol_command(2, epochs, checkout) for which, checkout in checkouts.items()}
-    tasks = [("protocol", size, protocols) for size in sizes]
-    if not quick:
-        train = ["train", "features.npz", "--out", "run", "--device", "cpu", "-q"]
-        tasks.append(("train", TRAIN, dict.fromkeys(checkouts, train)))
     rows = []
-    for task in tasks:
-        rows.append(measured(*task, checkouts))
+    for size in sizes:
+        rows.append(measured("protocol", size, protocols, checkouts))
         click.echo(f"{rows[-1]}")
     if not quick:
         path = measure.record(str(__doc__).splitlines()[0], rows, epochs=epochs, jobs=2, seed=0)

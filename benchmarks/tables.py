@@ -48,6 +48,7 @@ ORDER = (
     "render",
     "loading",
     "protocol",
+    "train_command",
 )
 NAMES = {"avx2": "AVX2", "avx512": "AVX-512", "avx512-amx": "AVX-512 with AMX", "neon": "NEON", "sve": "SVE"}
 _OF_EVERY_RESULT = {"question", "rows", "versions", "machine", "command", "commit", "remarks", "instruction_set"}

@@ -15,7 +15,7 @@ HELPERS = {"bundles.py", "compare.py", "measure.py", "plots.py", "tables.py"}
 SCRIPTS = sorted(path.name for path in FOLDER.glob("*.py") if path.name not in HELPERS)
 LONG = {
     *("adapt_method.py", "adapting.py", "asking.py", "backbones.py", "export_time.py", "personalize.py"),
-    *("predict_command.py", "protocol.py", "recipes.py", "train_step.py"),
+    *("predict_command.py", "protocol.py", "recipes.py", "train_command.py", "train_step.py"),
 }
 """They export bundles with programs that take long to lower, start processes, or work on all threads."""
 
