@@ -10,6 +10,9 @@ from pathlib import Path
 # One thread for each test process and its children: tests run side by side, and sums come out alike.
 os.environ["OMP_NUM_THREADS"] = "1"
 
+# Some images forbid Python to keep bytecode; hundreds of commands would compile the package anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # A shell that runs the tests in the background has Ctrl-C ignored, for all their children, too.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
