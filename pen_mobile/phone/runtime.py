@@ -127,17 +127,19 @@ class BundleRuntime:
 
     def predict(self, parameters: Floats, z: Floats) -> tuple[Floats, Floats]:
         """Return estimates ``[N, K]`` and gate weights ``[N, n_s]`` of features ``[N, D_z]`` (Eq. 1)."""
-        head = self.bundle.manifest.head
+        head, size = self.bundle.manifest.head, self._batch.shape[1]
         self._check_features(z)
-        batch = self._batch  # rows behind the last hold older features: every row is answered by itself
-        estimates, gates = [], []
-        for start in range(0, len(z), head.predict.batch):
-            part = z[start : start + head.predict.batch]
-            batch[0, : len(part)] = part
-            targets, gate = self._programs.predict(parameters, batch)
-            estimates.append(targets[0, : len(part)])
-            gates.append(gate[0, : len(part)])
+        answers = [self._predict_batch(parameters, z[start : start + size]) for start in range(0, len(z), size)]
+        if len(answers) == 1:  # which every prediction on a phone has
+            return answers[0]
+        estimates, gates = zip(*answers, strict=True) if answers else ((), ())
         return _joined(estimates, head.target_count), _joined(gates, head.expert_count)
+
+    def _predict_batch(self, parameters: Floats, z: Floats) -> tuple[Floats, Floats]:
+        rows = len(z)
+        self._batch[0, :rows] = z  # rows behind the last hold older features: every row is answered by itself
+        estimates, gate = self._programs.predict(parameters, self._batch)
+        return estimates[0, :rows], gate[0, :rows]
 
     def train(
         self, optimizer: str, state: State, z: Floats, y: Floats, weight: Floats, hyper: Floats
@@ -284,9 +286,8 @@ def _limited_memory(origin: Path) -> Iterator[None]:
         ) from None
 
 
-def _joined(parts: list[Floats], width: int) -> Floats:
-    """Return the rows of all parts; those of a single one, which every prediction has, are not copied again."""
-    return parts[0] if len(parts) == 1 else np.concatenate([np.empty((0, width), np.float32), *parts])
+def _joined(parts: Sequence[Floats], width: int) -> Floats:
+    return np.concatenate([np.empty((0, width), np.float32), *parts])
 
 
 def _stated_shapes(method: Any) -> MethodShapes:
