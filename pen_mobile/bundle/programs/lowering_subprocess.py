@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import torch
+
 from pen_mobile.bundle.programs.head_methods import HeadMethods
 from pen_mobile.bundle.programs.lowered_cache import LoweredCache
 from pen_mobile.bundle.programs.lowering import Lowered, lower
@@ -25,7 +27,7 @@ _PATIENCE_S = 10.0  # after so long a wait it is faster to lower here, where eve
 
 @contextmanager
 def lowering_in_subprocess(methods: HeadMethods, cache: LoweredCache) -> Iterator[Callable[[], None]]:
-    """Lower the head's programs in a second process where a core and memory are free for it.
+    """Lower the head's programs in a second process where a core and memory are free for it, and torch may use both.
 
     Args:
         methods: what to lower.
@@ -54,8 +56,10 @@ def lower_head(methods: HeadMethods) -> Lowered:
 
 
 def _room_for_two() -> bool:
-    """Starting a second process takes seconds: on a busy machine it would only be in the way."""
-    if core_count() < 2 or not hasattr(os, "getloadavg") or "SC_AVPHYS_PAGES" not in os.sysconf_names:
+    """Starting a second process takes seconds: on a busy machine, or with one thread, it would only be in the way."""
+    if min(core_count(), torch.get_num_threads()) < 2:
+        return False
+    if not hasattr(os, "getloadavg") or "SC_AVPHYS_PAGES" not in os.sysconf_names:
         return False
     free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return free > _MEMORY and os.getloadavg()[0] < core_count()

@@ -58,7 +58,7 @@ def test_a_gate_goes_into_the_delegate(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_second_process_fills_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same program as lowered here; where there is no room for two nothing is started."""
+    """The same program as lowered here; with one thread, as tests have, nothing is started."""
     from pen_mobile.bundle.programs import lowering_subprocess
     from pen_mobile.bundle.programs.head import HeadSize
     from pen_mobile.bundle.programs.head_methods import HeadMethods
@@ -68,7 +68,6 @@ def test_a_second_process_fills_the_cache(tmp_path: Path, monkeypatch: pytest.Mo
     quick = {"learning_rate": {"sgd": 0.1}, "steps_per_call": 1}
     recipe = load_recipe("android-fp32").for_run(lambda_1=1e-3).head.model_copy(update=quick)
     methods, cache = HeadMethods(HeadSize(8, 2), recipe), LoweredCache(tmp_path / "lowered")
-    monkeypatch.setattr(lowering_subprocess, "_room_for_two", lambda: False)
     with lowering_subprocess.lowering_in_subprocess(methods, cache) as wait:
         wait()
     assert not cache.folder.exists()
