@@ -15,6 +15,7 @@ from pen_mobile.types import Doubles, Floats, Image
 
 _WANTED = "an image is a path, a PIL image, or RGB pixels [H, W, 3], uint8 or float in 0..1"
 _CHANNELS = (1, 3, 4)
+_FLOAT32 = np.dtype(np.float32)
 _LONGEST_RECORDING_S = 1e8
 _LONGEST_SIDE = 32_766  # OpenCV's crop goes no further
 
@@ -81,7 +82,7 @@ def to_matrix(given: Any, width: int, name: str) -> Floats:
 
 
 def _is_matrix(given: Any, width: int) -> TypeGuard[Floats]:
-    fits = type(given) is np.ndarray and given.dtype == np.float32 and given.shape[1:] == (width,)
+    fits = type(given) is np.ndarray and given.dtype == _FLOAT32 and given.shape[1:] == (width,)
     return fits and given.flags.c_contiguous
 
 
