@@ -13,7 +13,7 @@ from pathlib import Path
 
 from PIL import Image
 
-_WIDTH, _HEIGHT = 1180, 1525  # CSS pixels: headline, steps, and the figures before and after
+_WIDTH, _HEIGHT = 1180, 1600  # CSS pixels: headline, steps, and the figures before and after
 _COLOURS = 250  # of the palette, which keeps the file below 200 KB
 
 
