@@ -77,3 +77,15 @@ def run_script(script: str, folder: Path) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def assert_git_ignores_all(folder: Path) -> None:
+    """Insist that git would ignore what commands left in a folder if that were the clone: keys and stores above all."""
+    if not (REPOSITORY / ".git").exists():
+        return
+    names = [path.name + "/" * path.is_dir() for path in folder.iterdir()]
+    asked = ["git", "check-ignore", "--no-index", "--stdin"]
+    done = subprocess.run(
+        asked, cwd=REPOSITORY, input="\n".join(names), capture_output=True, text=True, check=False, timeout=60
+    )
+    assert set(done.stdout.splitlines()) == set(names)

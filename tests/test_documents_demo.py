@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.readme import README, REPOSITORY, blocks_of, run_block, run_document, run_script
+from tests.readme import (
+    README,
+    REPOSITORY,
+    assert_git_ignores_all,
+    blocks_of,
+    run_block,
+    run_document,
+    run_script,
+)
 
 pytestmark = pytest.mark.slow
 DOCS = REPOSITORY / "docs"
@@ -23,10 +32,11 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def folder(demo: Path, tmp_path: Path) -> Path:
-    """A folder with the demo in it and nothing else."""
+def folder(demo: Path, tmp_path: Path) -> Iterator[Path]:
+    """A folder with the demo in it and nothing else; what commands leave there must not end in a commit."""
     (tmp_path / "demo").symlink_to(demo)
-    return tmp_path
+    yield tmp_path
+    assert_git_ignores_all(tmp_path)
 
 
 def test_the_demo_leaves_a_report(demo: Path) -> None:
@@ -66,6 +76,7 @@ def signed(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("signed")
     (folder / "demo").symlink_to(demo)
     assert "made with the key that was given" in run_block("a signed bundle", folder)
+    assert_git_ignores_all(folder)
     return folder
 
 
