@@ -47,7 +47,7 @@ class Verification(Tabular, Readable):
         checks: features, targets, gate, loss and head parameters of training.
         agreement: CCC and RMSE of the runtime's estimates against the float model's.
         scope: what was run.
-        skipped: checks that this machine cannot make, with the reason.
+        skipped: checks that cannot be made, here or for this bundle, with the reason.
         outside_delegate: per program file, operators that run on portable kernels instead of the delegate.
         signature: ``valid``, ``none``, ``not checked`` because no key was given, or ``made here`` by this very export.
             With ``none`` and ``not checked``, the golden vectors are those of whoever made the bundle.
@@ -121,7 +121,7 @@ class Verification(Tabular, Readable):
     def _delegate_lines(self) -> list[str]:
         outside = {file: operators for file, operators in self.outside_delegate.items() if operators}
         if self.outside_delegate and not outside:
-            return ["everything runs in XNNPACK" if not self.skipped else "everything runs in its delegate"]
+            return [f"everything runs in {'its delegate' if 'features' in self.skipped else 'XNNPACK'}"]
         return [f"{file}: runs on portable kernels: {', '.join(operators)}" for file, operators in outside.items()]
 
     def to_dict(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pen_mobile.bundle.golden import Golden
 from pen_mobile.bundle.golden_check import read_golden
 from pen_mobile.bundle.programs.operators import operators_outside
 from pen_mobile.bundle.verification import Check, Verification, largest_error
-from pen_mobile.bundle.verify_adapt import adapt_checks
+from pen_mobile.bundle.verify_adapt import adapt_checks, not_compared
 from pen_mobile.contract.bundle_folder import BundleFolder
 from pen_mobile.contract.evidence import QuantizationPart
 from pen_mobile.contract.head import TrainPart
@@ -35,15 +35,16 @@ def verify_bundle(bundle: BundleFolder) -> Verification:
         evaluated = MilRuntime(bundle)
         stored = Check("stored weights", float(len(evaluated.changed)), 0.0)
         verification = check_runtime(evaluated)
-        return Verification([stored, *verification.checks], verification.agreement, SCOPE)
+        return replace(verification, checks=[stored, *verification.checks], scope=SCOPE)
     return _check_executorch(bundle)
 
 
 def _check_executorch(bundle: BundleFolder) -> Verification:
-    skipped = _cannot_run(bundle.manifest.backbone)
-    runnable = replace(bundle, manifest=bundle.manifest.model_copy(update={"backbone": None})) if skipped else bundle
+    missing = _cannot_run(bundle.manifest.backbone)
+    runnable = replace(bundle, manifest=bundle.manifest.model_copy(update={"backbone": None})) if missing else bundle
     verification = check_runtime(BundleRuntime(runnable, core_count()))
-    scope = "the head in the ExecuTorch runtime; the backbone was built and not run" if skipped else verification.scope
+    scope = "the head in the ExecuTorch runtime; the backbone was built and not run" if missing else verification.scope
+    skipped = missing | verification.skipped
     return replace(verification, scope=scope, skipped=skipped, outside_delegate=_outside_delegate(bundle))
 
 
@@ -95,7 +96,8 @@ def check_runtime(runtime: BundleRuntime) -> Verification:
         *adapt_checks(runtime, golden, parameters),
         *_face_checks(runtime, golden),
     ]
-    return Verification(checks, agreement(whole, golden.targets, runtime.bundle.manifest.targets))
+    agreed = agreement(whole, golden.targets, runtime.bundle.manifest.targets)
+    return Verification(checks, agreed, skipped=not_compared(bundle.manifest, golden))
 
 
 def _face_checks(runtime: BundleRuntime, golden: Golden) -> Iterator[Check]:
