@@ -96,7 +96,7 @@ def lenient(recipe: Recipe) -> Recipe:
     changes: dict[str, object] = {}
     if recipe.quantization is not None:
         changes["quantization"] = recipe.quantization.model_copy(update={"max_ccc_loss": 1.0, "min_cosine": -1.0})
-        changes["tolerance"] = recipe.tolerance.model_copy(update={"features": 10.0, "affect": 10.0})
+        changes["tolerance"] = recipe.tolerance.model_copy(update={"features": 0.5, "targets": 0.5})
     return recipe.model_copy(update=changes)
 
 
