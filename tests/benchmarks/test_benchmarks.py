@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from pen_mobile.bundle.recipe import Recipe, load_recipe, recipe_names
 from tests.warm_commands import warm_programs
 
 FOLDER = Path(__file__).parent.parent.parent / "benchmarks"
@@ -37,6 +39,15 @@ def test_quick_form(script: str, bundles: Path) -> None:
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_it_can_be_imported_and_says_what_it_takes(script: str) -> None:
     assert "--quick" in run_script(script, "--help")
+
+
+def test_recipes_that_benchmarks_change_can_be_exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Quick forms export nothing in int8, whose tolerances the long ones widen."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+    helper, export_time = importlib.import_module("bundles"), importlib.import_module("export_time")
+    for name in recipe_names():
+        Recipe.model_validate(helper.lenient(load_recipe(name)).model_dump(exclude_unset=True))
+    load_recipe(str(export_time.edited("android-int8", tmp_path, export_time.LENIENT)))
 
 
 def run_script(name: str, *options: str) -> str:
