@@ -25,6 +25,12 @@ START_LOG_WEIGHT = (-1.0, -1.0, 0.0, -1.0, -2.0, 0.0, -0.5)
 EVIDENCE_STRENGTH = 1.0
 MARGIN = 0.02
 
+LEAST_NOISE = 1e-4
+"""Variance of a label's noise: nobody labels more exactly than to a hundredth. A few alike rows can suggest less."""
+
+LEAST_SHARE = 3e-3
+"""The same in relation to the variance of what labels tell, for a phone's float32 resolves no more."""
+
 
 class OwnMean(NamedTuple):
     """What labels are like without a head, one target: level and its variance over people, variances of the rest."""
@@ -99,6 +105,8 @@ def assemble(
     numbers["level_mean"][OWN_MEAN], numbers["level_variance"][OWN_MEAN] = own("level"), own("level_variance")
     for name in ("noise_variance", "shared_noise_variance"):
         numbers[name][OWN_MEAN] = own(name)
+    told = numbers["level_variance"] + numbers["gain_variance"] + numbers["weight_variance"]
+    numbers["noise_variance"] = np.maximum(numbers["noise_variance"], LEAST_NOISE + LEAST_SHARE * told)
     never, error = np.full(targets, -1e6), learned("error")[0]
     return Prior(
         output_mean=output_mean,

@@ -139,7 +139,8 @@ def _log_errors(batch: EpisodeBatch, target: int, values: Tensor) -> Tensor:
     covariance = level + gain * f[:, :, None] * f[:, None] + weight * labels.gram
     noise = shared * torch.exp(-apart / values[4].exp()) + torch.eye(f.shape[1], dtype=f.dtype)
     residual = y - values[5] - values[6] * f
-    alpha = torch.cholesky_solve(residual[:, :, None], torch.linalg.cholesky(covariance + noise))
+    factor = torch.linalg.cholesky_ex(covariance + noise).L  # where the search ends in NaN, so does the error
+    alpha = torch.cholesky_solve(residual[:, :, None], factor)
     cross = level + gain * tested[:, :, None] * f[:, None] + weight * batch.test_gram
     estimate = values[5] + values[6] * tested + (cross @ alpha).squeeze(2)
     squares: Tensor = (estimate - batch.test_y[:, :, target]).square().mean(dim=1)
