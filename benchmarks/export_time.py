@@ -188,8 +188,8 @@ def main(quick: bool, rounds: int) -> None:
                 found.setdefault(kind, []).append(fresh_process(command))
                 click.echo(f"{kind}: {found[kind][-1][0]:.1f} s, of the processor {found[kind][-1][1]:.1f} s")
             for title in runs:
-                for made in Path(folder).glob(f"{title} *"):
-                    shutil.rmtree(made)
+                for bundle in Path(folder).glob(f"{title} [0-9]"):
+                    shutil.rmtree(bundle)
     rows = [
         {
             "program": kind,
