@@ -30,7 +30,7 @@ def adapt_checks(runtime: BundleRuntime, golden: Golden, parameters: Floats) -> 
     if not golden.adapt_rows:
         return [Check("adapt: without labels", _moved_without_labels(runtime, part.labels, parameters), 0.0)]
     errors = [_errors(runtime, golden, parameters, name) for name in golden.adapt_rows]
-    targets, report, verdicts = (max(column) for column in zip(*errors, strict=True))
+    targets, report, verdicts = np.max(errors, axis=0).tolist()  # NaN where any of them is
     tolerances = runtime.bundle.manifest.golden
     return [
         Check("adapt: targets", targets, tolerances.target_tolerance),

@@ -51,3 +51,16 @@ def test_a_method_that_moves_the_head_without_a_label_is_found(
     (check,) = adapt_checks(runtime, without_label_sets(runtime), runtime.head_parameters())
     assert check.largest_error == pytest.approx(1e-3, rel=1e-3)
     assert not check.passed
+
+
+def test_nan_for_the_last_label_set_alone_is_found(runtime: BundleRuntime, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python's ``max`` of 1e-7 and NaN is 1e-7."""
+    golden, calls, adapt = read_golden(runtime.bundle), [], runtime.adapt
+
+    def broken(*inputs: Floats) -> tuple[Floats, Floats]:
+        calls.append(1)
+        adapted, report = adapt(*inputs)
+        return (adapted, report) if len(calls) < len(golden.adapt_rows) else (adapted * np.nan, report * np.nan)
+
+    monkeypatch.setattr(runtime, "adapt", broken)
+    assert not any(check.passed for check in adapt_checks(runtime, golden, runtime.head_parameters()))

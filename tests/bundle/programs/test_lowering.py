@@ -56,6 +56,17 @@ def test_a_gate_goes_into_the_delegate(tmp_path: Path) -> None:
     assert operators_outside((tmp_path / "simple.pte").read_bytes()) == []
 
 
+def test_a_second_process_needs_a_second_thread_and_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pen_mobile.bundle.programs import lowering_subprocess
+
+    monkeypatch.setattr("os.getloadavg", lambda: (0.0, 0.0, 0.0))
+    monkeypatch.setattr("os.sysconf", lambda name: 1 << 20)  # 2^40 bytes are free
+    for threads, cores, room in ((2, 2, True), (1, 2, False), (2, 1, False)):
+        monkeypatch.setattr("torch.get_num_threads", lambda threads=threads: threads)
+        monkeypatch.setattr(lowering_subprocess, "core_count", lambda cores=cores: cores)
+        assert lowering_subprocess._room_for_two() == room
+
+
 @pytest.mark.slow
 def test_a_second_process_fills_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same program as lowered here; with one thread, as tests have, nothing is started."""
