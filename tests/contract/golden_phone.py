@@ -17,6 +17,7 @@ import numpy as np
 
 from pen_mobile.bundle.face import FaceModel
 from pen_mobile.bundle.golden import Golden
+from pen_mobile.bundle.golden_adapt import with_label_sets
 from pen_mobile.bundle.golden_reference import head_answers
 from pen_mobile.bundle.programs.head import HeadSize
 from pen_mobile.bundle.programs.head_methods import HeadMethods
@@ -92,7 +93,7 @@ def write_bundle(folder: Path) -> None:
 
 
 def answers(features: Floats | None = None) -> Golden:
-    """What the head says and learns of 16 features or moments, from eager torch on unpadded batches."""
+    """What the head says and learns of 16 features or moments, from eager torch, and the prior of label sets."""
     import torch
 
     head = ExpertHead(FEATURES, EXPERTS, TARGETS)
@@ -100,7 +101,8 @@ def answers(features: Floats | None = None) -> Golden:
         head.head_parameters.copy_(torch.from_numpy(head_parameters()))
     labels = np.round(numbers(16, TARGETS, seed=5) * 64) / 64
     z = moments()[:16].astype(np.float32) if features is None else features
-    return head_answers(head, z, labels.astype(np.float32), recipe().head)
+    golden = head_answers(head, z, labels.astype(np.float32), recipe().head)
+    return with_label_sets(golden, prior(), head_parameters(), LABELS)
 
 
 def moments() -> Doubles:

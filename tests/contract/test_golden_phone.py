@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pen_mobile.bundle.verify import verify_bundle
 from pen_mobile.contract.adaptation_report import Verdict
 from pen_mobile.contract.bundle_folder import open_bundle
 from pen_mobile.data.faces import Face, Point, crop_face
@@ -94,6 +95,14 @@ def test_the_photograph() -> None:
         np.testing.assert_allclose(targets, about["targets"], atol=manifest.golden.target_tolerance)
         shown = np.array([*phone.predict(image).targets.values()], np.float32)
         np.testing.assert_allclose(manifest.labelling.to_unit(shown), about["targets"], atol=0.02)
+
+
+@pytest.mark.parametrize("folder", ["bundle", "photograph/bundle"])
+def test_the_bundles_prove_themselves(folder: str) -> None:
+    """What ``pen-mobile verify`` does with them, without its process."""
+    verification = verify_bundle(open_bundle(FOLDER / folder))
+    assert verification.passed
+    assert verification.skipped == {}
 
 
 def test_the_label_sets_cover_what_can_happen() -> None:

@@ -28,6 +28,8 @@ class Case(NamedTuple):
     Attributes:
         setting: the row that it belongs to.
         accepted: whether the new head was taken into use.
+        declined: whether a check spoke against the labels or the new head. A phone also keeps its head when no number
+            of gradient steps is better than none.
         invalid: whether the labels were refused before they were stored.
         change: of the true RMSE of the head in use.
         distance: of the features from the owner's earlier ones.
@@ -35,6 +37,7 @@ class Case(NamedTuple):
 
     setting: Setting
     accepted: bool
+    declined: bool
     invalid: bool
     change: float
     distance: float
@@ -70,16 +73,17 @@ def totals(found: list[Case], margin: float) -> str:
         found: all cases.
         margin: of the recipe.
     """
-    lines = ["| strategy | honest sets accepted | attacks that left the head worse by more than the margin | worst |"]
-    lines += ["|---|---|---|---|"]
+    attacked_worse = "attacks that left the head worse by more than the margin"
+    lines = [f"| strategy | honest sets declined | accepted | {attacked_worse} | worst |", "|---|---|---|---|---|"]
     for strategy in sorted({case.setting.strategy for case in found}):
         mine = [case for case in found if case.setting.strategy == strategy]
         honest = [case for case in mine if case.setting.attack == HONEST]
         attacked = [case for case in mine if case.setting.attack not in (HONEST, ANOTHER_PERSON)]
         worse = sum(case.change > margin for case in attacked)
         worst = max(attacked, key=lambda case: case.change)
+        declined, accepted = (sum(getattr(case, name) for case in honest) for name in ("declined", "accepted"))
         lines.append(
-            f"| {strategy} | {_share(sum(case.accepted for case in honest), len(honest))} | "
+            f"| {strategy} | {_share(declined, len(honest))} | {_share(accepted, len(honest))} | "
             f"{_share(worse, len(attacked))} | {worst.change:+.3f}: {worst.setting.attack}, {worst.setting.count} "
             f"labels, {worst.setting.sampling} |"
         )
@@ -157,7 +161,8 @@ Nobody here took part in training a backbone. Where the source people did, surpr
 
 ## Sums
 
-The margin is {margin:g}. Attacks are all but another person's faces together with that person's labels.
+The margin is {margin:g}. Attacks are all but another person's faces together with that person's labels. Sets that are
+neither declined nor accepted are those of which no number of gradient steps was better than none.
 
 {totals}
 

@@ -100,12 +100,13 @@ def one_case(runtime: BundleRuntime, setting: Setting, labels: Labels, seed: int
             phone.add_labels(labels.z, labels.affect, NOW - SECONDS + labels.time_s)
         except BadInput as refusal:
             _insist(phone.store.events.entries()[-1]["detail"]["reason"] == str(refusal))
-            return Case(setting, False, True, _error(phone, truth) - before, distance)
+            return Case(setting, False, True, True, _error(phone, truth) - before, distance)
         result = phone.adapt(strategy=setting.strategy)
         noted = phone.history()[-1]
         _insist(noted["status"] == ("active" if result.accepted else "rejected"))
         _insist(bool(result.reason) and noted["reason"] == result.reason)
-        return Case(setting, result.accepted, False, _error(phone, truth) - before, distance)
+        declined = not result.accepted and bool(result.targets)  # no targets: no number of steps was better than none
+        return Case(setting, result.accepted, declined, False, _error(phone, truth) - before, distance)
 
 
 def feature_distance(earlier: Floats, new: Floats) -> float:
