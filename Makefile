@@ -59,7 +59,7 @@ $(VENV)/docs: install
 
 # asking.py takes the bundle of the demo and comes after these.
 BENCHMARKS := startup render prepare loading export_time adapting personalize backbones train_step protocol train_command \
-	quality_per_label no_transfer recipes
+	quality_per_label no_transfer wrong_labels recipes
 QUICK := $(filter-out benchmarks/measure.py benchmarks/tables.py benchmarks/plots.py benchmarks/bundles.py \
 	benchmarks/compare.py,$(wildcard benchmarks/*.py))
 

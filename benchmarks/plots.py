@@ -32,6 +32,7 @@ _WAYS: dict[str, Look] = {
     "not adapted": (MUTED, "", (0, (5, 3))),
     "own mean, no model": (OWN_MEAN, "", (0, (2, 2))),
     "prior": (AFTER, "*", "-"),
+    "prior, no caution": (AFTER, "*", (0, (4, 2))),
     "gradient": (INK, "o", "-"),
     "offset": ("#2a9d8f", "^", "-"),
     "gate": ("#cc5f74", "s", "-"),

@@ -7,7 +7,9 @@ the other tests.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple, get_args
@@ -35,6 +37,7 @@ from pen_mobile.training.strategies import STRATEGIES
 from pen_mobile.utils.threads import one_thread
 
 MODEL: Model = "s-PEN"
+TRUSTING = "prior, no caution"
 
 
 class Scale(NamedTuple):
@@ -97,14 +100,27 @@ def evaluations(scale: Scale, run: Run) -> Iterator[tuple[Sampling, Evaluation]]
         steps=scale.steps,
         learning_rate=0.1,
     )
+    trusting, of_trusting = without_caution(run), replace(plan, strategies=(Strategy.PRIOR,))
     for seed in range(scale.first_seed, scale.first_seed + scale.seeds):
         table = owners(scale, run, seed)
         for sampling in get_args(Sampling):
-            cell = run_strategy_study(
-                table, plan, CellKey(seed, sampling, "person", "strategies"), run, models=(MODEL,)
-            )
+            key = CellKey(seed, sampling, "person", "strategies")
+            cell = run_strategy_study(table, plan, key, run, models=(MODEL,))
             yield from ((sampling, one) for one in cell.evaluations if one.model in (MODEL, OWN_MEAN))
+            cell = run_strategy_study(table, of_trusting, key, trusting, models=(MODEL,))
+            found = (one for one in cell.evaluations if one.strategy == Strategy.PRIOR)
+            yield from ((sampling, replace(one, strategy=TRUSTING)) for one in found)
         click.echo(f"owners of seed {seed} done", err=True)
+
+
+def without_caution(run: Run) -> Run:
+    """Return the same run with a prior that trusts five labels as much as they say, in a folder beside it."""
+    folder = run.folder.with_name(f"{run.folder.name}-trusting")
+    shutil.copytree(run.folder, folder)
+    trusting = Run.open(folder)
+    prior = run.prior()
+    replace(prior, caution=np.zeros(prior.targets)).save(trusting.prior_file)
+    return trusting
 
 
 def rows_of(found: list[tuple[Sampling, Evaluation]]) -> list[dict[str, Any]]:

@@ -43,6 +43,7 @@ ORDER = (
     "detection",
     "quality_per_label",
     "no_transfer",
+    "wrong_labels",
     "asking",
     "prepare",
     "render",
