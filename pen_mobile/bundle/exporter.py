@@ -28,7 +28,7 @@ from pen_mobile.bundle.programs.lowering import Lowered, lower
 from pen_mobile.bundle.programs.lowering_subprocess import lower_head, lowering_in_subprocess
 from pen_mobile.bundle.programs.simplify import simplify
 from pen_mobile.bundle.recipe import Recipe
-from pen_mobile.bundle.verification import Verification
+from pen_mobile.bundle.verification import Check, Verification
 from pen_mobile.bundle.verify import verify_bundle
 from pen_mobile.contract.bundle_folder import describe_files, open_bundle, seal, sign_bundle
 from pen_mobile.contract.caution import absurd_error
@@ -277,8 +277,19 @@ class Exporter:
                 exact = "torch's int8 graph" if check.name == "features" and self.int8 else "the float model"
                 raise Refused(
                     f"recipe {self.recipe.name}: {check.name} differ from {exact} by "
-                    f"{check.largest_error:.2g}, more than the {check.tolerance:.2g} it allows; nothing was exported"
+                    f"{check.largest_error:.2g}, more than the {check.tolerance:.2g} it allows; nothing was "
+                    f"exported{self._remedy(check)}"
                 )
+
+    def _remedy(self, check: Check) -> str:
+        """Return what helps where the cause is likely: few or odd rows suggest a prior beyond float32."""
+        if not check.name.startswith("adapt:"):
+            return ""
+        data = self.run.record.data
+        return (
+            f" (its prior comes from {data.rows} rows of {len(data.source_subjects)} people, which may be too few "
+            "or too much alike for a phone's float32: learn from more)"
+        )
 
     @contextmanager
     def _stage(self, name: str) -> Iterator[None]:

@@ -98,6 +98,16 @@ def test_a_recipe_that_cannot_be_met_leaves_nothing(feature_run: Run, tmp_path: 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_prior_that_float32_cannot_compute_names_its_rows(feature_run: Run, tmp_path: Path) -> None:
+    recipe = load_recipe("android-fp32")
+    strict = recipe.model_copy(update={"tolerance": recipe.tolerance.model_copy(update={"report": 1e-30})})
+    data = feature_run.record.data
+    people = rf"{data.rows} rows of {len(data.source_subjects)} people.*learn from more"
+    with pytest.raises(PenMobileError, match=rf"adapt: report differ .*nothing was exported .*{people}"):
+        export_bundle(feature_run, strict, tmp_path / "bundle")
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.slow
 def test_lambda_1_is_the_run_s_unless_the_recipe_says_otherwise(feature_run: Run, tmp_path: Path) -> None:
     """The recipe wins, and the export says so."""
