@@ -48,8 +48,6 @@ class AdaptProgram(HeadProgram):
         self.register_buffer("directions", constant(directions, 1, len(directions), size.features))
         self.register_buffer("direction_products", constant(products, 1, len(directions), len(directions)))
         self.register_buffer("output_mean", constant(prior.output_mean, size.targets, 1, 1))
-        self.register_buffer("rows_of_targets", self.repeat_targets.clone().unsqueeze(0))
-        self.register_buffer("targets_of_rows", self.sum_experts.clone().unsqueeze(0))
         self.register_buffer("unit", torch.eye(size.targets).unsqueeze(0))
 
     feature_limit: Tensor
@@ -58,8 +56,6 @@ class AdaptProgram(HeadProgram):
     directions: Tensor
     direction_products: Tensor
     output_mean: Tensor
-    rows_of_targets: Tensor
-    targets_of_rows: Tensor
     unit: Tensor
 
     def example_inputs(self) -> tuple[Tensor, ...]:
@@ -90,11 +86,19 @@ class AdaptProgram(HeadProgram):
         if self.has_directions:
             along = torch.bmm(self.directions, across)
             gram = gram - torch.bmm(along.transpose(1, 2), torch.bmm(self.direction_products, along))
-        # Products are contiguous; permutations are not, and would end as copies outside the delegate.
-        _, experts, _, gate, _ = self.evaluate(head_parameters, self.with_bias(z))
-        output = torch.bmm(self.targets_of_rows, (gate * experts).transpose(1, 2)).reshape(-1, 1, n)
-        y = torch.bmm(self.unit, y.transpose(1, 2)).reshape(-1, 1, n)
-        return Labels(s, gram, output - self.output_mean, y, present, root, root.reshape(1, 1, n), identity)
+        f = self._by_target(self._output(head_parameters, z)) - self.output_mean
+        return Labels(s, gram, f, self._by_target(y), present, root, root.reshape(1, 1, n), identity)
+
+    def _output(self, head_parameters: Tensor, z: Tensor) -> Tensor:
+        """Return the head's output, ``[1, N, K]``: N small products, for one of 0/1 matrices would be kilobytes."""
+        n = self.labels
+        logits, experts = self.gate_and_experts(head_parameters, self.with_bias(z))
+        gate = torch.softmax(logits, dim=2).reshape(n, 1, -1)
+        return torch.bmm(gate, experts.reshape(n, self.size.experts, -1)).reshape(1, n, -1)
+
+    def _by_target(self, values: Tensor) -> Tensor:
+        """Return ``[K, 1, N]`` of ``[1, N, K]``: a product, for a permutation would be a copy outside the delegate."""
+        return torch.bmm(self.unit, values.transpose(1, 2)).reshape(-1, 1, self.labels)
 
     def _evidence(self, labels: Labels, times: LabelTimes, fits: Fits) -> Evidence:
         n, k = self.labels, self.size.targets
@@ -131,6 +135,7 @@ class AdaptProgram(HeadProgram):
         at_mean = torch.bmm(self.feature_mean, weights.transpose(1, 2)).transpose(1, 2)
         offset = (fits.level - fits.gain * self.output_mean).reshape(1, -1, 1) - at_mean
         change = torch.cat([weights, offset], dim=2) * adapted
-        factor = torch.bmm(self.rows_of_targets, (fits.gain.reshape(1, -1, 1) - one) * adapted + one)
-        moved = head_parameters[:, experts:] * factor + torch.bmm(self.rows_of_targets, change)
+        factor = (fits.gain.reshape(1, -1, 1) - one) * adapted + one
+        rows = head_parameters[:, experts:].reshape(experts, self.size.targets, -1)
+        moved = (rows * factor + change).reshape(1, -1, self.size.features + 1)
         return torch.cat([head_parameters[:, :experts], moved], dim=1)

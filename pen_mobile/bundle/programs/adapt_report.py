@@ -142,7 +142,7 @@ class AdaptReport(nn.Module):
         alike = _above(torch.minimum(ALIKE_VARIANCE - total_variance, count - self.fewest_alike))
         low = _above(torch.maximum(self.check_limit - check, self.joint_limit - joint))
         worse = _above(after - before - self.error_limit * uncertainty - self.margin)
-        surprising = _above(_largest(surprise) - surprise_limit)
+        surprising = torch.clamp(_over_targets(_above(surprise - surprise_limit), self.sum_targets), 0.0, 1.0)
         verdict = _verdict(count, (worse, surprising, _above(rough - rough_limit), low, alike))
         by_row = {
             ReportRow.VERDICT: verdict,
@@ -216,14 +216,6 @@ def _verdict(count: Tensor, holds: tuple[Tensor, ...]) -> Tensor:
 def _over_targets(values: Tensor, weights: Tensor) -> Tensor:
     """Return a weighted sum over targets ``[K, 1, 1]``, the same for each of them."""
     return functional.linear(values.reshape(1, 1, -1), weights).reshape(-1, 1, 1)
-
-
-def _largest(values: Tensor) -> Tensor:
-    """Return the largest of all targets, ``[1, 1, 1]``."""
-    found = values[:1]
-    for k in range(1, len(values)):
-        found = torch.maximum(found, values[k : k + 1])
-    return found
 
 
 def _above(values: Tensor) -> Tensor:

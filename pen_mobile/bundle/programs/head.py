@@ -36,7 +36,7 @@ class HeadSize:
 
 
 class HeadProgram(nn.Module):
-    """A method of the head: the constant 0/1 matrices, and Eq. (1) by products."""
+    """A method of the head. A lowered program carries every constant of its module, used or not: each has its own."""
 
     def __init__(self, size: HeadSize, batch: int, padding: int = 0) -> None:
         """Make the constants.
@@ -48,23 +48,29 @@ class HeadProgram(nn.Module):
         """
         super().__init__()
         self.size, self.batch, self.padding = size, batch, padding
-        expert_of_row = torch.eye(size.experts).repeat_interleave(size.targets, dim=0)
-        target_of_row = torch.eye(size.targets).repeat(size.experts, 1)
-        self.register_buffer("repeat_gate", expert_of_row)  # [n_s] -> [K n_s]
-        self.register_buffer("sum_targets", expert_of_row.T.contiguous())  # [K n_s] -> [n_s]
-        self.register_buffer("repeat_targets", target_of_row)  # [K] -> [K n_s]
-        self.register_buffer("sum_experts", target_of_row.T.contiguous())  # [K n_s] -> [K]
         self.register_buffer("bias", functional.pad(torch.ones(1, batch, 1), (0, padding)))
 
-    repeat_gate: Tensor
-    sum_targets: Tensor
-    repeat_targets: Tensor
-    sum_experts: Tensor
     bias: Tensor
 
     def example_inputs(self) -> tuple[Tensor, ...]:
         """Return inputs of the right shapes."""
         raise NotImplementedError
+
+    def gate_and_experts(self, head_parameters: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Multiply every row of the head with every feature.
+
+        Args:
+            head_parameters: ``[1, n_s (1 + K), D_z + 1 + padding]``.
+            z: features with bias ``[1, B, D_z + 1 + padding]``.
+
+        Returns:
+            h ``[1, B, n_s]`` and e ``[1, B, n_s K]``.
+        """
+        if self.batch > head_parameters.shape[1]:
+            products = torch.bmm(z, head_parameters.transpose(1, 2))
+        else:
+            products = torch.bmm(head_parameters, z.transpose(1, 2)).transpose(1, 2)
+        return products[:, :, : self.size.experts], products[:, :, self.size.experts :]
 
     def with_bias(self, z: Tensor) -> Tensor:
         """Append the 1 that the bias column multiplies.
@@ -77,6 +83,20 @@ class HeadProgram(nn.Module):
         """
         return torch.cat([z, self.bias], dim=2)
 
+
+class MixtureProgram(HeadProgram):
+    """A method that mixes the experts of many moments: Eq. (1) by products with constant 0/1 matrices."""
+
+    def __init__(self, size: HeadSize, batch: int, padding: int = 0) -> None:
+        super().__init__(size, batch, padding)
+        expert_of_row = torch.eye(size.experts).repeat_interleave(size.targets, dim=0)
+        target_of_row = torch.eye(size.targets).repeat(size.experts, 1)
+        self.register_buffer("repeat_gate", expert_of_row)  # [n_s] -> [K n_s]
+        self.register_buffer("sum_experts", target_of_row.T.contiguous())  # [K n_s] -> [K]
+
+    repeat_gate: Tensor
+    sum_experts: Tensor
+
     def evaluate(self, head_parameters: Tensor, z: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """Evaluate Eq. (1).
 
@@ -87,22 +107,14 @@ class HeadProgram(nn.Module):
         Returns:
             h, e, c, c repeated for every target, and y~, each ``[1, B, ...]``.
         """
-        products = self._products(head_parameters, z)
-        logits = products[:, :, : self.size.experts]
-        experts = products[:, :, self.size.experts :]
+        logits, experts = self.gate_and_experts(head_parameters, z)
         gate = torch.softmax(logits, dim=2)
         repeated = functional.linear(gate, self.repeat_gate)
         targets = functional.linear(repeated * experts, self.sum_experts)
         return logits, experts, gate, repeated, targets
 
-    def _products(self, head_parameters: Tensor, z: Tensor) -> Tensor:
-        """Return the product of every row with every z, ``[1, B, n_s (1 + K)]``."""
-        if self.batch > head_parameters.shape[1]:
-            return torch.bmm(z, head_parameters.transpose(1, 2))
-        return torch.bmm(head_parameters, z.transpose(1, 2)).transpose(1, 2)
 
-
-class PredictProgram(HeadProgram):
+class PredictProgram(MixtureProgram):
     """``(head_parameters [1, n_s (1 + K), D_z + 1], z [1, B, D_z]) -> (targets [1, B, K], gate [1, B, n_s])``."""
 
     def example_inputs(self) -> tuple[Tensor, ...]:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pen_mobile.bundle.programs.head import HeadProgram, HeadSize
+from pen_mobile.bundle.programs.head import HeadSize, MixtureProgram
 from pen_mobile.bundle.programs.optimizer_steps import optimizer_steps
 from pen_mobile.models.optimizers import OptimizerName
 
@@ -25,7 +25,7 @@ _STEEP = 1e30
 _TINY = 1e-12
 
 
-class TrainProgram(HeadProgram):
+class TrainProgram(MixtureProgram):
     """``(state.., z [S,B,D_z], y [S,B,K], weight [S,B], hyper [2]) -> (state'.., loss [S])``.
 
     ``hyper`` is (learning_rate, lambda_1). Samples of weight 0 change nothing, whatever z and y they
@@ -47,11 +47,15 @@ class TrainProgram(HeadProgram):
         self.steps = steps
         self.optimizer_name = optimizer
         self.optimizer = optimizer_steps(optimizer, steps)
+        self.register_buffer("sum_targets", self.repeat_gate.T.contiguous())  # [K n_s] -> [n_s]
+        self.register_buffer("repeat_targets", self.sum_experts.T.contiguous())  # [K] -> [K n_s]
         self.register_buffer("sum_gate", torch.ones(size.experts, size.experts))  # [n_s] -> the sum, n_s times
         self.register_buffer("total_targets", torch.ones(1, size.targets))
         self.register_buffer("total_gate", torch.ones(1, size.experts))
         self.register_buffer("total_weight", torch.ones(1, batch))
 
+    sum_targets: Tensor
+    repeat_targets: Tensor
     sum_gate: Tensor
     total_targets: Tensor
     total_gate: Tensor

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -145,10 +144,11 @@ def test_limits_decide(prior: Prior) -> None:
 
 
 @pytest.mark.slow
-def test_the_program_is_small_beside_the_prior(tmp_path: Path) -> None:
+@pytest.mark.parametrize("targets", [2, 8])
+def test_the_program_is_small_beside_the_prior(targets: int) -> None:
     """At the paper's size and 128 labels: 60 kB beside the numbers that depend on D_z."""
-    prior = a_prior(2048, directions=4)
-    program = AdaptProgram(HeadSize(2048, 9), prior, 128).eval()
+    prior = a_prior(2048, targets, directions=4)
+    program = AdaptProgram(HeadSize(2048, 9, targets), prior, 128).eval()
     lowered = lower({"adapt": (program, program.example_inputs())})
     numbers = 4 * (prior.feature_mean.size + prior.feature_scale.size + prior.directions.size)
     assert len(lowered.buffer) - numbers < 60_000
