@@ -76,6 +76,7 @@ def a_prior(features: int, targets: int = 2, candidates: int = 7, directions: in
         check_limit=-2.2 * one,
         joint_check_limit=np.array([-1.9]),
         roughness_limit=np.array([2.5, 3.0]),
+        disorder_limit=np.array([1.25, 0.5, 1.0]),
         surprise_limit=np.array([2.0, 1.0, 3.0]),
         caution=np.linspace(0.5, 1.0, targets),
         alike_from=np.array([6.0]),

@@ -65,6 +65,7 @@ class _LabelSet:
         distances = [
             report[ReportRow.CHECK] - report[ReportRow.CHECK_LIMIT],
             report[ReportRow.JOINT_CHECK] - report[ReportRow.JOINT_CHECK_LIMIT],
+            report[ReportRow.ROUGHNESS] - report[ReportRow.ROUGHNESS_LIMIT],
             report[ReportRow.SURPRISE].max() - report[ReportRow.SURPRISE_LIMIT],
             worse - report[ReportRow.ERROR_LIMIT] * report[ReportRow.UNCERTAINTY],
         ]

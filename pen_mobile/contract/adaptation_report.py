@@ -47,9 +47,10 @@ class ReportRow(IntEnum):
     MARGIN = 16
     """RMSE by which it may be worse beside that; a phone judges gradient steps by the same two numbers."""
     ROUGHNESS = 17
-    """How much labels jump from moment to moment, over all targets; 1 is what labels of source people do on average."""
+    """How much labels jump from moment to moment, over all targets, as a share of the most that honest labels do: in
+    relation to their variance, or to the same labels in any order, whichever is more."""
     ROUGHNESS_LIMIT = 18
-    """Labels are declined where :attr:`ROUGHNESS` is above this; it is larger for few labels."""
+    """Labels are declined where :attr:`ROUGHNESS` is above this: 1."""
     SPREAD = 19
     """Standard deviation of the labels, all targets together."""
     SURPRISE = 20

@@ -32,7 +32,15 @@ from typing import cast
 import numpy as np
 
 from pen_mobile.contract.adaptation_report import ALIKE_VARIANCE, ReportRow, Verdict
-from pen_mobile.models.prior import FOLDS, LEARNED, NOT_ADAPTED, OWN_MEAN, ROUGHNESS_STRENGTH, Prior
+from pen_mobile.models.prior import (
+    DISORDER_VARIANCE,
+    FOLDS,
+    LEARNED,
+    NOT_ADAPTED,
+    OWN_MEAN,
+    ROUGHNESS_STRENGTH,
+    Prior,
+)
 from pen_mobile.types import Doubles
 
 SAME_INSTANT_S = 1e-3
@@ -60,6 +68,11 @@ class _Labels:
     root: Doubles
     apart: Doubles
     later: Doubles
+
+    @property
+    def count(self) -> int:
+        """Number of labels without padding."""
+        return int((self.root > 0).sum())
 
 
 def adapt(
@@ -149,6 +162,7 @@ class _Fit:
         moved: change of the output on the labels' moments, ``[N]``.
         check: agreement of labels and head in standard deviations of honest labels.
         roughness: squared Mahalanobis length of the labels under *own mean* in relation to their variance.
+        disorder: the same of their differences from their mean, in relation to its mean over all orders of the labels.
         surprise: squared Mahalanobis length of the labels under *learned*, divided by their number.
         probability: posterior probabilities of the candidates after caution, ``[C]``.
     """
@@ -161,6 +175,7 @@ class _Fit:
     moved: Doubles
     check: float
     roughness: float
+    disorder: float
     surprise: float
     probability: Doubles
 
@@ -191,9 +206,10 @@ class _Target:
         f = labels.f[:, k]
         estimate = level + gain * f + labels.x @ weights
         moved = (estimate - f - self.prior.output_mean[k]) * present
-        check, roughness = self._check(found[OWN_MEAN].inverse)
+        inverse = found[OWN_MEAN].inverse
+        check, roughness, disorder = self._check(inverse), self._roughness(inverse), self._disorder(inverse)
         surprise = found[LEARNED].length / max(present.sum(), 1)
-        return _Fit(level, gain, weights, votes, errors, moved, check, roughness, surprise, probability)
+        return _Fit(level, gain, weights, votes, errors, moved, check, roughness, disorder, surprise, probability)
 
     def _cautious(self, probability: Doubles, votes: float) -> Doubles:
         """Return probabilities of which a share went back to *not adapted*."""
@@ -234,24 +250,41 @@ class _Target:
         squares = votes @ left_out**2 + strength * self.prior.error_variance[self.k]
         return float(-0.5 * (votes.sum() + strength) * np.log(squares))
 
-    def _check(self, inverse: Doubles) -> tuple[float, float]:
-        """Compare the labels with honest ones, given S of the own mean: return check and roughness.
-
-        The check estimates the gain alone and compares it with honest people's gains.
-        """
+    def _check(self, inverse: Doubles) -> float:
+        """Compare the gain that labels alone suggest, given S of the own mean, with honest people's gains."""
         prior, labels, k = self.prior, self.labels, self.k
-        f = labels.root * labels.f[:, k]
-        residual = labels.root * (labels.y[:, k] - prior.level_mean[OWN_MEAN, k])
+        f, residual = labels.root * labels.f[:, k], self._own_residual
         precision = max(float(f @ inverse @ f), _TINY)
         apart = float(f @ inverse @ residual) / precision - prior.check_gain[k]
-        check = apart / np.sqrt(prior.check_variance[k] + prior.check_inflation[k] / precision)
-        count = int((labels.root > 0).sum())
+        return float(apart / np.sqrt(prior.check_variance[k] + prior.check_inflation[k] / precision))
+
+    def _roughness(self, inverse: Doubles) -> float:
+        """Put the squared length of the labels, given S of the own mean, in relation to their variance."""
+        prior, labels, k = self.prior, self.labels, self.k
+        count, residual = labels.count, self._own_residual
         expected = prior.noise_variance[OWN_MEAN, k] + prior.shared_noise_variance[OWN_MEAN, k]
         variance = count * _variances(labels)[k] + ROUGHNESS_STRENGTH * expected
-        rough = (
-            float(residual @ inverse @ residual) / max(count, 1) * expected * (count + ROUGHNESS_STRENGTH) / variance
-        )
-        return float(check), rough
+        length = float(residual @ inverse @ residual)
+        return float(length / max(count, 1) * expected * (count + ROUGHNESS_STRENGTH) / variance)
+
+    def _disorder(self, inverse: Doubles) -> float:
+        """Put the squared length of the labels' differences from their mean in relation to its mean over all orders.
+
+        Over the orders of N labels of variance v, the mean of ``c^T S c`` is ``v (N tr S - 1^T S 1) / (N - 1)``.
+        """
+        labels, root = self.labels, self.labels.root
+        share = root**2 / max(float((root**2).sum()), _TINY)
+        centred = root * (labels.y[:, self.k] - share @ labels.y[:, self.k])
+        spread = labels.count * float(root**2 @ np.diag(inverse)) - float(root @ inverse @ root)
+        length = float(centred @ inverse @ centred)
+        variance = float(_variances(labels)[self.k]) + DISORDER_VARIANCE
+        return (labels.count - 1) * length / max(variance * spread, _TINY) if labels.count else 0.0
+
+    @property
+    def _own_residual(self) -> Doubles:
+        labels = self.labels
+        found: Doubles = labels.root * (labels.y[:, self.k] - self.prior.level_mean[OWN_MEAN, self.k])
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -308,10 +341,12 @@ def _report(prior: Prior, labels: _Labels, fits: list[_Fit]) -> Doubles:
     report[ReportRow.JOINT_CHECK] = report[ReportRow.CHECK].mean()
     report[ReportRow.JOINT_CHECK_LIMIT] = prior.joint_check_limit[0]
     report[ReportRow.SPREAD] = np.sqrt(_variances(labels).sum())
-    report[ReportRow.ROUGHNESS] = np.mean([fit.roughness for fit in fits])
-    count = max(int((labels.root > 0).sum()), 1)
-    report[ReportRow.ROUGHNESS_LIMIT] = prior.roughness_limit @ [1, 1 / count]
-    report[ReportRow.SURPRISE_LIMIT] = prior.surprise_limit @ [1, 1 / np.sqrt(count), 1 / count]
+    count = max(labels.count, 1)
+    terms = np.array([1, 1 / np.sqrt(count), 1 / count])
+    rough = np.mean([fit.roughness for fit in fits]) / (prior.roughness_limit @ terms[::2])
+    disorder = np.mean([fit.disorder for fit in fits]) / (prior.disorder_limit @ terms)
+    report[ReportRow.ROUGHNESS], report[ReportRow.ROUGHNESS_LIMIT] = max(rough, disorder), 1
+    report[ReportRow.SURPRISE_LIMIT] = prior.surprise_limit @ terms
     report[ReportRow.MARGIN] = prior.margin[0]
     report[ReportRow.VERDICT] = [_verdict(prior, labels, report, k) for k in range(len(fits))]
     return report
@@ -340,9 +375,9 @@ def _variances(labels: _Labels) -> Doubles:
 
 def _verdict(prior: Prior, labels: _Labels, report: Doubles, k: int) -> Verdict:
     column = report[:, k]
-    if not (labels.root > 0).any():
+    if not labels.count:
         return Verdict.NO_LABELS
-    if _variances(labels).sum() < ALIKE_VARIANCE and (labels.root > 0).sum() >= prior.alike_from[0]:
+    if _variances(labels).sum() < ALIKE_VARIANCE and labels.count >= prior.alike_from[0]:
         return Verdict.ALL_ALIKE
     low = column[ReportRow.CHECK] < column[ReportRow.CHECK_LIMIT]
     if low or column[ReportRow.JOINT_CHECK] < column[ReportRow.JOINT_CHECK_LIMIT]:

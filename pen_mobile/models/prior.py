@@ -27,6 +27,9 @@ NOT_ADAPTED, OWN_MEAN, LEARNED = 0, 1, 2
 ROUGHNESS_STRENGTH = 5.0
 """How many labels the expected variance of labels is worth, where a roughness is put in relation to their variance."""
 
+DISORDER_VARIANCE = 1e-4
+"""Added to the variance of labels where their disorder is judged: the order of hardly different ones says little."""
+
 FOLDS = 5
 """Stretches of time that are left out in turn."""
 
@@ -65,8 +68,11 @@ class Prior:
             over people, and by how much the estimate's own variance is multiplied, ``[K]`` each.
         check_limit: honest labels of one target are rarely below it, ``[K]``, in standard deviations.
         joint_check_limit: the same for the mean over targets, ``[1]``.
-        roughness_limit: what the mean over targets of the labels' roughness may be, ``[2]``: with N labels the first
-            number plus the second over N.
+        roughness_limit: what the mean over targets of the labels' squared Mahalanobis length under *own mean*, in
+            relation to their variance, may be, ``[2]``: with N labels the first number plus the second over N.
+        disorder_limit: what the mean over targets of their disorder (the same length of their differences from their
+            mean, in relation to its mean over all orders of the labels) may be, ``[3]``: with N labels the first number
+            plus the second over the root of N plus the third over N.
         surprise_limit: what the surprise of a target (the squared Mahalanobis length of its labels under the candidate
             :data:`LEARNED`, divided by their number) may be, ``[3]``: with N labels the first number plus the second
             over the root of N plus the third over N.
@@ -100,6 +106,7 @@ class Prior:
     check_limit: Doubles
     joint_check_limit: Doubles
     roughness_limit: Doubles
+    disorder_limit: Doubles
     surprise_limit: Doubles
     caution: Doubles
     alike_from: Doubles
@@ -147,6 +154,7 @@ class Prior:
             "feature_scale": (size,),
             "directions": (len(self.directions), size),
             "roughness_limit": (2,),
+            "disorder_limit": (3,),
             "surprise_limit": (3,),
             **dict.fromkeys((*of_targets, "check_limit", "error_limit", "caution"), (targets,)),
             **dict.fromkeys(("feature_limit", "evidence_strength", "joint_check_limit", "alike_from", "margin"), (1,)),

@@ -13,7 +13,15 @@ from torch import Tensor
 
 from pen_mobile.contract.adaptation_report import ALIKE_VARIANCE, ReportRow, Verdict
 from pen_mobile.models.posterior import SAME_INSTANT_S
-from pen_mobile.models.prior import FOLDS, LEARNED, NOT_ADAPTED, OWN_MEAN, ROUGHNESS_STRENGTH, Prior
+from pen_mobile.models.prior import (
+    DISORDER_VARIANCE,
+    FOLDS,
+    LEARNED,
+    NOT_ADAPTED,
+    OWN_MEAN,
+    ROUGHNESS_STRENGTH,
+    Prior,
+)
 
 _TINY = 1e-12
 
@@ -36,6 +44,16 @@ class LabelBatch:
     weight: Tensor
     time: Tensor
 
+    @property
+    def count(self) -> Tensor:
+        """Number of labels of each person without padding, ``[B]``."""
+        return (self.weight > 0).sum(dim=1)
+
+    @property
+    def share(self) -> Tensor:
+        """Weights that sum to 1, ``[B, 1, N]``."""
+        return (self.weight / self.weight.sum(dim=1, keepdim=True).clamp(min=_TINY))[:, None]
+
     def part(self, start: int, stop: int) -> LabelBatch:
         """Return some of the people."""
         return LabelBatch(*(getattr(self, field.name)[start:stop] for field in fields(self)))
@@ -50,6 +68,7 @@ class Posterior:
         alpha: weights of x are ``X^T alpha``, ``[B, N, K]``.
         gain_alone, gain_alone_variance: gain that the labels show when only gain and level are estimated, and the
             variance of that, ``[B, K]``; what the label check looks at.
+        roughness, disorder: see :class:`CandidatePosteriors`.
         report: rows of :class:`~pen_mobile.contract.adaptation_report.ReportRow`, ``[B, R, K]``.
     """
 
@@ -58,6 +77,8 @@ class Posterior:
     alpha: Tensor
     gain_alone: Tensor
     gain_alone_variance: Tensor
+    roughness: Tensor
+    disorder: Tensor
     report: Tensor
 
 
@@ -73,6 +94,8 @@ class CandidatePosteriors:
         votes: of each label, ``[B, K, N]``.
         gain_alone, gain_alone_variance: see :class:`Posterior`.
         roughness: squared Mahalanobis length of the labels under *own mean* in relation to their variance, ``[B, K]``.
+        disorder: the same of their differences from their mean, in relation to its mean over all orders of the labels,
+            ``[B, K]``.
         surprise: squared Mahalanobis length of the labels under *learned*, divided by their number, ``[B, K]``.
     """
 
@@ -85,6 +108,7 @@ class CandidatePosteriors:
     gain_alone: Tensor
     gain_alone_variance: Tensor
     roughness: Tensor
+    disorder: Tensor
     surprise: Tensor
 
 
@@ -106,20 +130,20 @@ def posterior(prior: Prior, labels: LabelBatch) -> Posterior:
     check = apart / (numbers.check_variance + numbers.check_inflation * found.gain_alone_variance).sqrt()
     report = _report(numbers, found.votes, errors, moved.transpose(1, 2), check)
     rows = {ReportRow.LEVEL: level, ReportRow.GAIN: gain}
-    present = (labels.weight > 0).sum(dim=1, keepdim=True).clamp(min=1)
-    rows[ReportRow.ROUGHNESS] = found.roughness.mean(dim=1, keepdim=True).expand_as(level)
+    terms = labels.count[:, None].clamp(min=1).double() ** -torch.tensor([0.0, 0.5, 1.0]).double()
+    rough = found.roughness.mean(dim=1) / (terms[:, ::2] @ numbers.roughness_limit)
+    disorder = found.disorder.mean(dim=1) / (terms @ numbers.disorder_limit)
+    rows[ReportRow.ROUGHNESS] = torch.maximum(rough, disorder)[:, None].expand_as(level)
+    rows[ReportRow.ROUGHNESS_LIMIT] = torch.ones_like(level)
     rows[ReportRow.SURPRISE] = found.surprise
-    for row, limit, terms in (
-        (ReportRow.ROUGHNESS_LIMIT, numbers.roughness_limit, (0.0, 1.0)),
-        (ReportRow.SURPRISE_LIMIT, numbers.surprise_limit, (0.0, 0.5, 1.0)),
-    ):
-        rows[row] = (limit * present ** -torch.tensor(terms)).sum(dim=1, keepdim=True).expand_as(level)
+    rows[ReportRow.SURPRISE_LIMIT] = (terms @ numbers.surprise_limit)[:, None].expand_as(level)
     rows |= {ReportRow.WEIGHT_NOT_ADAPTED: probability[:, 0], ReportRow.WEIGHT_OWN_MEAN: probability[:, 1]}
     for row, value in rows.items():
         report[:, row] = value
     report[:, ReportRow.SPREAD] = _variances(labels).sum(dim=1, keepdim=True).sqrt()
     report[:, ReportRow.VERDICT] = _verdicts(numbers, report, labels)
-    return Posterior(level, gain, alpha, found.gain_alone, found.gain_alone_variance, report)
+    of_labels = found.gain_alone, found.gain_alone_variance, found.roughness, found.disorder
+    return Posterior(level, gain, alpha, *of_labels, report)
 
 
 def cautious(prior: Prior, probability: Tensor, votes: Tensor) -> Tensor:
@@ -174,6 +198,7 @@ class _Numbers:
     check_limit: Tensor
     joint_check_limit: Tensor
     roughness_limit: Tensor
+    disorder_limit: Tensor
     surprise_limit: Tensor
     alike_from: Tensor
     error_limit: Tensor
@@ -228,7 +253,8 @@ def _candidates(
         gain_alone=gain_alone,
         gain_alone_variance=its_variance,
         roughness=_roughness(numbers, labels, (residual * u)[:, OWN_MEAN].sum(dim=-1)),
-        surprise=(residual * u)[:, LEARNED].sum(dim=-1) / (labels.weight > 0).sum(dim=1)[:, None].clamp(min=1),
+        disorder=_disorder(labels, inverse[:, OWN_MEAN]),
+        surprise=(residual * u)[:, LEARNED].sum(dim=-1) / labels.count[:, None].clamp(min=1),
     )
 
 
@@ -281,20 +307,36 @@ def _report(
 
 def _roughness(numbers: _Numbers, labels: LabelBatch, length: Tensor) -> Tensor:
     """Return the roughness of labels with some squared Mahalanobis lengths, ``[B, K]``."""
-    count = (labels.weight > 0).sum(dim=1)[:, None]
+    count = labels.count[:, None]
     expected = (numbers.noise_variance + numbers.shared_noise_variance)[OWN_MEAN]
     variance = count * _variances(labels) + ROUGHNESS_STRENGTH * expected
     return length / count.clamp(min=1) * expected * (count + ROUGHNESS_STRENGTH) / variance
 
 
+def _disorder(labels: LabelBatch, inverse: Tensor) -> Tensor:
+    """Return the disorder of labels, given S of the own mean ``[B, K, N, N]``: ``[B, K]``."""
+    root, count = labels.weight.sqrt()[:, None], labels.count[:, None]  # [B, 1, N], [B, 1]
+    centred = root * _centred(labels).mT
+    length, whole = (
+        (inverse @ one[..., None]).squeeze(-1).mul(one).sum(dim=2) for one in (centred, root.expand_as(centred))
+    )
+    spread = count * (root.square() * inverse.diagonal(dim1=2, dim2=3)).sum(dim=2) - whole
+    variance = _variances(labels) + DISORDER_VARIANCE
+    return (count - 1).clamp(min=0) * length / (variance * spread).clamp(min=_TINY)
+
+
 def _variances(labels: LabelBatch) -> Tensor:
     """Return the variance of each person's labels of each target, ``[B, K]``."""
-    share = (labels.weight / labels.weight.sum(dim=1, keepdim=True).clamp(min=_TINY))[:, None]  # [B, 1, N]
-    return (share @ (labels.y - share @ labels.y).square())[:, 0]
+    return (labels.share @ _centred(labels).square())[:, 0]
+
+
+def _centred(labels: LabelBatch) -> Tensor:
+    """Return each person's labels minus their mean, ``[B, N, K]``."""
+    return labels.y - labels.share @ labels.y
 
 
 def _verdicts(numbers: _Numbers, report: Tensor, labels: LabelBatch) -> Tensor:
-    count = (labels.weight > 0).sum(dim=1)
+    count = labels.count
     worse = report[:, ReportRow.ERROR_ADAPTED] - report[:, ReportRow.ERROR_NOT_ADAPTED]
     allowed = numbers.margin + numbers.error_limit * report[:, ReportRow.UNCERTAINTY]
     verdict = torch.where(worse > allowed, float(Verdict.WORSE_LEFT_OUT), float(Verdict.ADAPTED))

@@ -61,6 +61,7 @@ def prior() -> Prior:
         check_limit=-2.25 * one,
         joint_check_limit=np.array([-2.0]),
         roughness_limit=np.array([2.5, 3.0]),
+        disorder_limit=np.array([1.25, 0.5, 1.0]),
         surprise_limit=np.array([2.0, 1.0, 3.0]),
         caution=one / 2,
         alike_from=np.array([6.0]),

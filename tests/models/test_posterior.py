@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import fields, replace
 
 import numpy as np
@@ -46,6 +47,7 @@ def a_prior(size: int = SIZE, targets: int = 2, seed: int = 0, candidates: int =
         check_limit=np.full(targets, -1e3),
         joint_check_limit=np.array([-1e3]),
         roughness_limit=np.array([1e3, 1e3]),
+        disorder_limit=np.array([1e3, 0.0, 0.0]),
         surprise_limit=np.array([1e3, 0.0, 0.0]),
         caution=np.zeros(targets),
         alike_from=np.array([5.0]),
@@ -222,14 +224,33 @@ def test_labels_that_contradict_the_head_are_declined_by_target() -> None:
 def test_labels_that_jump_more_than_labels_do_are_declined() -> None:
     prior, (head, z, y, weight, time) = replace(a_prior(), roughness_limit=np.array([0.1, 1.2])), somebody()
     _, report = adapt(prior, head, z, y, weight, time)
-    np.testing.assert_allclose(report[ReportRow.ROUGHNESS_LIMIT], 0.1 + 1.2 / LABELS)
+    limit = 0.1 + 1.2 / LABELS
     length = []
     for k in range(2):
         signal, noise, mean = by_hand(prior, (head, z, y, weight, time), OWN_MEAN, k)
         expected = 0.05 + 0.03  # own and shared noise
         relative = (LABELS * y[:, k].var() + 5 * expected) / (LABELS + 5) / expected
         length.append((y[:, k] - mean) @ np.linalg.solve(signal + noise, y[:, k] - mean) / LABELS / relative)
-    np.testing.assert_allclose(report[ReportRow.ROUGHNESS], np.mean(length), atol=1e-10)
+    np.testing.assert_allclose(report[ReportRow.ROUGHNESS], np.mean(length) / limit, atol=1e-10)
+    assert (report[ReportRow.VERDICT] == Verdict.TOO_ROUGH).all()
+
+
+def test_labels_that_fit_other_moments_as_well_are_declined() -> None:
+    """The length of the differences from the mean, over its mean over all 120 orders of five labels."""
+    head, z, y, weight, time = somebody(5)
+    prior = replace(a_prior(), disorder_limit=np.array([0.1, 0.2, 0.3]))
+    _, report = adapt(prior, head, z, y, weight, time)
+    found = []
+    for k in range(2):
+        signal, noise, _ = by_hand(prior, (head, z, y, weight, time), OWN_MEAN, k)
+        centred = y[:, k] - y[:, k].mean()
+        orders = np.array(list(itertools.permutations(centred)))
+        lengths = np.einsum("pn,np->p", orders, np.linalg.solve(signal + noise, orders.T))
+        assert orders[0].tolist() == centred.tolist()
+        found.append(lengths[0] / lengths.mean() * y[:, k].var() / (y[:, k].var() + 1e-4))
+    limit = 0.1 + 0.2 / np.sqrt(5) + 0.3 / 5
+    np.testing.assert_allclose(report[ReportRow.ROUGHNESS], np.mean(found) / limit, atol=1e-10)
+    assert (report[ReportRow.ROUGHNESS_LIMIT] == 1).all()
     assert (report[ReportRow.VERDICT] == Verdict.TOO_ROUGH).all()
 
 

@@ -17,7 +17,7 @@ from pen_mobile.models.prior import NOT_ADAPTED, OWN_MEAN, Prior
 from pen_mobile.training.config import LearningConfig
 from pen_mobile.training.prior.decorrelation import fit_decorrelation
 from pen_mobile.training.prior.episodes import COUNTS, SourcePerson, simulate
-from pen_mobile.training.prior.guard import _surprise_limit
+from pen_mobile.training.prior.guard import _disorder_limit, _surprise_limit
 from pen_mobile.training.prior.learn import learn_prior, prior_stage, source_rows
 from pen_mobile.training.prior.spreads import learn_spreads, weak_defaults
 from pen_mobile.training.prior.summary import read_summary
@@ -157,6 +157,29 @@ def test_the_limit_of_surprise_stays_where_more_labels_were_not_simulated() -> N
     limits = _surprise_limit(batches, reports)  # type: ignore[arg-type]
     for count, least in ((1, 1), (5, 1 / 5), (10, 1 / 10), (20, 1 / 20), (40, 1 / 40), (80, 1 / 40)):
         assert limits @ [1, count**-0.5, 1 / count] >= least - 1e-9, count
+
+
+def test_the_limit_of_disorder_covers_what_was_simulated_and_lets_two_labels_through() -> None:
+    """1 % of sets from .01 to 1 times (.5 + 2.5 / N) are above .99 of that; two labels have the disorder 1."""
+    counts, sets = (1, 5, 10, 20, 40), np.arange(1, 101) / 100
+    limits = _disorder_limit(counts, [0 * sets, *(sets * (0.5 + 2.5 / count) for count in counts[1:])])
+    for count in (2, 5, 10, 20, 40, 80):
+        limit = limits @ [1, count**-0.5, 1 / count]
+        least = 1 if count == 2 else 0.99 * (0.5 + 2.5 / min(count, 40))
+        assert least - 1e-9 <= limit < least + (1 if count == 2 else 0.1)
+
+
+def test_shuffled_labels_of_one_stretch_are_declined(run: Run) -> None:
+    """30 seconds in a row, of 20 new people; the prior knows six. In their own order hardly anybody's are declined."""
+    head, order = run.expert_head().head_parameters.detach(), np.random.default_rng(0)
+    honest, shuffled = [], []
+    for seed in range(1000, 1020):
+        z, y = (torch.from_numpy(values[20:50]).double() for values in a_person(seed))
+        honest.append(PersonLabels(z, y, torch.arange(30).double()))
+        shuffled.append(honest[-1]._replace(y=y[order.permutation(30)]))
+    shares = [adapt_people(run.prior(), head, sets).report[:, ReportRow.ROUGHNESS, 0] for sets in (honest, shuffled)]
+    assert int((shares[0] > 1).sum()) <= 1
+    assert int((shares[1] > 1).sum()) >= 14
 
 
 @pytest.mark.slow

@@ -111,6 +111,7 @@ class AdaptProgram(HeadProgram):
             votes=times.votes,
             total=times.total,
             present=labels.present,
+            identity=labels.identity,
             f=labels.f * labels.root_row,
             own_inverse=fits.scaled_inverse.reshape(k, -1, n, n)[:, own].reshape(k, n, n),
             own_u=fits.scaled_u[:, own],

@@ -11,7 +11,14 @@ from torch.nn import functional
 
 from pen_mobile.bundle.programs.label_times import TINY, constant
 from pen_mobile.contract.adaptation_report import ALIKE_VARIANCE, ReportRow, Verdict
-from pen_mobile.models.prior import LEARNED, NOT_ADAPTED, OWN_MEAN, ROUGHNESS_STRENGTH, Prior
+from pen_mobile.models.prior import (
+    DISORDER_VARIANCE,
+    LEARNED,
+    NOT_ADAPTED,
+    OWN_MEAN,
+    ROUGHNESS_STRENGTH,
+    Prior,
+)
 
 _STEEP = 1e30
 _LEAST_FREEDOM, _LEAST_ERROR = 0.01, 1e-6
@@ -24,6 +31,7 @@ class Evidence(NamedTuple):
         changes: errors left out: not adapted, own mean, adapted; and the change of the output, ``[K, 4, N]``.
         votes, total: of each label and together, ``[K, 1, N]`` and ``[K, 1, 1]``.
         present: 1 for a label, 0 for padding, ``[1, N, 1]``.
+        identity: I, ``[1, N, N]``.
         f: the shipped head's output minus its mean, times the root of the weight, ``[K, 1, N]``.
         own_inverse: S of the candidate *own mean* times its noise variance, ``[K, N, N]``.
         own_u: u of that candidate times its noise variance, ``[K, 1, N]``.
@@ -39,6 +47,7 @@ class Evidence(NamedTuple):
     votes: Tensor
     total: Tensor
     present: Tensor
+    identity: Tensor
     f: Tensor
     own_inverse: Tensor
     own_u: Tensor
@@ -75,18 +84,17 @@ class AdaptReport(nn.Module):
             "expected_squares": prior.evidence_strength[0] * prior.error_variance**2,
             "strength": prior.evidence_strength.repeat(k),
             "rough_variance": ROUGHNESS_STRENGTH * expected,
-            "rough_limit": prior.roughness_limit[:1].repeat(k),
-            "rough_extra": prior.roughness_limit[1:].repeat(k),
-            "surprise_limit": prior.surprise_limit[:1].repeat(k),
-            "surprise_root": prior.surprise_limit[1:2].repeat(k),
-            "surprise_extra": prior.surprise_limit[2:].repeat(k),
         }
         for name, values in columns.items():
             self.register_buffer(name, constant(values, k, 1, 1))
+        self.register_buffer("one_each", torch.ones(k, 1, 1))
         scales = np.stack([expected / own_noise, 1 / prior.noise_variance[LEARNED]], axis=1)
         self.register_buffer("length_scales", constant(scales, k, 2, 1))
-        self.register_buffer("mean_targets", torch.full((k, k), 1 / k))
-        self.register_buffer("sum_targets", torch.ones(k, k))
+        rough = np.insert(prior.roughness_limit, 1, 0.0)
+        limits = np.tile([rough, prior.disorder_limit, prior.surprise_limit], (k, 1))
+        self.register_buffer("limits", constant(limits, 3 * k, 3))
+        self.register_buffer("mean_targets", torch.full((1, k, k), 1 / k))
+        self.register_buffer("sum_targets", torch.ones(1, k, k))
         self.register_buffer("fewest_alike", constant(prior.alike_from - 0.5, 1, 1, 1))
         self.register_buffer("sum_labels", torch.ones(1, labels))
         self.register_buffer("one", torch.ones(1, 1, 1))
@@ -101,12 +109,9 @@ class AdaptReport(nn.Module):
     expected_squares: Tensor
     strength: Tensor
     rough_variance: Tensor
-    rough_limit: Tensor
-    rough_extra: Tensor
+    one_each: Tensor
     length_scales: Tensor
-    surprise_limit: Tensor
-    surprise_root: Tensor
-    surprise_extra: Tensor
+    limits: Tensor
     sum_targets: Tensor
     fewest_alike: Tensor
     mean_targets: Tensor
@@ -127,23 +132,24 @@ class AdaptReport(nn.Module):
         uncertainty = self._spread(squares, mean_squares, evidence.votes, total) / torch.clamp(
             before + after, min=_LEAST_ERROR
         )
-        check = self._check(evidence)
-        joint = _over_targets(check, self.mean_targets)
         count = functional.linear(evidence.present.transpose(1, 2), self.sum_labels)
         some = torch.clamp(count, min=1.0)
-        variances = self._variances(evidence)
+        limits = self._limits_of(some)
+        variances, centred = self._variances(evidence)
+        check, disorder = self._check_and_disorder(evidence, centred, variances, count)
+        joint = _over_targets(check, self.mean_targets)
         total_variance = _over_targets(variances, self.sum_targets)
         lengths = functional.linear(evidence.lengths, self.sum_labels) / some * self.length_scales
         relation = (count + ROUGHNESS_STRENGTH) / (variances * count + self.rough_variance)
-        rough = _over_targets(lengths[:, :1] * relation, self.mean_targets)
-        rough_limit = self.rough_extra / some + self.rough_limit
-        surprise = lengths[:, 1:]
-        surprise_limit = self.surprise_extra / some + self.surprise_root / torch.sqrt(some) + self.surprise_limit
+        shares = torch.cat([lengths[:, :1] * relation, disorder], dim=1) / limits[:, :2]
+        shares = _over_targets(shares, self.mean_targets)
+        rough = torch.maximum(shares[:, :1], shares[:, 1:])
+        surprise, surprise_limit = lengths[:, 1:], limits[:, 2:]
         alike = _above(torch.minimum(ALIKE_VARIANCE - total_variance, count - self.fewest_alike))
         low = _above(torch.maximum(self.check_limit - check, self.joint_limit - joint))
         worse = _above(after - before - self.error_limit * uncertainty - self.margin)
         surprising = torch.clamp(_over_targets(_above(surprise - surprise_limit), self.sum_targets), 0.0, 1.0)
-        verdict = _verdict(count, (worse, surprising, _above(rough - rough_limit), low, alike))
+        verdict = _verdict(count, (worse, surprising, _above(rough - self.one_each), low, alike))
         by_row = {
             ReportRow.VERDICT: verdict,
             ReportRow.ERROR_NOT_ADAPTED: before,
@@ -163,13 +169,18 @@ class AdaptReport(nn.Module):
             ReportRow.ERROR_LIMIT: self.error_limit,
             ReportRow.MARGIN: self.margin,
             ReportRow.ROUGHNESS: rough,
-            ReportRow.ROUGHNESS_LIMIT: rough_limit,
+            ReportRow.ROUGHNESS_LIMIT: self.one_each,
             ReportRow.SPREAD: torch.sqrt(total_variance),
             ReportRow.SURPRISE: surprise,
             ReportRow.SURPRISE_LIMIT: surprise_limit,
         }
         report = torch.cat([by_row[row] for row in ReportRow], dim=1).permute(2, 1, 0)
         return report, torch.clamp(self.one - verdict, 0.0, 1.0).reshape(1, -1, 1)
+
+    def _limits_of(self, count: Tensor) -> Tensor:
+        """Return what roughness, disorder and surprise may be with so many labels ``[1, 1, 1]``: ``[K, 3, 1]``."""
+        terms = torch.cat([self.one, self.one / torch.sqrt(count), self.one / count], dim=2)
+        return functional.linear(terms, self.limits).reshape(-1, 3, 1)
 
     def _spread(self, squares: Tensor, mean_squares: Tensor, votes: Tensor, total: Tensor) -> Tensor:
         """Return the standard error of the mean difference of squared errors, adapted and not, ``[K, 1, 1]``."""
@@ -179,20 +190,30 @@ class AdaptReport(nn.Module):
         variance = (spread + self.expected_squares) / (total + self.strength)
         return torch.sqrt(variance / torch.clamp(total - self.one, min=_LEAST_FREEDOM))
 
-    def _check(self, evidence: Evidence) -> Tensor:
-        """Return how far the gain that labels alone suggest is from honest people's, in deviations, ``[K, 1, 1]``."""
-        f = evidence.f
-        precision = functional.linear(torch.bmm(f, evidence.own_inverse) * f, self.sum_labels)
-        precision = torch.clamp(precision, min=TINY)
-        apart = functional.linear(f * evidence.own_u, self.sum_labels) / precision - self.check_gain
-        return apart / torch.sqrt(self.check_noise / precision + self.check_variance)
+    def _check_and_disorder(
+        self, evidence: Evidence, centred: Tensor, variances: Tensor, count: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return two properties of the labels, ``[K, 1, 1]`` each.
 
-    def _variances(self, evidence: Evidence) -> Tensor:
-        """Return the variance of the labels of each target, ``[K, 1, 1]``."""
+        How far the gain that labels alone suggest is from honest people's, in deviations; and the squared length of
+        their differences from their mean, in relation to its mean over all orders.
+        """
+        f, root, inverse = evidence.f, self.one_each * evidence.root, evidence.own_inverse
+        rows = torch.cat([f, centred * root, root], dim=1)
+        lengths = functional.linear(torch.bmm(rows, inverse) * rows, self.sum_labels)
+        precision = torch.clamp(lengths[:, :1], min=TINY)
+        apart = functional.linear(f * evidence.own_u, self.sum_labels) / precision - self.check_gain
+        check = apart / torch.sqrt(self.check_noise / precision + self.check_variance)
+        trace = torch.bmm(root * root, functional.linear(inverse * evidence.identity, self.sum_labels))
+        spread = (trace * count - lengths[:, 2:]) * (variances + DISORDER_VARIANCE)
+        return check, lengths[:, 1:2] * (count - self.one) / torch.clamp(spread, min=TINY)
+
+    def _variances(self, evidence: Evidence) -> tuple[Tensor, Tensor]:
+        """Return the variance of the labels of each target, ``[K, 1, 1]``, and the labels minus their mean."""
         weight = evidence.root * evidence.root
         share = weight / torch.clamp(functional.linear(weight, self.sum_labels), min=TINY)
         centred = evidence.y - functional.linear(evidence.y * share, self.sum_labels)
-        return functional.linear(centred * centred * share, self.sum_labels)
+        return functional.linear(centred * centred * share, self.sum_labels), centred
 
 
 _LATER_COUNT_MORE = (
@@ -214,8 +235,9 @@ def _verdict(count: Tensor, holds: tuple[Tensor, ...]) -> Tensor:
 
 
 def _over_targets(values: Tensor, weights: Tensor) -> Tensor:
-    """Return a weighted sum over targets ``[K, 1, 1]``, the same for each of them."""
-    return functional.linear(values.reshape(1, 1, -1), weights).reshape(-1, 1, 1)
+    """Return weighted sums over targets of ``[K, M, 1]``, the same for each of them."""
+    k, m, _ = values.shape
+    return torch.bmm(weights, values.reshape(1, k, m)).reshape(k, m, 1)
 
 
 def _above(values: Tensor) -> Tensor:

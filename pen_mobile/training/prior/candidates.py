@@ -123,6 +123,7 @@ def assemble(
         check_limit=never,
         joint_check_limit=never[:1],
         roughness_limit=np.array([1e6, 0.0]),
+        disorder_limit=np.array([1e6, 0.0, 0.0]),
         surprise_limit=np.array([1e6, 0.0, 0.0]),
         caution=np.zeros(targets),
         alike_from=np.array([1e6]),

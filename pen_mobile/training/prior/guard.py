@@ -2,7 +2,8 @@
 
 Every simulated adaptation of a source person is an honest label set, judged by a head that has not seen the person. The
 limit of surprise is a prediction limit: it is meant to decline :data:`DECLINED` of new people's honest sets, whatever
-their number of labels. The other limits lie beyond the most extreme set by a factor that is larger for fewer people.
+their number of labels; :data:`DISORDERED` of them are beyond that of disorder. The other limits lie beyond the most
+extreme set. All but the first are larger for fewer people.
 Labels of people whom the backbone was trained on are nearer to a head than those of others, and source people cannot
 tell by how much: surprise is then not judged.
 Where heads do not transfer, honest labels agree with the head no better than others do, and the check is switched off.
@@ -29,6 +30,9 @@ SEEN = 1.5
 DECLINED = 0.04
 """Share of honest sets that the limit of surprise declines; together with the other limits at most 5 %."""
 
+DISORDERED = 0.01
+"""Share of honest sets beyond the limit of disorder."""
+
 _NEVER = -1e6
 _TELLING = 2.0  # a gain of so many standard deviations over people says whether labels fit a head
 _ONE_OF_MANY = 1.25  # factor of limits that each target has, beside the joint one
@@ -49,7 +53,9 @@ def calibrate(prior: Prior, batches: Sequence[EpisodeBatch], *, seen: bool) -> P
     people = max(int(batch.person.max()) for batch in batches) + 1
     beyond = (1 + 1 / people) * (SEEN if seen else 1)
     prior = _with_gains(prior, batches)
-    reports = [posterior(prior, batch.labels).report.numpy() for batch in batches]
+    found = [posterior(prior, batch.labels) for batch in batches]
+    counts = [batch.labels.y.shape[1] for batch in batches]
+    reports = [one.report.numpy() for one in found]
     report = np.concatenate(reports)
     worse = report[:, ReportRow.ERROR_ADAPTED] - report[:, ReportRow.ERROR_NOT_ADAPTED] - prior.margin
     errors = (worse / np.maximum(report[:, ReportRow.UNCERTAINTY], 1e-9)).max(axis=0)
@@ -61,9 +67,9 @@ def calibrate(prior: Prior, batches: Sequence[EpisodeBatch], *, seen: bool) -> P
         check_limit=np.where(telling, check, _NEVER),
         joint_check_limit=np.where(telling.any(), joint, _NEVER),
         roughness_limit=_roughness_limit(
-            np.array([batch.labels.y.shape[1] for batch in batches]),
-            (1 + 1 / people) * np.array([report[:, ReportRow.ROUGHNESS].max() for report in reports]),
+            np.array(counts), (1 + 1 / people) * np.array([float(one.roughness.mean(dim=1).max()) for one in found])
         ),
+        disorder_limit=(1 + 1 / people) * _disorder_limit(counts, [one.disorder.mean(dim=1).numpy() for one in found]),
         surprise_limit=prior.surprise_limit if seen else _surprise_limit(batches, reports),
         alike_from=_alike_from(batches),
         error_limit=beyond * np.maximum(errors, 1),
@@ -98,21 +104,41 @@ def _likeliest(gain: Doubles, variance: Doubles) -> tuple[float, float, float]:
     return best[1:]
 
 
-def _surprise_limit(batches: Sequence[EpisodeBatch], reports: Sequence[Doubles]) -> Doubles:
-    """Return (a, b, c) such that ``a + b / sqrt(N) + c / N`` is the least that covers the limit for each N.
+def _disorder_limit(counts: Sequence[int], disorder: Sequence[Doubles]) -> Doubles:
+    """Return the limit that :data:`DISORDERED` of the honest sets exceed, as (a, b, c) of :func:`_covering`.
 
-    People differ however many labels they give: twice the largest N that was simulated has the same limit as that one.
+    The disorder of two labels is 1 whatever they are, and that of few is near it: so c may be below 0.
     """
+    pairs = zip(counts, disorder, strict=True)
+    limits = {n: float(np.quantile(sets, 1 - DISORDERED)) for n, sets in pairs if n > 1}
+    return _covering(limits, others={2: 1.0}, least_c=None)
+
+
+def _surprise_limit(batches: Sequence[EpisodeBatch], reports: Sequence[Doubles]) -> Doubles:
     pairs = zip(batches, reports, strict=True)
     limits = {
         batch.labels.y.shape[1]: _predicted(report[:, ReportRow.SURPRISE].max(axis=1), batch.person)
         for batch, report in pairs
     }
-    limits[2 * max(limits)] = limits[max(limits)]
-    counts = np.array(list(limits), np.float64)
+    return _covering(limits)
+
+
+def _covering(limits: dict[int, float], others: dict[int, float] | None = None, least_c: float | None = 0.0) -> Doubles:
+    """Return (a, b, c) such that ``a + b / sqrt(N) + c / N`` is the least that covers the limit for each N.
+
+    People differ however many labels they give: twice the largest N that was simulated has the same limit as that one.
+
+    Args:
+        limits: for each N that was simulated; what covers them has as little room as possible over these.
+        others: for further N.
+        least_c: the least that c may be; a and b are at least 0.
+    """
+    limits = limits | ({2 * max(limits): limits[max(limits)]} if limits else {})
+    covered = limits | (others or {})
+    counts = np.array(list(covered), np.float64)
     terms = np.stack([np.ones_like(counts), counts**-0.5, 1 / counts], axis=1)
-    wanted = -np.array(list(limits.values()))
-    found: Doubles = linprog(terms.sum(axis=0), A_ub=-terms, b_ub=wanted, bounds=[(0, None)] * 3).x
+    room, wanted = terms[: len(limits)].sum(axis=0), np.array(list(covered.values()))
+    found: Doubles = linprog(room, A_ub=-terms, b_ub=-wanted, bounds=[(0, None), (0, None), (least_c, None)]).x
     return found
 
 

@@ -94,7 +94,8 @@ def learn_prior(
     uncalibrated = prior
     prior = calibrate(prior, simulate(people, config.seed, _JUDGED), seen=seen or not learned)
     if not learned:  # how much labels jump cannot be known from so few people
-        prior = dataclasses.replace(prior, roughness_limit=uncalibrated.roughness_limit)
+        limits = {name: getattr(uncalibrated, name) for name in ("roughness_limit", "disorder_limit")}
+        prior = dataclasses.replace(prior, **limits)
     errors = [(*_reference_errors(prior, batches, k), found.error) for k, found in enumerate(spreads)]
     facts = {"people": len(people), "learned": learned, "backbone_saw_people": seen}
     return prior, summarise(names, spreads, own_means, errors, **facts)
