@@ -59,6 +59,17 @@ class Evidence(NamedTuple):
     probability: Tensor
 
 
+class _Checks(NamedTuple):
+    """What the labels themselves are like, ``[K, 1, 1]`` each: rows of the report, and the variance of all targets."""
+
+    gain: Tensor
+    joint: Tensor
+    rough: Tensor
+    surprise: Tensor
+    surprise_limit: Tensor
+    variance: Tensor
+
+
 class AdaptReport(nn.Module):
     """``Evidence -> (report [1, R, K], adapted [1, K, 1])``, with the rows of :class:`ReportRow`."""
 
@@ -133,23 +144,13 @@ class AdaptReport(nn.Module):
             before + after, min=_LEAST_ERROR
         )
         count = functional.linear(evidence.present.transpose(1, 2), self.sum_labels)
-        some = torch.clamp(count, min=1.0)
-        limits = self._limits_of(some)
-        variances, centred = self._variances(evidence)
-        check, disorder = self._check_and_disorder(evidence, centred, variances, count)
-        joint = _over_targets(check, self.mean_targets)
-        total_variance = _over_targets(variances, self.sum_targets)
-        lengths = functional.linear(evidence.lengths, self.sum_labels) / some * self.length_scales
-        relation = (count + ROUGHNESS_STRENGTH) / (variances * count + self.rough_variance)
-        shares = torch.cat([lengths[:, :1] * relation, disorder], dim=1) / limits[:, :2]
-        shares = _over_targets(shares, self.mean_targets)
-        rough = torch.maximum(shares[:, :1], shares[:, 1:])
-        surprise, surprise_limit = lengths[:, 1:], limits[:, 2:]
-        alike = _above(torch.minimum(ALIKE_VARIANCE - total_variance, count - self.fewest_alike))
-        low = _above(torch.maximum(self.check_limit - check, self.joint_limit - joint))
+        checks = self._checks(evidence, count)
+        alike = _above(torch.minimum(ALIKE_VARIANCE - checks.variance, count - self.fewest_alike))
+        low = _above(torch.maximum(self.check_limit - checks.gain, self.joint_limit - checks.joint))
         worse = _above(after - before - self.error_limit * uncertainty - self.margin)
-        surprising = torch.clamp(_over_targets(_above(surprise - surprise_limit), self.sum_targets), 0.0, 1.0)
-        verdict = _verdict(count, (worse, surprising, _above(rough - self.one_each), low, alike))
+        surprising = _above(checks.surprise - checks.surprise_limit)
+        any_surprising = torch.clamp(_over_targets(surprising, self.sum_targets), 0.0, 1.0)
+        verdict = _verdict(count, (worse, any_surprising, _above(checks.rough - self.one_each), low, alike))
         by_row = {
             ReportRow.VERDICT: verdict,
             ReportRow.ERROR_NOT_ADAPTED: before,
@@ -157,9 +158,9 @@ class AdaptReport(nn.Module):
             ReportRow.ERROR_ADAPTED: after,
             ReportRow.UNCERTAINTY: uncertainty,
             ReportRow.EFFECTIVE_LABELS: evidence.total,
-            ReportRow.CHECK: check,
+            ReportRow.CHECK: checks.gain,
             ReportRow.CHECK_LIMIT: self.check_limit,
-            ReportRow.JOINT_CHECK: joint,
+            ReportRow.JOINT_CHECK: checks.joint,
             ReportRow.JOINT_CHECK_LIMIT: self.joint_limit,
             ReportRow.MOVED: roots[:, 3:],
             ReportRow.LEVEL: evidence.level,
@@ -168,14 +169,33 @@ class AdaptReport(nn.Module):
             ReportRow.WEIGHT_OWN_MEAN: evidence.probability[:, :, OWN_MEAN : OWN_MEAN + 1],
             ReportRow.ERROR_LIMIT: self.error_limit,
             ReportRow.MARGIN: self.margin,
-            ReportRow.ROUGHNESS: rough,
+            ReportRow.ROUGHNESS: checks.rough,
             ReportRow.ROUGHNESS_LIMIT: self.one_each,
-            ReportRow.SPREAD: torch.sqrt(total_variance),
-            ReportRow.SURPRISE: surprise,
-            ReportRow.SURPRISE_LIMIT: surprise_limit,
+            ReportRow.SPREAD: torch.sqrt(checks.variance),
+            ReportRow.SURPRISE: checks.surprise,
+            ReportRow.SURPRISE_LIMIT: checks.surprise_limit,
         }
         report = torch.cat([by_row[row] for row in ReportRow], dim=1).permute(2, 1, 0)
         return report, torch.clamp(self.one - verdict, 0.0, 1.0).reshape(1, -1, 1)
+
+    def _checks(self, evidence: Evidence, count: Tensor) -> _Checks:
+        """Compare the labels with honest ones, whatever adapting does with them."""
+        some = torch.clamp(count, min=1.0)
+        limits = self._limits_of(some)
+        variances, centred = self._variances(evidence)
+        gain, disorder = self._gain_and_disorder(evidence, centred, variances, count)
+        lengths = functional.linear(evidence.lengths, self.sum_labels) / some * self.length_scales
+        relation = (count + ROUGHNESS_STRENGTH) / (variances * count + self.rough_variance)
+        shares = torch.cat([lengths[:, :1] * relation, disorder], dim=1) / limits[:, :2]
+        shares = _over_targets(shares, self.mean_targets)
+        return _Checks(
+            gain=gain,
+            joint=_over_targets(gain, self.mean_targets),
+            rough=torch.maximum(shares[:, :1], shares[:, 1:]),
+            surprise=lengths[:, 1:],
+            surprise_limit=limits[:, 2:],
+            variance=_over_targets(variances, self.sum_targets),
+        )
 
     def _limits_of(self, count: Tensor) -> Tensor:
         """Return what roughness, disorder and surprise may be with so many labels ``[1, 1, 1]``: ``[K, 3, 1]``."""
@@ -190,10 +210,10 @@ class AdaptReport(nn.Module):
         variance = (spread + self.expected_squares) / (total + self.strength)
         return torch.sqrt(variance / torch.clamp(total - self.one, min=_LEAST_FREEDOM))
 
-    def _check_and_disorder(
+    def _gain_and_disorder(
         self, evidence: Evidence, centred: Tensor, variances: Tensor, count: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return two properties of the labels, ``[K, 1, 1]`` each.
+        """Return two properties of the labels ``[K, 1, 1]``, which share a product.
 
         How far the gain that labels alone suggest is from honest people's, in deviations; and the squared length of
         their differences from their mean, in relation to its mean over all orders.
@@ -203,10 +223,10 @@ class AdaptReport(nn.Module):
         lengths = functional.linear(torch.bmm(rows, inverse) * rows, self.sum_labels)
         precision = torch.clamp(lengths[:, :1], min=TINY)
         apart = functional.linear(f * evidence.own_u, self.sum_labels) / precision - self.check_gain
-        check = apart / torch.sqrt(self.check_noise / precision + self.check_variance)
+        gain = apart / torch.sqrt(self.check_noise / precision + self.check_variance)
         trace = torch.bmm(root * root, functional.linear(inverse * evidence.identity, self.sum_labels))
         spread = (trace * count - lengths[:, 2:]) * (variances + DISORDER_VARIANCE)
-        return check, lengths[:, 1:2] * (count - self.one) / torch.clamp(spread, min=TINY)
+        return gain, lengths[:, 1:2] * (count - self.one) / torch.clamp(spread, min=TINY)
 
     def _variances(self, evidence: Evidence) -> tuple[Tensor, Tensor]:
         """Return the variance of the labels of each target, ``[K, 1, 1]``, and the labels minus their mean."""
