@@ -26,7 +26,8 @@ from pen_mobile.bundle.programs.adapt import AdaptProgram  # noqa: E402
 from pen_mobile.bundle.programs.head import HeadSize  # noqa: E402
 from pen_mobile.bundle.programs.lowering import lower  # noqa: E402
 from pen_mobile.contract.adaptation_report import ReportRow  # noqa: E402
-from pen_mobile.models.posterior import adapt, head_output  # noqa: E402
+from pen_mobile.models.label_set import head_output  # noqa: E402
+from pen_mobile.models.posterior import adapt  # noqa: E402
 from pen_mobile.phone.executorch_runtime import executorch_runtime, use_threads  # noqa: E402
 from pen_mobile.training.strategies.prior import PersonLabels, adapt_people  # noqa: E402
 from tests.owners import a_prior, an_owner  # noqa: E402

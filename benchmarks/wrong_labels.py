@@ -27,7 +27,7 @@ from quality_per_label import owners, shipped_model
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from pen_mobile.contract.adaptation_report import ReportRow, Verdict
-from pen_mobile.models.posterior import head_output
+from pen_mobile.models.label_set import head_output
 from pen_mobile.models.prior import Prior
 from pen_mobile.paper.differences import bootstrap_interval
 from pen_mobile.training.run_folder import Run

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from pen_mobile.contract.adaptation_report import ReportRow, Verdict
-from pen_mobile.models.posterior import adapt, head_output
+from pen_mobile.models.label_set import head_output
+from pen_mobile.models.posterior import adapt
 from pen_mobile.models.prior import OWN_MEAN, Prior
 from pen_mobile.types import Doubles, Floats
 

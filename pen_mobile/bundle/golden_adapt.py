@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from pen_mobile.bundle.golden import Golden
 from pen_mobile.contract.adaptation_report import ReportRow
-from pen_mobile.models.posterior import adapt, head_output
+from pen_mobile.models.label_set import head_output
+from pen_mobile.models.posterior import adapt
 from pen_mobile.models.prior import Prior
 from pen_mobile.types import Doubles, Floats
 

@@ -32,47 +32,10 @@ from typing import cast
 import numpy as np
 
 from pen_mobile.contract.adaptation_report import ALIKE_VARIANCE, ReportRow, Verdict
-from pen_mobile.models.prior import (
-    DISORDER_VARIANCE,
-    FOLDS,
-    LEARNED,
-    NOT_ADAPTED,
-    OWN_MEAN,
-    ROUGHNESS_STRENGTH,
-    Prior,
-)
+from pen_mobile.models.label_checks import disorder, gain_alone, roughness
+from pen_mobile.models.label_set import TINY, LabelSet, label_set, stretches
+from pen_mobile.models.prior import LEARNED, NOT_ADAPTED, OWN_MEAN, Prior
 from pen_mobile.types import Doubles
-
-SAME_INSTANT_S = 1e-3
-"""Labels closer in time than this are of one instant."""
-
-_TINY = 1e-12
-
-
-@dataclass(frozen=True, eq=False)
-class _Labels:
-    """What all targets and candidates share.
-
-    Attributes:
-        f: the shipped head's output minus its mean over source people, ``[N, K]``.
-        x: decorrelated features, ``[N, D_z]``.
-        y: labels, ``[N, K]``.
-        root: square roots of the weights, ``[N]``; 0 is no label.
-        apart: seconds between labels, ``[N, N]``.
-        later: 1 where the row's label is later than the column's, 1/2 at one instant, ``[N, N]``.
-    """
-
-    f: Doubles
-    x: Doubles
-    y: Doubles
-    root: Doubles
-    apart: Doubles
-    later: Doubles
-
-    @property
-    def count(self) -> int:
-        """Number of labels without padding."""
-        return int((self.root > 0).sum())
 
 
 def adapt(
@@ -95,7 +58,7 @@ def adapt(
     """
     targets = prior.targets
     expert_count = len(head_parameters) // (1 + targets)
-    labels = _labels(prior, head_parameters, z, y, weight, time)
+    labels = label_set(prior, head_parameters, z, y, weight, time)
     fits = [_Target(prior, labels, k).fit() for k in range(targets)]
     report = _report(prior, labels, fits)
     adapted = head_parameters.astype(np.float64).copy()
@@ -109,46 +72,10 @@ def adapt(
     return adapted, report
 
 
-def head_output(head_parameters: Doubles, z: Doubles, targets: int) -> Doubles:
-    """Return a head's output (Eq. 1), ``[N, K]``.
-
-    Args:
-        head_parameters: ``[n_s (1 + K), D_z + 1]``.
-        z: features, ``[N, D_z]``.
-        targets: K.
-    """
-    expert_count = len(head_parameters) // (1 + targets)
-    products = z @ head_parameters[:, :-1].T + head_parameters[:, -1]
-    gate = np.exp(products[:, :expert_count] - products[:, :expert_count].max(axis=1, keepdims=True))
-    gate = gate / gate.sum(axis=1, keepdims=True)
-    return cast(Doubles, np.einsum("ni,nik->nk", gate, products[:, expert_count:].reshape(len(z), -1, targets)))
-
-
-def standardise(prior: Prior, z: Doubles) -> Doubles:
-    """Return x, the standardised and decorrelated features ``[N, D_z]``."""
-    s = (z - prior.feature_mean) * prior.feature_scale
-    return cast(Doubles, s - s @ prior.directions.T @ prior.directions)
-
-
 def _undo_standardisation(prior: Prior, weights: Doubles) -> Doubles:
     """Return weights of z for weights of x, ``[D_z]``."""
     directions = prior.directions
     return cast(Doubles, (weights - weights @ directions.T @ directions) * prior.feature_scale)
-
-
-def _labels(prior: Prior, head_parameters: Doubles, z: Doubles, y: Doubles, weight: Doubles, time: Doubles) -> _Labels:
-    s = (z - prior.feature_mean) * prior.feature_scale
-    whole = (np.square(s).sum(axis=1) <= prior.feature_limit) & (weight > 0)
-    z = np.where(whole[:, None], z, prior.feature_mean)
-    apart = time[:, None] - time[None]
-    return _Labels(
-        f=head_output(head_parameters, z, prior.targets) - prior.output_mean,
-        x=standardise(prior, z),
-        y=y.astype(np.float64),
-        root=np.sqrt(weight * whole),
-        apart=np.abs(apart),
-        later=np.clip(apart / (2 * SAME_INSTANT_S) + 0.5, 0.0, 1.0),
-    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,7 +112,7 @@ class _Target:
     """One target of one person."""
 
     prior: Prior
-    labels: _Labels
+    labels: LabelSet
     k: int
 
     def fit(self) -> _Fit:
@@ -194,7 +121,7 @@ class _Target:
         present = (labels.root > 0).astype(np.float64)
         alike = np.exp(-labels.apart / self.prior.noise_length[k])
         votes = present / (alike @ present + (1 - present))
-        stretch = _stretches(labels.later, votes)
+        stretch = stretches(labels.later, votes)
         found = [self._candidate(c, alike, stretch, votes) for c in range(self.prior.candidates)]
         log = self.prior.log_weight[:, k] + np.array([one.log_density for one in found])
         probability = np.exp(log - log.max())
@@ -207,13 +134,23 @@ class _Target:
         estimate = level + gain * f + labels.x @ weights
         moved = (estimate - f - self.prior.output_mean[k]) * present
         inverse = found[OWN_MEAN].inverse
-        check, roughness, disorder = self._check(inverse), self._roughness(inverse), self._disorder(inverse)
-        surprise = found[LEARNED].length / max(present.sum(), 1)
-        return _Fit(level, gain, weights, votes, errors, moved, check, roughness, disorder, surprise, probability)
+        return _Fit(
+            level=level,
+            gain=gain,
+            weights=weights,
+            votes=votes,
+            errors=errors,
+            moved=moved,
+            check=gain_alone(self.prior, labels, k, inverse),
+            roughness=roughness(self.prior, labels, k, inverse),
+            disorder=disorder(labels, k, inverse),
+            surprise=found[LEARNED].length / max(labels.count, 1),
+            probability=probability,
+        )
 
     def _cautious(self, probability: Doubles, votes: float) -> Doubles:
         """Return probabilities of which a share went back to *not adapted*."""
-        kept = votes / max(votes + float(self.prior.caution[self.k]), _TINY)
+        kept = votes / max(votes + float(self.prior.caution[self.k]), TINY)
         cautious = kept * probability
         cautious[NOT_ADAPTED] += 1 - kept
         return cautious
@@ -234,7 +171,7 @@ class _Target:
         within = np.linalg.inv(blocks)
         present = stretch.sum(axis=1)
         without = u[:, None] - inverse @ (stretch * (within @ u)[:, None])
-        left_out = (residual - np.sum((signal @ without) * stretch, axis=1)) * present / np.maximum(root, _TINY)
+        left_out = (residual - np.sum((signal @ without) * stretch, axis=1)) * present / np.maximum(root, TINY)
         return _Candidate(
             level=prior.level_mean[c, k] + level_variance * alpha.sum(),
             gain=prior.gain_mean[c, k] + gain_variance * (f @ alpha),
@@ -249,42 +186,6 @@ class _Target:
         strength = self.prior.evidence_strength[0]
         squares = votes @ left_out**2 + strength * self.prior.error_variance[self.k]
         return float(-0.5 * (votes.sum() + strength) * np.log(squares))
-
-    def _check(self, inverse: Doubles) -> float:
-        """Compare the gain that labels alone suggest, given S of the own mean, with honest people's gains."""
-        prior, labels, k = self.prior, self.labels, self.k
-        f, residual = labels.root * labels.f[:, k], self._own_residual
-        precision = max(float(f @ inverse @ f), _TINY)
-        apart = float(f @ inverse @ residual) / precision - prior.check_gain[k]
-        return float(apart / np.sqrt(prior.check_variance[k] + prior.check_inflation[k] / precision))
-
-    def _roughness(self, inverse: Doubles) -> float:
-        """Put the squared length of the labels, given S of the own mean, in relation to their variance."""
-        prior, labels, k = self.prior, self.labels, self.k
-        count, residual = labels.count, self._own_residual
-        expected = prior.noise_variance[OWN_MEAN, k] + prior.shared_noise_variance[OWN_MEAN, k]
-        variance = count * _variances(labels)[k] + ROUGHNESS_STRENGTH * expected
-        length = float(residual @ inverse @ residual)
-        return float(length / max(count, 1) * expected * (count + ROUGHNESS_STRENGTH) / variance)
-
-    def _disorder(self, inverse: Doubles) -> float:
-        """Put the squared length of the labels' differences from their mean in relation to its mean over all orders.
-
-        Over the orders of N labels of variance v, the mean of ``c^T S c`` is ``v (N tr S - 1^T S 1) / (N - 1)``.
-        """
-        labels, root = self.labels, self.labels.root
-        share = root**2 / max(float((root**2).sum()), _TINY)
-        centred = root * (labels.y[:, self.k] - share @ labels.y[:, self.k])
-        spread = labels.count * float(root**2 @ np.diag(inverse)) - float(root @ inverse @ root)
-        length = float(centred @ inverse @ centred)
-        variance = float(_variances(labels)[self.k]) + DISORDER_VARIANCE
-        return (labels.count - 1) * length / max(variance * spread, _TINY) if labels.count else 0.0
-
-    @property
-    def _own_residual(self) -> Doubles:
-        labels = self.labels
-        found: Doubles = labels.root * (labels.y[:, self.k] - self.prior.level_mean[OWN_MEAN, self.k])
-        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -308,21 +209,10 @@ class _Candidate:
     log_density: float
 
 
-def _stretches(later: Doubles, votes: Doubles) -> Doubles:
-    """Return to which fifth of the votes, in order of time, each label belongs, ``[N, FOLDS]``, 0 or 1.
-
-    Labels of one instant always fall into the same stretch.
-    """
-    total = votes.sum()
-    place = later @ votes / max(total, _TINY)
-    number = np.clip(np.floor(FOLDS * place), 0, FOLDS - 1)
-    return cast(Doubles, (number[:, None] == np.arange(FOLDS)) * (votes > 0)[:, None].astype(np.float64))
-
-
-def _report(prior: Prior, labels: _Labels, fits: list[_Fit]) -> Doubles:
+def _report(prior: Prior, labels: LabelSet, fits: list[_Fit]) -> Doubles:
     report = np.zeros((len(ReportRow), len(fits)))
     for k, fit in enumerate(fits):
-        votes, total = fit.votes, max(float(fit.votes.sum()), _TINY)
+        votes, total = fit.votes, max(float(fit.votes.sum()), TINY)
         before, own, after = (float(np.sqrt(votes @ errors**2 / total)) for errors in fit.errors)
         report[ReportRow.ERROR_NOT_ADAPTED, k] = before
         report[ReportRow.ERROR_OWN_MEAN, k] = own
@@ -340,7 +230,7 @@ def _report(prior: Prior, labels: _Labels, fits: list[_Fit]) -> Doubles:
         report[ReportRow.SURPRISE, k] = fit.surprise
     report[ReportRow.JOINT_CHECK] = report[ReportRow.CHECK].mean()
     report[ReportRow.JOINT_CHECK_LIMIT] = prior.joint_check_limit[0]
-    report[ReportRow.SPREAD] = np.sqrt(_variances(labels).sum())
+    report[ReportRow.SPREAD] = np.sqrt(labels.variances.sum())
     count = max(labels.count, 1)
     terms = np.array([1, 1 / np.sqrt(count), 1 / count])
     rough = np.mean([fit.roughness for fit in fits]) / (prior.roughness_limit @ terms[::2])
@@ -359,7 +249,7 @@ def _uncertainty(prior: Prior, fit: _Fit, k: int) -> float:
     the density of errors, from an expectation that is worth some labels: a single label has no variance.
     """
     before, _, after = fit.errors
-    total, strength = max(float(fit.votes.sum()), _TINY), prior.evidence_strength[0]
+    total, strength = max(float(fit.votes.sum()), TINY), prior.evidence_strength[0]
     differences = after**2 - before**2
     squares = fit.votes @ (differences - fit.votes @ differences / total) ** 2
     variance = (squares + strength * prior.error_variance[k] ** 2) / (total + strength)
@@ -367,17 +257,11 @@ def _uncertainty(prior: Prior, fit: _Fit, k: int) -> float:
     return float(np.sqrt(variance / max(total - 1, 0.01)) / max(sizes, 1e-6))
 
 
-def _variances(labels: _Labels) -> Doubles:
-    """Return the variance of the labels of each target, ``[K]``."""
-    share = labels.root**2 / max(float((labels.root**2).sum()), _TINY)
-    return share @ np.square(labels.y - share @ labels.y)
-
-
-def _verdict(prior: Prior, labels: _Labels, report: Doubles, k: int) -> Verdict:
+def _verdict(prior: Prior, labels: LabelSet, report: Doubles, k: int) -> Verdict:
     column = report[:, k]
     if not labels.count:
         return Verdict.NO_LABELS
-    if _variances(labels).sum() < ALIKE_VARIANCE and labels.count >= prior.alike_from[0]:
+    if labels.variances.sum() < ALIKE_VARIANCE and labels.count >= prior.alike_from[0]:
         return Verdict.ALL_ALIKE
     low = column[ReportRow.CHECK] < column[ReportRow.CHECK_LIMIT]
     if low or column[ReportRow.JOINT_CHECK] < column[ReportRow.JOINT_CHECK_LIMIT]:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from pen_mobile.contract.adaptation_report import ALIKE_VARIANCE, ReportRow, Verdict
-from pen_mobile.models.posterior import SAME_INSTANT_S
+from pen_mobile.models.label_set import SAME_INSTANT_S
 from pen_mobile.models.prior import (
     DISORDER_VARIANCE,
     FOLDS,

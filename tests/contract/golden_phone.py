@@ -30,7 +30,8 @@ from pen_mobile.contract.manifest import SCHEMA_VERSION, Manifest
 from pen_mobile.contract.model_card import ModelCard
 from pen_mobile.data.detectors.model_file import model_at_hand
 from pen_mobile.models.heads import ExpertHead
-from pen_mobile.models.posterior import adapt, head_output
+from pen_mobile.models.label_set import head_output
+from pen_mobile.models.posterior import adapt
 from pen_mobile.types import Doubles, Floats
 from pen_mobile.utils.files import sha256_of_file
 from pen_mobile.utils.resources import contract_folder

@@ -27,7 +27,7 @@ from pen_mobile.data.detectors.blazeface import BlazeFace
 from pen_mobile.data.detectors.face_boxes import letterbox, weighted_faces
 from pen_mobile.data.faces import Face, Point, crop_face, make_crop
 from pen_mobile.models.blazeface import BlazeFaceNetwork
-from pen_mobile.models.posterior import head_output
+from pen_mobile.models.label_set import head_output
 from pen_mobile.types import Floats, Image
 from tests.contract.golden_model import FEATURES, TARGETS, head_parameters, numbers
 

@@ -157,7 +157,7 @@ reason. The people are invented: the numbers show how the guard behaves, not how
 
 Nobody here took part in training a backbone. Where the source people did, surprise is not judged
 ([decision 22](adr/0022-one-report-decides.md)), and more gets through: with nine source people 10.8 % of the sets with
-wrong labels left a head worse by more than the margin (8.2 to 13.9 over owners), the worst by .214, and 2.5 % of honest
+wrong labels left a head worse by more than the margin (8.1 to 13.8 over owners), the worst by .214, and 2.5 % of honest
 sets. [benchmarks](../benchmarks/README.md) has every kind of set, and what caution costs and saves
 (`python benchmarks/wrong_labels.py`).
 

@@ -10,7 +10,8 @@ import pytest
 
 from pen_mobile.contract.adaptation_report import ReportRow, Verdict
 from pen_mobile.errors import BadInput
-from pen_mobile.models.posterior import adapt, head_output, standardise
+from pen_mobile.models.label_set import head_output, standardise
+from pen_mobile.models.posterior import adapt
 from pen_mobile.models.prior import LEARNED, NOT_ADAPTED, OWN_MEAN, Prior
 from pen_mobile.types import Doubles
 

@@ -12,7 +12,7 @@ from pen_mobile.bundle.golden_adapt import with_label_sets
 from pen_mobile.bundle.programs.adapt import AdaptProgram
 from pen_mobile.bundle.programs.head import HeadSize
 from pen_mobile.data.table import FeatureTable
-from pen_mobile.models.posterior import head_output
+from pen_mobile.models.label_set import head_output
 from pen_mobile.models.prior import Prior
 from pen_mobile.training.config import LearningConfig
 from pen_mobile.training.prior.candidates import LEAST_NOISE, LEAST_SHARE

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pen_mobile.models.posterior import SAME_INSTANT_S
+from pen_mobile.models.label_set import SAME_INSTANT_S
 from pen_mobile.models.prior import FOLDS, Prior
 
 TINY = 1e-12

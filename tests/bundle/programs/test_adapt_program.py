@@ -12,7 +12,8 @@ from pen_mobile.bundle.programs.adapt import AdaptProgram
 from pen_mobile.bundle.programs.head import HeadSize
 from pen_mobile.bundle.programs.lowering import lower
 from pen_mobile.contract.adaptation_report import ReportRow, Verdict
-from pen_mobile.models.posterior import adapt, head_output
+from pen_mobile.models.label_set import head_output
+from pen_mobile.models.posterior import adapt
 from pen_mobile.models.prior import Prior
 from pen_mobile.phone.executorch_runtime import executorch_runtime
 from tests.nightly import times

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pen_mobile.models.posterior import _stretches
+from pen_mobile.models.label_set import stretches
 from pen_mobile.phone.adaptation.folds import batch_order, thin_out, time_folds, votes_of
 
 
@@ -38,7 +38,7 @@ def test_folds_are_those_of_the_method(seed: int) -> None:
     times = np.round(times) if seed % 2 else times
     votes = votes_of(times, 5.0)
     later = np.clip((times[:, None] - times) / 2e-3 + 0.5, 0, 1)
-    np.testing.assert_array_equal(time_folds(times, votes), _stretches(later, votes).argmax(axis=1))
+    np.testing.assert_array_equal(time_folds(times, votes), stretches(later, votes).argmax(axis=1))
 
 
 def test_what_is_closest_to_the_one_before_goes_first() -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from pen_mobile.contract.adaptation_report import ReportRow, Verdict
 from pen_mobile.contract.bundle_folder import open_bundle
-from pen_mobile.models.posterior import adapt, head_output
+from pen_mobile.models.label_set import head_output
+from pen_mobile.models.posterior import adapt
 from pen_mobile.phone.adaptation.adapt import adapt as adapt_phone
 from pen_mobile.phone.adaptation.context import AdaptationContext
 from pen_mobile.phone.adaptation.prior import adapt_with_prior
