@@ -208,9 +208,10 @@ features.
   against them. So they move a head little, too: of every change a share is kept back that is larger for fewer
   effective labels, as large as costs honest source people no more than chance.
 - When *all* labels are wrong, they cannot judge. The phone then declines labels that agree with the shipped head less
-  than honest labels do, or that are farther from what the prior expects at these moments. How far honest labels are was
-  learned from the source people, so that at most 5 % of honest sets are declined; where heads do not transfer between
-  people, the prior expects nothing, and a contradiction is no evidence.
+  than honest labels do, that are farther from what the prior expects at these moments, or that would fit these moments
+  as well in another order. How far honest labels are was learned from the source people, so that at most 5 % of honest
+  sets are declined; where heads do not transfer between people, the prior expects nothing, and a contradiction is no
+  evidence.
 - Labels that are wrong in a way that the shipped head cannot contradict are learned: an offset, one level for all
   moments, labels that happen to fit. `pen-mobile phone rollback` goes back.
 
