@@ -61,6 +61,20 @@ def summary(values: list[float]) -> dict[str, float]:
     return {"median": median, "lower": lower, "upper": upper}
 
 
+def mean_of_people(values: Any, digits: int) -> dict[str, float]:
+    """Return the mean of a number of each person with its 95 % bootstrap interval over people, rounded.
+
+    Args:
+        values: one of each person, ``[P]``.
+        digits: behind the point.
+    """
+    from pen_mobile.paper.differences import bootstrap_interval
+
+    lower, upper = bootstrap_interval(values[:, None]) or (float("nan"), float("nan"))
+    found = {"mean": values.mean(), "lower": lower, "upper": upper}
+    return {name: round(float(value), digits) for name, value in found.items()}
+
+
 def record(question: str, rows: list[dict[str, Any]], **facts: Any) -> Path:
     """Write what one benchmark found, with all that is needed to repeat it."""
     commit = subprocess.run(

@@ -17,14 +17,12 @@ import numpy as np
 
 from pen_mobile.contract.strategy import Strategy
 from pen_mobile.data.table import FeatureTable
-from pen_mobile.paper.differences import bootstrap_interval
 from pen_mobile.paper.model_study import CellKey
 from pen_mobile.paper.protocol_plan import ProtocolPlan
 from pen_mobile.paper.protocol_result import OWN_MEAN, UNADAPTED, Cell, Model, Sampling
 from pen_mobile.paper.strategy_study import run_strategy_study
 from pen_mobile.training.config import LearningConfig
 from pen_mobile.training.source_training import learn_source
-from pen_mobile.types import Doubles
 from pen_mobile.utils.threads import one_thread
 
 MODEL: Model = "s-PEN"
@@ -104,15 +102,12 @@ def rows_of(cell: Cell) -> list[dict[str, Any]]:
                 name: round(float(values.mean()), 3)
                 for name, values in zip(("not adapted", "own mean", "prior"), errors, strict=True)
             }
-            | {"prior - own mean": _interval(difference), "adapted": f"{np.mean(errors[2] != errors[0]):.0%}"}
+            | {
+                "prior - own mean": measure.mean_of_people(difference, 4),
+                "adapted": f"{np.mean(errors[2] != errors[0]):.0%}",
+            }
         )
     return rows
-
-
-def _interval(values: Doubles) -> dict[str, float]:
-    lower, upper = bootstrap_interval(values[:, None]) or (float("nan"), float("nan"))
-    found = {"mean": values.mean(), "lower": lower, "upper": upper}
-    return {name: round(float(value), 4) for name, value in found.items()}
 
 
 def remarks(rows: list[dict[str, Any]]) -> list[str]:

@@ -24,7 +24,6 @@ from pen_mobile.data.frames import Frames
 from pen_mobile.data.synthetic import SyntheticConfig, synthetic_table
 from pen_mobile.data.table import FeatureTable
 from pen_mobile.paper.aggregates import person_mean
-from pen_mobile.paper.differences import bootstrap_interval
 from pen_mobile.paper.model_study import CellKey
 from pen_mobile.paper.protocol_plan import ProtocolPlan
 from pen_mobile.paper.protocol_result import OWN_MEAN, UNADAPTED, Evaluation, Model, Sampling
@@ -153,8 +152,7 @@ def difference(ours: list[Evaluation], others: list[Evaluation]) -> dict[str, fl
     """Return the mean over owners of the difference of their RMSE, with its 95 % bootstrap interval."""
     pairs = zip(ours, others, strict=True)
     each = np.array([one.people[name].rmse - other.people[name].rmse for one, other in pairs for name in one.people])
-    low, high = bootstrap_interval(each[:, None]) or (float("nan"),) * 2
-    return {"mean": round(float(each.mean()), 3), "lower": round(low, 3), "upper": round(high, 3)}
+    return measure.mean_of_people(each, 3)
 
 
 def interval(values: list[float | None]) -> dict[str, float] | str:

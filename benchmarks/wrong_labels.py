@@ -29,7 +29,6 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from pen_mobile.contract.adaptation_report import ReportRow, Verdict
 from pen_mobile.models.label_set import head_output
 from pen_mobile.models.prior import Prior
-from pen_mobile.paper.differences import bootstrap_interval
 from pen_mobile.training.run_folder import Run
 from pen_mobile.training.strategies.prior import PersonLabels, adapt_people
 from pen_mobile.types import Doubles
@@ -151,10 +150,7 @@ def rows_of(caution: str, found: dict[str, list[Outcome]], margin: float) -> lis
 
 def _interval(group: list[Outcome], value: Callable[[Outcome], float], digits: int) -> dict[str, float]:
     own = [[value(one) for one in group if one.owner == number] for number in sorted({one.owner for one in group})]
-    each = np.array(own).mean(axis=1)
-    lower, upper = bootstrap_interval(each[:, None]) or (float("nan"), float("nan"))
-    found = {"mean": each.mean(), "lower": lower, "upper": upper}
-    return {name: round(float(number), digits) for name, number in found.items()}
+    return measure.mean_of_people(np.array(own).mean(axis=1), digits)
 
 
 def study(scale: Scale, folder: Path) -> list[dict[str, Any]]:

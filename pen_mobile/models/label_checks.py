@@ -1,9 +1,8 @@
-"""How a person's labels compare with honest ones, whatever adapting does with them.
-
-Everything here is of one target, given S of the candidate *own mean* (see :mod:`pen_mobile.models.posterior`).
-"""
+"""How a person's labels compare with honest ones, whatever adapting does with them."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,53 +11,55 @@ from pen_mobile.models.prior import DISORDER_VARIANCE, OWN_MEAN, ROUGHNESS_STREN
 from pen_mobile.types import Doubles
 
 
-def gain_alone(prior: Prior, labels: LabelSet, k: int, inverse: Doubles) -> float:
-    """Return how far the gain that labels alone suggest is from honest people's, in deviations.
+@dataclass(frozen=True, eq=False)
+class LabelChecks:
+    """The checks of one target; lengths are squared Mahalanobis lengths under the candidate *own mean*.
 
-    Args:
+    Attributes:
         prior: whose limits count.
         labels: of one person.
         k: number of the target.
-        inverse: S, ``[N, N]``.
+        inverse: S of *own mean*, ``[N, N]`` (see :mod:`pen_mobile.models.posterior`).
     """
-    f = labels.root * labels.f[:, k]
-    precision = max(float(f @ inverse @ f), TINY)
-    apart = float(f @ inverse @ _residual(prior, labels, k)) / precision - prior.check_gain[k]
-    return float(apart / np.sqrt(prior.check_variance[k] + prior.check_inflation[k] / precision))
 
+    prior: Prior
+    labels: LabelSet
+    k: int
+    inverse: Doubles
 
-def roughness(prior: Prior, labels: LabelSet, k: int, inverse: Doubles) -> float:
-    """Return the squared length of the labels in relation to their variance.
+    @property
+    def gain_alone(self) -> float:
+        """How far the gain that labels alone suggest is from honest people's, in deviations."""
+        prior, k = self.prior, self.k
+        f = self.labels.root * self.labels.f[:, k]
+        precision = max(self._length(f), TINY)
+        apart = float(f @ self.inverse @ self._residual) / precision - prior.check_gain[k]
+        return float(apart / np.sqrt(prior.check_variance[k] + prior.check_inflation[k] / precision))
 
-    Args:
-        prior: whose limits count.
-        labels: of one person.
-        k: number of the target.
-        inverse: S, ``[N, N]``.
-    """
-    count, residual = labels.count, _residual(prior, labels, k)
-    expected = prior.noise_variance[OWN_MEAN, k] + prior.shared_noise_variance[OWN_MEAN, k]
-    variance = count * labels.variances[k] + ROUGHNESS_STRENGTH * expected
-    length = float(residual @ inverse @ residual)
-    return float(length / max(count, 1) * expected * (count + ROUGHNESS_STRENGTH) / variance)
+    @property
+    def roughness(self) -> float:
+        """Length of the labels in relation to their variance."""
+        prior, count, k = self.prior, self.labels.count, self.k
+        expected = prior.noise_variance[OWN_MEAN, k] + prior.shared_noise_variance[OWN_MEAN, k]
+        variance = count * self.labels.variances[k] + ROUGHNESS_STRENGTH * expected
+        return float(self._length(self._residual) / max(count, 1) * expected * (count + ROUGHNESS_STRENGTH) / variance)
 
+    @property
+    def disorder(self) -> float:
+        """Length of the labels' differences from their mean, in relation to its mean over all orders of the labels.
 
-def disorder(labels: LabelSet, k: int, inverse: Doubles) -> float:
-    """Return the squared length of the labels' differences from their mean, in relation to its mean over all orders.
+        Over the orders of N labels of variance v, the mean of ``c^T S c`` is ``v (N tr S - 1^T S 1) / (N - 1)``.
+        """
+        root, count = self.labels.root, self.labels.count
+        spread = count * float(root**2 @ np.diag(self.inverse)) - self._length(root)
+        variance = float(self.labels.variances[self.k]) + DISORDER_VARIANCE
+        length = self._length(root * self.labels.centred[:, self.k])
+        return max(count - 1, 0) * length / max(variance * spread, TINY)
 
-    Over the orders of N labels of variance v, the mean of ``c^T S c`` is ``v (N tr S - 1^T S 1) / (N - 1)``.
+    @property
+    def _residual(self) -> Doubles:
+        found: Doubles = self.labels.root * (self.labels.y[:, self.k] - self.prior.level_mean[OWN_MEAN, self.k])
+        return found
 
-    Args:
-        labels: of one person.
-        k: number of the target.
-        inverse: S, ``[N, N]``.
-    """
-    root, centred = labels.root, labels.root * labels.centred[:, k]
-    spread = labels.count * float(root**2 @ np.diag(inverse)) - float(root @ inverse @ root)
-    variance = float(labels.variances[k]) + DISORDER_VARIANCE
-    return max(labels.count - 1, 0) * float(centred @ inverse @ centred) / max(variance * spread, TINY)
-
-
-def _residual(prior: Prior, labels: LabelSet, k: int) -> Doubles:
-    found: Doubles = labels.root * (labels.y[:, k] - prior.level_mean[OWN_MEAN, k])
-    return found
+    def _length(self, values: Doubles) -> float:
+        return float(values @ self.inverse @ values)

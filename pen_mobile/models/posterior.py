@@ -32,7 +32,7 @@ from typing import cast
 import numpy as np
 
 from pen_mobile.contract.adaptation_report import ALIKE_VARIANCE, ReportRow, Verdict
-from pen_mobile.models.label_checks import disorder, gain_alone, roughness
+from pen_mobile.models.label_checks import LabelChecks
 from pen_mobile.models.label_set import TINY, LabelSet, label_set, stretches
 from pen_mobile.models.prior import LEARNED, NOT_ADAPTED, OWN_MEAN, Prior
 from pen_mobile.types import Doubles
@@ -133,7 +133,7 @@ class _Target:
         f = labels.f[:, k]
         estimate = level + gain * f + labels.x @ weights
         moved = (estimate - f - self.prior.output_mean[k]) * present
-        inverse = found[OWN_MEAN].inverse
+        checks = LabelChecks(self.prior, labels, k, found[OWN_MEAN].inverse)
         return _Fit(
             level=level,
             gain=gain,
@@ -141,9 +141,9 @@ class _Target:
             votes=votes,
             errors=errors,
             moved=moved,
-            check=gain_alone(self.prior, labels, k, inverse),
-            roughness=roughness(self.prior, labels, k, inverse),
-            disorder=disorder(labels, k, inverse),
+            check=checks.gain_alone,
+            roughness=checks.roughness,
+            disorder=checks.disorder,
             surprise=found[LEARNED].length / max(labels.count, 1),
             probability=probability,
         )

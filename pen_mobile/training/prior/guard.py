@@ -3,7 +3,7 @@
 Every simulated adaptation of a source person is an honest label set, judged by a head that has not seen the person. The
 limit of surprise is a prediction limit: it is meant to decline :data:`DECLINED` of new people's honest sets, whatever
 their number of labels; :data:`DISORDERED` of them are beyond that of disorder. The other limits lie beyond the most
-extreme set. All but the first are larger for fewer people.
+extreme set. All are larger for fewer people.
 Labels of people whom the backbone was trained on are nearer to a head than those of others, and source people cannot
 tell by how much: surprise is then not judged.
 Where heads do not transfer, honest labels agree with the head no better than others do, and the check is switched off.
@@ -115,6 +115,7 @@ def _disorder_limit(counts: Sequence[int], disorder: Sequence[Doubles]) -> Doubl
 
 
 def _surprise_limit(batches: Sequence[EpisodeBatch], reports: Sequence[Doubles]) -> Doubles:
+    """Return what covers the limit of each number of labels, as (a, b, c) of :func:`_covering`."""
     pairs = zip(batches, reports, strict=True)
     limits = {
         batch.labels.y.shape[1]: _predicted(report[:, ReportRow.SURPRISE].max(axis=1), batch.person)
