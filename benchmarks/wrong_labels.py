@@ -41,7 +41,7 @@ GAP_S = 10.0
 
 
 class Scale(NamedTuple):
-    """How much is done: the model and its owners, seeds of owners, labels, amounts of caution beside the learned."""
+    """How much is done: the model and its owners, seeds of owners, labels, other amounts of caution."""
 
     model: QualityScale
     seeds: int
@@ -49,7 +49,7 @@ class Scale(NamedTuple):
     caution: tuple[float, ...]
 
 
-FULL = Scale(QUALITY, 10, (5, 20, 60), (0.0, 0.5, 1.0))
+FULL = Scale(QUALITY, 10, (5, 20, 60), (0.0, 0.5, 2.0))
 TINY = Scale(TINY_QUALITY, 2, (5,), (0.0,))
 
 
@@ -154,10 +154,10 @@ def _interval(group: list[Outcome], value: Callable[[Outcome], float], digits: i
 
 
 def study(scale: Scale, folder: Path) -> list[dict[str, Any]]:
-    """Return the rows for the prior as it was learned, and with other amounts of caution."""
+    """Return the rows for the prior that ships, and for other amounts of caution."""
     world = world_of(scale, folder)
-    learned = ", ".join(f"{amount:g}" for amount in world.prior.caution)
-    priors = {f"as learned ({learned})": world.prior} | {
+    shipped = ", ".join(f"{amount:g}" for amount in world.prior.caution)
+    priors = {f"as shipped ({shipped})": world.prior} | {
         f"{amount:g}": dataclasses.replace(world.prior, caution=np.full(world.prior.targets, amount))
         for amount in scale.caution
     }

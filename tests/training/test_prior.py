@@ -16,6 +16,7 @@ from pen_mobile.data.table import FeatureTable
 from pen_mobile.errors import BadInput
 from pen_mobile.models.prior import NOT_ADAPTED, OWN_MEAN, Prior
 from pen_mobile.training.config import LearningConfig
+from pen_mobile.training.prior.caution import DEFAULT
 from pen_mobile.training.prior.decorrelation import fit_decorrelation
 from pen_mobile.training.prior.episodes import COUNTS, SourcePerson, simulate
 from pen_mobile.training.prior.guard import _disorder_limit, _surprise_limit
@@ -188,14 +189,15 @@ def test_shuffled_labels_of_one_stretch_are_declined(run: Run) -> None:
 
 
 @pytest.mark.slow
-def test_surprise_is_not_judged_where_the_backbone_saw_the_people() -> None:
-    """Their labels lie nearer to a head than a new person's, and nothing here can tell by how much."""
+def test_surprise_and_caution_are_not_learned_where_the_backbone_saw_the_people() -> None:
+    """Their labels lie nearer to a head than a new person's, and adapting gains little; nobody can tell by how much."""
     table = a_table(5)
     rows = source_rows(table.features, table.affect, [table.rows_of(name) for name in table.subjects()], table.time_s)
     head = torch.zeros(6, FEATURES + 1)
     (unseen, _), (seen, summary) = (learn_prior(head, rows, NAMES, CONFIG, seen=seen) for seen in (False, True))
     assert unseen.surprise_limit.sum() < 1e3
     assert seen.surprise_limit.tolist() == [1e6, 0, 0]
+    assert seen.caution.tolist() == [DEFAULT, DEFAULT] != unseen.caution.tolist()
     assert "does not judge how much labels surprise" in summary.text
 
 

@@ -24,7 +24,18 @@ AMOUNTS = (0.0, 0.125, 0.25, 0.5, 1.0, 2.0)
 """Amounts that are compared, in labels."""
 
 DEFAULT = 1.0
-"""Amount where people are too few to compare."""
+"""Amount where source people cannot tell: they are few, or the backbone was trained on them."""
+
+
+def with_stated_caution(prior: Prior) -> Prior:
+    """Return the prior with the caution :data:`DEFAULT`.
+
+    Adapting gains little for people whom the backbone was trained on, so that caution seems to cost nothing.
+
+    Args:
+        prior: with weights of its candidates.
+    """
+    return replace(prior, caution=np.full(prior.targets, DEFAULT))
 
 
 def with_learned_caution(prior: Prior, batches: Sequence[EpisodeBatch]) -> Prior:

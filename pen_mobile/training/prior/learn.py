@@ -14,7 +14,7 @@ from pen_mobile.models.prior import Prior
 from pen_mobile.training.config import LearningConfig
 from pen_mobile.training.prior.candidate_weights import with_learned_weights
 from pen_mobile.training.prior.candidates import assemble, own_mean_of
-from pen_mobile.training.prior.caution import DEFAULT, with_learned_caution
+from pen_mobile.training.prior.caution import with_learned_caution, with_stated_caution
 from pen_mobile.training.prior.cross_fit import SourceRows, cross_fitted_outputs
 from pen_mobile.training.prior.decorrelation import fit_decorrelation
 from pen_mobile.training.prior.episodes import EpisodeBatch, SourcePerson, simulate, thin
@@ -87,10 +87,9 @@ def learn_prior(
     own_means = [own_mean_of(people, k, found.noise_length) for k, found in enumerate(spreads)]
     said = head_output(head_parameters.double(), torch.from_numpy(rows.z), len(names))
     prior = assemble(decorrelation, said.numpy().mean(axis=0), spreads, own_means)
-    if not learned:
-        prior = dataclasses.replace(prior, caution=np.full(len(names), DEFAULT))
-    else:
-        prior = with_learned_caution(with_learned_weights(prior, batches, seen=seen), batches)
+    if learned:
+        prior = with_learned_weights(prior, batches, seen=seen)
+    prior = with_learned_caution(prior, batches) if learned and not seen else with_stated_caution(prior)
     uncalibrated = prior
     prior = calibrate(prior, simulate(people, config.seed, _JUDGED), seen=seen or not learned)
     if not learned:  # how much labels jump cannot be known from so few people
