@@ -15,7 +15,7 @@ CODE = "\n".join(re.findall(r"```swift\n(.*?)```", TEXT, re.DOTALL))
 
 def test_every_call_to_executorch_is_in_the_list() -> None:
     listed = set(re.findall(r"^\| `([^`]+)`", TEXT.partition("## Calls to ExecuTorch")[2], re.MULTILINE))
-    used = {f"Module({label}:)" for label in re.findall(r"\bModule\((\w+):", CODE)}
+    used = {"Module(" + "".join(re.findall(r"\w+:", call)) + ")" for call in re.findall(r"\bModule\((.*?)\)", CODE)}
     used |= {"load()"} if re.search(r"\bmodule\.load\(\)", CODE) else set()
     used |= {"execute(_:_:)" for _ in re.findall(r"\bmodule\.execute\(\w+, \w+\)", CODE)}
     used |= {"Tensor<Float>(_:shape:)" for _ in re.findall(r"Tensor<Float>\(\$0\.\w+, shape:", CODE)}
