@@ -162,10 +162,10 @@ def rebase(
     yes: bool,
     output: Output,
 ) -> None:
-    """Move the store to a bundle with another backbone.
+    """Move the store to a bundle with another backbone or other targets.
 
     Its samples and heads are deleted; its history stays. Features of one backbone mean nothing to another, and no
-    face was kept that new ones could be made from.
+    face was kept that new ones could be made from; labels of other targets say nothing about these.
     """
     from pen_mobile.contract.bundle_folder import open_bundle
     from pen_mobile.phone.binding import binding_of
@@ -177,7 +177,7 @@ def rebase(
     with Store(store, options=StoreOptions(key=key)) as opened:
         held = opened.status()
     if binding.understands(held.bundle):
-        raise BadInput(f"{store}: {bundle} has the store's own backbone; nothing is lost by using it, nothing was done")
+        raise BadInput(f"{store}: {bundle} has the store's own backbone and targets: use it; nothing was done")
     if not yes:
         raise BadInput(
             f"{store}: this deletes {held.samples} samples and the heads made from them for good; their history stays; "

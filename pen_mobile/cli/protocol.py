@@ -56,7 +56,7 @@ from pen_mobile.utils.text import counted
 @click.option("--lambda-0", default=1e-3, show_default=True, help="Weight of the selector loss (Eq. 4).")
 @click.option("--lambda-1", default=1e-3, show_default=True, help="Weight of the gate's sparsity (Eqs. 4 and 8).")
 @click.option("--loss-convention", default="paper", show_default=True, help="paper (as written) or keras (means).")
-@click.option("--strategies/--no-strategies", default=True, show_default=True, help="Compare ways to adapt, too.")
+@click.option("--strategies/--no-strategies", default=True, show_default=True, help="Compare strategies, too.")
 @click.option("--comparators/--no-comparators", default=True, show_default=True, help="Learn Table 2's designs, too.")
 @click.option("--learning-strategies", is_flag=True, help="Compare ways to learn from source people, too.")
 @click.option("--cross-validate", is_flag=True, help="Choose both lambdas from the paper's grid first.")

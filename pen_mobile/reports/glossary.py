@@ -6,8 +6,9 @@ import re
 
 GLOSSARY: dict[str, str] = {
     "acceptance": (
-        "The decision of a phone to take an adapted head into use, or to keep the head it has. It compares "
-        "the held-out error of both. Also called the guard."
+        "The decision of a phone, for each target, to take the adapted head into use. Labels that contradict the head, "
+        "jump, are all the same, or surprise are declined; else the error on time left out must not rise by more than "
+        "the margin and chance. Also called the guard."
     ),
     "affect": "The state that is estimated, as numbers. By default valence and arousal, each from -1 to 1.",
     "arousal": "How activated a person is, from -1 (calm) to 1 (excited).",
@@ -17,6 +18,10 @@ GLOSSARY: dict[str, str] = {
         "a neighbour that adapted. Harder than rows drawn at random, and closer to what a phone meets."
     ),
     "bundle": "The folder or archive that ships to phones: programs, head parameters, manifest, golden vectors.",
+    "caution": (
+        "A share of every change that adapting keeps back, larger for fewer effective labels, so that wrong labels of "
+        "one moment move a head little."
+    ),
     "CCC": (
         "Concordance correlation coefficient, from -1 to 1; 1 is perfect agreement. It counts correlation, scale and "
         "level. A constant estimate has CCC 0. It is undefined, and shown as a dash, for fewer than two rows, or when "
@@ -63,6 +68,7 @@ GLOSSARY: dict[str, str] = {
     "SN": "Shared network: one linear layer for everybody, the head without experts.",
     "source people": "The people whose recordings train the model.",
     "strategy": "A way to adapt a head to labels: the prior, in closed form, or gradient steps.",
+    "surprise": "How far labels are from what the prior expects at these moments; part of the guard.",
     "t-PEN, t-SN": "PEN and SN heads that start from random weights and are trained on the target person only.",
     "target people": "The people who own phones; their recordings adapt and test the model.",
     "valence": "How pleasant a person feels, from -1 (negative) to 1 (positive).",

@@ -22,6 +22,7 @@ from pen_mobile.phone.phone import Phone
 from pen_mobile.phone.store.options import StoreOptions
 from pen_mobile.phone.store.store import Store
 from tests.android.kotlin import Harness, needs_kotlin
+from tests.android.resealing import changed_copy
 from tests.nightly import times
 
 PROGRAM = str(Path(sys.executable).parent / "pen-mobile")
@@ -98,6 +99,12 @@ def test_a_store_is_refused_for_a_reason(kotlin: Harness, opened: dict[str, Any]
     assert kotlin.ask("open", **opened)["problem"] == "WRONG_KEY"
     assert kotlin.ask("open", **opened, key=bytes(32).hex())["problem"] == "WRONG_KEY"
     assert kotlin.ask("open", **opened | {"bundle": bundle_folder}, key=KEY.hex())["problem"] == "OTHER_BACKBONE"
+    other = changed_copy(opened["bundle"], store.with_name("other"), lambda values: values["targets"].reverse())
+    refusal = kotlin.ask("open", **opened | {"bundle": other}, key=KEY.hex())
+    assert refusal["problem"] == "OTHER_BACKBONE"
+    assert 'labels of ["valence", "arousal"]' in refusal["message"]
+    assert "problem" not in kotlin.ask("open", **opened, key=KEY.hex())
+    assert kotlin.ask("label", samples=samples(3))["labels"] == 3
     with sqlite3.connect(store) as database:
         database.execute("DELETE FROM sample WHERE id = 2")
     assert kotlin.ask("open", **opened, key=KEY.hex())["problem"] == "STORE_DAMAGED"

@@ -43,6 +43,14 @@ class BundleBinding:
     serial: int = 0
 
     def understands(self, row: Row) -> bool:
+        """Return whether features in a store are this backbone's, and its labels of these targets.
+
+        Args:
+            row: columns of the store's binding.
+        """
+        return self.has_backbone_of(row) and targets_of(row) == self.targets
+
+    def has_backbone_of(self, row: Row) -> bool:
         """Return whether features in a store are this backbone's.
 
         Args:
@@ -76,10 +84,9 @@ def targets_of(row: Row) -> tuple[str, ...]:
     """Return the names of a store's targets, in the order of its labels.
 
     Args:
-        row: columns of the store's binding.
+        row: columns of the store's binding; stores of the first releases had none but the default targets.
     """
-    targets: list[str] = json.loads(row["targets"])
-    return tuple(targets)
+    return tuple(json.loads(row["targets"])) if "targets" in row else DEFAULT_TARGETS
 
 
 def check_binding(path: Path, row: Row) -> None:
@@ -108,12 +115,15 @@ def check_binding(path: Path, row: Row) -> None:
         )
 
 
-def other_backbone(path: Path, row: Row, binding: BundleBinding) -> BadInput:
-    """Return the refusal of a store whose features mean nothing to a bundle."""
+def other_samples(path: Path, row: Row, binding: BundleBinding) -> BadInput:
+    """Return the refusal of a store whose samples mean nothing to a bundle."""
+    way_on = "give another --store, or 'pen-mobile phone rebase' deletes them and keeps the history"
+    if binding.has_backbone_of(row):
+        theirs, ours = (", ".join(names) for names in (targets_of(row), binding.targets))
+        return BadInput(f"{path} holds labels of {theirs}; this bundle's targets are {ours}; {way_on}")
     return BadInput(
         f"{path} was made with another backbone ({row['backbone'][:12]}, {row['feature_size']} features; this "
-        f"bundle's is {binding.backbone[:12]}, {binding.feature_size}), to which its features mean nothing; give "
-        "another --store, or 'pen-mobile phone rebase' deletes them and keeps the history"
+        f"bundle's is {binding.backbone[:12]}, {binding.feature_size}), to which its features mean nothing; {way_on}"
     )
 
 

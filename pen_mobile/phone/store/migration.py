@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from pen_mobile.errors import BadInput
-from pen_mobile.phone.store.bundle_binding import BundleBinding, check_binding, other_backbone
+from pen_mobile.phone.store.bundle_binding import BundleBinding, check_binding, other_samples
 from pen_mobile.phone.store.clock import ClockState, finite_reading
 from pen_mobile.phone.store.database import Database
 from pen_mobile.phone.store.encryption import AesGcm, KeyRequired, NoKey, Plaintext, matching_cipher
@@ -55,7 +55,7 @@ def migrate(database: Database, binding: BundleBinding | None, options: StoreOpt
     if not row:
         raise BadInput(f"{database.path} is not a personal store: it does not say to which bundle it belongs")
     if binding is not None and options.on_other_backbone == "refuse" and not binding.understands(row[0]):
-        raise other_backbone(database.path, row[0], binding)
+        raise other_samples(database.path, row[0], binding)
     cipher = matching_cipher(options.key, row[0].get("key_check"), database.path)
     if isinstance(cipher, NoKey):
         raise KeyRequired(f"{database.path} is encrypted, and of an older release; give its key (--key-file)")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pen_mobile.errors import BadInput
-from pen_mobile.phone.store.bundle_binding import BundleBinding, check_binding, other_backbone
+from pen_mobile.phone.store.bundle_binding import BundleBinding, check_binding, other_samples
 from pen_mobile.phone.store.clock import ClockState, finite_reading
 from pen_mobile.phone.store.database import Database
 from pen_mobile.phone.store.encryption import KeyRequired, NoKey, matching_cipher, new_cipher
@@ -41,8 +41,8 @@ def prepare(database: Database, binding: BundleBinding | None, options: StoreOpt
     return rows
 
 
-def refuse_other_backbone(database: Database, row: dict[str, object], binding: BundleBinding | None) -> None:
-    """Check that a store's features mean something to a bundle.
+def refuse_other_samples(database: Database, row: dict[str, object], binding: BundleBinding | None) -> None:
+    """Check that a store's samples mean something to a bundle.
 
     Args:
         database: of the store.
@@ -53,14 +53,14 @@ def refuse_other_backbone(database: Database, row: dict[str, object], binding: B
         BadInput: they do not.
     """
     if binding is not None and not binding.understands(row):
-        raise other_backbone(database.path, row, binding)
+        raise other_samples(database.path, row, binding)
 
 
 def _present(database: Database, binding: BundleBinding | None, options: StoreOptions) -> Rows:
     row = binding_row(database)
     check_binding(database.path, row)
     if options.on_other_backbone == "refuse":
-        refuse_other_backbone(database, row, binding)
+        refuse_other_samples(database, row, binding)
     cipher = matching_cipher(options.key, row["key_check"], database.path)
     if binding is not None and isinstance(cipher, NoKey):
         raise KeyRequired(f"{database.path} is encrypted; give its key (--key-file)")

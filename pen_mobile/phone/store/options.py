@@ -12,7 +12,7 @@ from pen_mobile.phone.store.retention import Retention
 from pen_mobile.phone.store.sample_record import Format
 
 OnOtherBackbone = Literal["refuse", "forget"]
-"""What to do with a store of another backbone: refuse it, or delete its features and go on."""
+"""What to do with a store of another backbone or of other targets: refuse it, or delete its samples and go on."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,8 @@ class StoreOptions:
         feature_format: number format of new features; float16 halves them.
         clock: returns the present time, Unix seconds.
         quota_bytes: largest size of the file; None is no limit.
-        on_other_backbone: ``forget`` deletes samples and heads of another backbone instead of refusing the store.
+        on_other_backbone: ``forget`` deletes samples and heads of another backbone, or of other targets, instead of
+            refusing the store.
         allow_older_bundle: take a bundle of the same model with a lower serial than the store has seen.
         wait_s: how long to wait for another process that is writing.
     """

@@ -36,8 +36,8 @@ class Rebinding:
         """Bind the store to a bundle, in one transaction; return what changed, for people.
 
         Samples and the head in use stay when backbone and targets are the same and the head has the same size. Of
-        another backbone or of other targets, samples and the parameters of all heads are deleted; what the heads
-        measured stays.
+        another backbone or of other targets, which :mod:`~pen_mobile.phone.store.opening` lets pass only where they
+        are to be forgotten, samples and the parameters of all heads are deleted; what the heads measured stays.
 
         Args:
             binding: of the bundle.
@@ -68,9 +68,7 @@ class Rebinding:
 
     def _change(self, binding: BundleBinding, row: Row) -> str | None:
         if not binding.understands(row):
-            return self._forget_features(binding, row, "another backbone")
-        if binding.columns["targets"] != row["targets"]:
-            return self._forget_features(binding, row, "other targets")
+            return self._forget_samples(binding, row)
         if row["head_bytes"] is None and binding.head_bytes is not None:
             self._drop_slots(binding.head_bytes)
             return self._leave_unfit_head(binding)
@@ -78,7 +76,8 @@ class Rebinding:
             return self._leave_unfit_head(binding)  # the same bundle, exported or noted in another way
         return self._change_head(binding)
 
-    def _forget_features(self, binding: BundleBinding, row: Row, why: str) -> str:
+    def _forget_samples(self, binding: BundleBinding, row: Row) -> str:
+        why = "other targets" if binding.has_backbone_of(row) else "another backbone"
         records = self.samples.records()
         count = len(records)
         self.samples.delete(records)

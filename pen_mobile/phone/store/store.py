@@ -15,7 +15,7 @@ import numpy as np
 
 from pen_mobile.errors import BadInput
 from pen_mobile.phone.store.ageing import Ageing, aged_from, why_refuse_times
-from pen_mobile.phone.store.bundle_binding import BundleBinding, other_backbone, targets_of
+from pen_mobile.phone.store.bundle_binding import BundleBinding, other_samples, targets_of
 from pen_mobile.phone.store.checkpoints import Checkpoints
 from pen_mobile.phone.store.clock import ClockState, finite_reading
 from pen_mobile.phone.store.database import Database
@@ -316,7 +316,7 @@ class Store:
     def _check_backbone(self) -> None:
         row = self._rows.binding
         if self._binding is not None and not self._binding.understands(row):
-            raise other_backbone(self.path, row, self._binding)
+            raise other_samples(self.path, row, self._binding)
 
     def _read_clock(self, now: float) -> ClockState:
         """Return the store's clock after a reading, and note it when the reading is not believed."""

@@ -25,6 +25,7 @@ BINDING = BundleBinding("b" * 64, 8, 400, head="c" * 64, program="d" * 64)
 OTHER_HEAD = replace(BINDING, head="e" * 64)
 LARGER_HEAD = replace(BINDING, head="e" * 64, head_bytes=500)
 OTHER_BACKBONE = replace(BINDING, backbone="f" * 64, program="0" * 64)
+OTHER_TARGETS = replace(BINDING, targets=("valence", "arousal", "dominance"))
 
 
 @pytest.fixture
@@ -79,15 +80,6 @@ class TestSameBackbone:
         Store(tmp_path / "me.sqlite", replace(BINDING, program="9" * 64)).close()
 
 
-class TestOtherTargets:
-    def test_samples_and_heads_go_and_this_is_said(self, store: Path) -> None:
-        three = replace(BINDING, targets=("valence", "arousal", "dominance"))
-        with Store(store, three) as opened:
-            assert "other targets: 3 samples of the old one are deleted" in str(opened.change)
-            assert (len(opened.samples().weight), in_use(opened), opened.targets) == (0, None, three.targets)
-            assert len(opened.heads.history()) == 2
-
-
 class TestOlderBundle:
     MODEL = replace(BINDING, model="affect", serial=7)
 
@@ -112,6 +104,25 @@ class TestOlderBundle:
     def test_other_bundles_are_taken(self, used: Path, change: dict[str, object]) -> None:
         with Store(used, replace(self.MODEL, **change)) as opened:  # type: ignore[arg-type]
             assert len(opened.samples().weight) == 3
+
+
+class TestOtherTargets:
+    @pytest.mark.parametrize("targets", [OTHER_TARGETS.targets, ("arousal", "valence"), ("valence", "tension")])
+    def test_it_is_refused_unchanged_and_the_way_out_is_named(self, store: Path, targets: tuple[str, ...]) -> None:
+        before = store.read_bytes()
+        wanted = r"holds labels of valence, arousal; this bundle's targets are .*rebase"
+        with pytest.raises(BadInput, match=wanted) as refused:
+            Store(store, replace(BINDING, targets=targets))
+        assert "\n" not in str(refused.value)
+        assert store.read_bytes() == before
+
+    def test_forgetting_deletes_samples_and_heads_and_says_so(self, store: Path) -> None:
+        with Store(store, OTHER_TARGETS, options=StoreOptions(on_other_backbone="forget")) as opened:
+            assert "other targets: 3 samples of the old one are deleted" in str(opened.change)
+            assert (len(opened.samples().weight), in_use(opened), opened.targets) == (0, None, OTHER_TARGETS.targets)
+            assert len(opened.heads.history()) == 2
+        with pytest.raises(BadInput, match="holds labels of valence, arousal, dominance"):
+            Store(store, BINDING)
 
 
 class TestAnotherBackbone:

@@ -38,7 +38,7 @@ enum class Problem {
     /** A newer release made the store. */
     STORE_NEWER,
 
-    /** The store belongs to another backbone: its features mean nothing to this one. */
+    /** The store belongs to another backbone or other targets: its samples mean nothing to this bundle. */
     OTHER_BACKBONE,
 
     /** The key is not the store's, or is missing. */

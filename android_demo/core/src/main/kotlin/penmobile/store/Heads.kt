@@ -85,12 +85,6 @@ internal class Heads(private val rows: Rows, private val now: () -> Double) {
     /** Delete the parameters of old versions; [keep] of them stay, and the active one's parent. */
     fun dropOld(keep: Int) = rows.writing { rows.database.query(OLD, keep.toLong()).forEach { (version) -> drop(version as Long) } }
 
-    /** Delete the parameters of every version; what they measured stays. */
-    fun dropAll() = rows.writing {
-        supersede()
-        all().filter { it.bytes != null }.forEach { drop(it.version) }
-    }
-
     /** Return every attempt, oldest first. */
     fun all(): List<HeadVersion> = rows.reading {
         rows.database.query("SELECT $COLUMNS FROM head_version ORDER BY version").map(::opened)

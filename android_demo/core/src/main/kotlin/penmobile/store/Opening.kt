@@ -8,21 +8,24 @@ private val PRAGMAS = listOf(
 )
 
 /**
- * Make a store, or check that a file is one, with this key, of this backbone.
+ * Make a store, or check that a file is one, with this key, of this backbone and these targets.
  *
  * @param sql of the bundle.
  * @return its tables.
- * @throws penmobile.PenException not a store, of another backbone, damaged, or another key; nothing was changed.
+ * @throws penmobile.PenException not a store, of another backbone or other targets, damaged, or another key; nothing was changed.
  */
 internal fun prepare(database: Database, sql: String, binding: Binding, options: StoreOptions): Rows {
     PRAGMAS.forEach { database.query("PRAGMA $it") }
     val schema = Schema(sql)
     if (schema.isEmpty(database)) create(database, schema, binding, options)
     schema.check(database)
-    val (backbone, size, keyCheck) = database.query("SELECT backbone, feature_size, key_check FROM bundle_binding").firstOrNull()
-        ?: listOf("", 0L, null)
+    val (backbone, size, targets, keyCheck) =
+        database.query("SELECT backbone, feature_size, targets, key_check FROM bundle_binding").firstOrNull() ?: listOf("", 0L, "", null)
     demand(size == binding.featureSize && (backbone == binding.backbone || backbone == binding.program), Problem.OTHER_BACKBONE) {
         "${database.file} was made with another backbone, to which its features mean nothing"
+    }
+    demand(targets == binding.targets, Problem.OTHER_BACKBONE) {
+        "${database.file} holds labels of $targets; this bundle's targets are ${binding.targets}"
     }
     val rows = Rows(database, matchingCipher(options.key, keyCheck as ByteArray?))
     val integrity = database.query("PRAGMA integrity_check(1)")[0][0]

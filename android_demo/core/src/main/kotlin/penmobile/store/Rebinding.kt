@@ -3,8 +3,8 @@ package penmobile.store
 import penmobile.Problem
 import penmobile.demand
 
-/** Binds a store to another bundle of its backbone, in one transaction. */
-internal class Rebinding(private val rows: Rows, private val samples: Samples, private val heads: Heads, private val events: Events) {
+/** Binds a store to another bundle of its backbone and targets, in one transaction. */
+internal class Rebinding(private val rows: Rows, private val heads: Heads, private val events: Events) {
     /** @throws penmobile.PenException the store has seen a newer bundle of this model. */
     fun changeTo(binding: Binding) = rows.writing {
         val row = rows.binding
@@ -12,33 +12,17 @@ internal class Rebinding(private val rows: Rows, private val samples: Samples, p
         val model = row["model"] as String
         val older = model.isNotEmpty() && (binding.model.isEmpty() || binding.model == model) && binding.serial < row["serial"] as Long
         demand(!older, Problem.BUNDLE_OLDER) { "the store was used with a newer bundle of $model; give the newer one" }
-        when {
-            row["targets"] != binding.targets -> forget(binding)
-            row["head"] != binding.head || row["head_bytes"] != binding.headBytes -> changeHead(binding)
-        }
+        if (row["head"] != binding.head || row["head_bytes"] != binding.headBytes) changeHead(binding)
         row.putAll(binding.columns())
-    }
-
-    private fun forget(binding: Binding) {
-        val gone = samples.records().keys
-        samples.delete(gone)
-        clearCheckpoint(rows)
-        heads.dropAll()
-        grow()
-        events.note("rebased", mapOf("from" to rows.binding["backbone"], "to" to binding.backbone, "samples" to gone.size))
     }
 
     private fun changeHead(binding: Binding) {
         val version = heads.active().version
         val unfit = version != null && heads.one(version).bytes?.toLong() != binding.headBytes
         if (unfit) heads.supersede()
-        grow()
+        rows.binding["generation"] = rows.binding["generation"] as Long + 1
         val left = if (unfit) mapOf("left" to version) else emptyMap()
         events.note("bundle-changed", mapOf("head_in_use" to version.takeUnless { unfit }) + left)
-    }
-
-    private fun grow() {
-        rows.binding["generation"] = rows.binding["generation"] as Long + 1
     }
 }
 

@@ -11,7 +11,7 @@ import java.io.Closeable
  *
  * @param database an open file; it is made when it is empty.
  * @param bundle whose store it is.
- * @throws PenException not a store, of another backbone, damaged, or another key; nothing was changed.
+ * @throws PenException not a store, of another backbone or other targets, damaged, or another key; nothing was changed.
  */
 class Store(private val database: Database, bundle: Bundle, private val options: StoreOptions = StoreOptions()) : Closeable {
     private val rows = prepare(database, bundle.text(bundle.manifest.storeSchema), Binding.of(bundle), options)
@@ -22,7 +22,7 @@ class Store(private val database: Database, bundle: Bundle, private val options:
     private val deletion = Deletion(rows)
 
     init {
-        Rebinding(rows, table, heads, log).changeTo(Binding.of(bundle))
+        Rebinding(rows, heads, log).changeTo(Binding.of(bundle))
         if (deletion.finish()) log.note("erased", emptyMap())
     }
 
