@@ -58,7 +58,7 @@ from pen_mobile.utils.text import counted
 @click.option("--loss-convention", default="paper", show_default=True, help="paper (as written) or keras (means).")
 @click.option("--strategies/--no-strategies", default=True, show_default=True, help="Compare strategies, too.")
 @click.option("--comparators/--no-comparators", default=True, show_default=True, help="Learn Table 2's designs, too.")
-@click.option("--learning-strategies", is_flag=True, help="Compare ways to learn from source people, too.")
+@click.option("--learning-strategies", is_flag=True, help="Compare strategies of learning from source people, too.")
 @click.option("--cross-validate", is_flag=True, help="Choose both lambdas from the paper's grid first.")
 @click.option("--jobs", type=click.IntRange(1), help="Processes; one for each processor when not given.")
 @click.option("--device", default="cpu", show_default=True, help="auto, cpu or cuda.")

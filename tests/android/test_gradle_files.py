@@ -34,6 +34,14 @@ def test_the_runtime_of_the_app_is_the_exporters() -> None:
     assert wanted == executorch.version.__version__.split("+")[0].split(".")[:2]
 
 
+def test_what_the_aar_needs_of_gradle_is_there() -> None:
+    """It depends on androidx, and its native code finds classes by name, which minified releases must keep."""
+    assert "android.useAndroidX=true" in (DEMO / "gradle.properties").read_text()
+    rules = DEMO / "app" / "proguard-rules.pro"
+    assert "com.facebook.jni" in rules.read_text()
+    assert f'"{rules.name}"' in (DEMO / "app" / "build.gradle.kts").read_text()
+
+
 def test_modules_agree() -> None:
     modules = set(_pom("m:modules/m:module"))
     included = set(re.findall(r'":(\w+)"', (DEMO / "settings.gradle.kts").read_text()))

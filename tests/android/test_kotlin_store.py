@@ -142,6 +142,32 @@ def test_going_back(kotlin: Harness, opened: dict[str, Any]) -> None:
     assert kotlin.ask("predict", z=z) == before
 
 
+def test_an_open_session_takes_the_head_that_another_process_adapted(kotlin: Harness, opened: dict[str, Any]) -> None:
+    kotlin.ask("open", **opened)
+    z = samples(1)[0]["z"]
+    before = kotlin.ask("predict", z=z)
+    bundle = open_bundle(opened["bundle"])
+    shipped = np.frombuffer((bundle.path / bundle.manifest.head.head_parameters).read_bytes(), "<f4")
+    with Store(opened["store"]) as store:
+        store.accept((shipped / 2).astype("<f4").tobytes(), {}, started_from=store.heads.active())
+    assert kotlin.ask("predict", z=z) == before
+    assert kotlin.ask("reload") == {"version": 1}
+    assert kotlin.ask("predict", z=z) != before
+    assert kotlin.ask("rollback") == {"version": None}
+    assert kotlin.ask("predict", z=z) == before
+
+
+def test_only_labels_after_the_last_adaptation_are_new(kotlin: Harness, opened: dict[str, Any]) -> None:
+    kotlin.ask("open", **opened)
+    assert kotlin.ask("news") == {"new": False}
+    kotlin.ask("label", samples=samples(3))
+    assert kotlin.ask("news") == {"new": True}
+    kotlin.ask("adapt")
+    assert kotlin.ask("news") == {"new": False}
+    kotlin.ask("label", samples=[samples(4)[3] | {"t": NOW + 60}])
+    assert kotlin.ask("news") == {"new": True}
+
+
 def test_exported_data_are_read_by_python(kotlin: Harness, opened: dict[str, Any], tmp_path: Path) -> None:
     kotlin.ask("open", **opened, key=KEY.hex())
     kotlin.ask("label", samples=samples(5))

@@ -7,24 +7,31 @@ import android.app.job.JobService
 import android.content.ComponentName
 import android.content.Context
 import penmobile.PenException
+import java.io.IOException
 import java.util.concurrent.TimeUnit
 import kotlin.concurrent.thread
 
 private const val JOB = 1
 
-/** Adapts once a day while the phone charges and is idle. */
+/** Adapts once a day while the phone charges and is idle, if there are new labels: what the owner undid stays undone. */
 class AdaptJob : JobService() {
     override fun onStartJob(parameters: JobParameters): Boolean {
         thread(name = "penmobile-job") {
             val again = try {
-                Opening(applicationContext).open().use { if (it.labels > 0) it.adapt() }
+                Opening(applicationContext).open().use { if (it.hasNewLabels) it.adapt() }
                 false
             } catch (error: PenException) {
-                android.util.Log.w("penmobile", error.message, error)
-                true
+                later(error)
+            } catch (error: IOException) {
+                later(error)
             }
             jobFinished(parameters, again)
         }
+        return true
+    }
+
+    private fun later(error: Exception): Boolean {
+        android.util.Log.w("penmobile", error.message, error)
         return true
     }
 

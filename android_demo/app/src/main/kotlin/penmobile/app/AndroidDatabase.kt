@@ -3,7 +3,9 @@ package penmobile.app
 import android.database.Cursor
 import android.database.sqlite.SQLiteDatabase
 import android.database.sqlite.SQLiteException
+import android.util.Log
 import penmobile.PenException
+import penmobile.Problem
 import penmobile.store.Database
 import penmobile.store.problemOf
 import java.io.File
@@ -21,7 +23,7 @@ class AndroidDatabase(override val file: File) : Database {
         }
     }
 
-    override val inTransaction: Boolean get() = database.inTransaction()
+    override val inTransaction: Boolean get() = database.isOpen && database.inTransaction()
 
     override fun execute(sql: String, vararg values: Any?) = explained { database.execSQL(sql, values) }
 
@@ -46,7 +48,14 @@ class AndroidDatabase(override val file: File) : Database {
         database.endTransaction()
     }
 
-    override fun rollback() = explained { database.endTransaction() }
+    /** Where a full disk made SQLite roll back by itself, there is nothing left to do, and the first error is the one to tell. */
+    override fun rollback() {
+        try {
+            database.endTransaction()
+        } catch (error: SQLiteException) {
+            Log.w("penmobile", error.message, error)
+        }
+    }
 
     override fun close() = database.close()
 
@@ -70,5 +79,7 @@ class AndroidDatabase(override val file: File) : Database {
         call()
     } catch (error: SQLiteException) {
         throw PenException(problemOf(error.message), "${file.name}: ${error.message}", error)
+    } catch (error: IllegalStateException) { // damaged: Android has closed it
+        throw PenException(Problem.STORE_DAMAGED, "${file.name}: ${error.message}", error)
     }
 }

@@ -66,9 +66,16 @@ class CameraSource(
     private inline fun guarded(use: () -> Unit) = try {
         use()
     } catch (error: CameraAccessException) {
-        android.util.Log.w("penmobile", error.message, error)
-        onGone()
-    } catch (error: IllegalStateException) {
+        gone(error)
+    } catch (error: IllegalStateException) { // closed meanwhile
+        gone(error)
+    } catch (error: IllegalArgumentException) { // its surface was given back, or it is no camera any more
+        gone(error)
+    } catch (error: SecurityException) { // the permission was taken back
+        gone(error)
+    }
+
+    private fun gone(error: Exception) {
         android.util.Log.w("penmobile", error.message, error)
         onGone()
     }
@@ -77,8 +84,10 @@ class CameraSource(
         manager.getCameraCharacteristics(it).get(CameraCharacteristics.LENS_FACING) == CameraCharacteristics.LENS_FACING_FRONT
     }
 
+    /** What happens to a camera; [frames] are those of [reader] unless the camera was stopped or started anew meanwhile. */
     private inner class Opened(private val frames: ImageReader) : CameraDevice.StateCallback() {
         override fun onOpened(camera: CameraDevice) {
+            if (reader !== frames) return camera.close()
             device = camera
             guarded { camera.createCaptureSession(listOf(frames.surface), Repeating(frames), handler) }
         }
@@ -89,6 +98,7 @@ class CameraSource(
 
         private fun lost(camera: CameraDevice) {
             camera.close()
+            if (reader !== frames) return
             device = null
             onGone()
         }
@@ -96,12 +106,15 @@ class CameraSource(
 
     private inner class Repeating(private val frames: ImageReader) : CameraCaptureSession.StateCallback() {
         override fun onConfigured(session: CameraCaptureSession) = guarded {
+            if (reader !== frames) return
             val request = session.device.createCaptureRequest(CameraDevice.TEMPLATE_PREVIEW)
             request.addTarget(frames.surface)
             session.setRepeatingRequest(request.build(), null, handler)
             Unit
         }
 
-        override fun onConfigureFailed(session: CameraCaptureSession) = onGone()
+        override fun onConfigureFailed(session: CameraCaptureSession) {
+            if (reader === frames) onGone()
+        }
     }
 }

@@ -37,16 +37,19 @@ class MainActivity : Activity() {
             button("button_camera") { requestPermissions(arrayOf(Manifest.permission.CAMERA), CAMERA) },
             button("button_export") { export() }, button("button_delete") { delete() },
         ).forEach(buttons::addView)
-        val column = LinearLayout(this).apply { orientation = LinearLayout.VERTICAL }
+        val column = LinearLayout(this).apply {
+            orientation = LinearLayout.VERTICAL
+            fitsSystemWindows = true // below the status bar and above the buttons of the system
+        }
         column.addView(view, LinearLayout.LayoutParams(LinearLayout.LayoutParams.MATCH_PARENT, 0, 1f))
         column.addView(HorizontalScrollView(this).apply { addView(buttons) })
         setContentView(column)
-        worker.open()
         AdaptJob.schedule(this)
     }
 
     override fun onResume() {
         super.onResume()
+        worker.refresh()
         look()
     }
 
@@ -58,6 +61,8 @@ class MainActivity : Activity() {
 
     override fun onPause() {
         camera.stop()
+        worker.pause()
+        happened(ScreenEvent.CameraChanged(Camera.OFF))
         super.onPause()
     }
 
@@ -70,7 +75,7 @@ class MainActivity : Activity() {
 
     override fun onActivityResult(request: Int, result: Int, data: Intent?) {
         val target = data?.data ?: return
-        if (request == EXPORT && result == RESULT_OK) worker.export { contentResolver.openOutputStream(target) }
+        if (request == EXPORT && result == RESULT_OK) worker.export { contentResolver.openOutputStream(target, "wt") }
     }
 
     private fun look() {

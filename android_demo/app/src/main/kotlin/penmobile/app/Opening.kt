@@ -3,6 +3,7 @@ package penmobile.app
 import android.content.Context
 import penmobile.bundle.Bundle
 import penmobile.bundle.MakerKey
+import penmobile.bundle.eachBlock
 import penmobile.bundle.replaced
 import penmobile.runtime.BundleRuntime
 import penmobile.screen.About
@@ -10,9 +11,14 @@ import penmobile.session.Session
 import penmobile.store.Store
 import penmobile.store.StoreOptions
 import java.io.File
+import java.io.InputStream
+import java.security.MessageDigest
 
 private const val BUNDLE = "bundle.zip"
 private const val PUBLIC_KEY = "public.pem"
+
+/** Held while files are written: the screen and the nightly job may open at the same time. */
+private val OPENING = Any()
 
 /** The files of the app, and how a session is opened from them. */
 class Opening(private val context: Context) {
@@ -25,18 +31,19 @@ class Opening(private val context: Context) {
      *
      * @throws penmobile.PenException the screen has a sentence for each.
      */
-    fun open(): Session {
+    fun open(): Session = synchronized(OPENING) {
         val bundle = Bundle.open(copied(BUNDLE), MakerKey.fromPem(asset(PUBLIC_KEY)))
         val threads = maxOf(1, Runtime.getRuntime().availableProcessors() / 2)
         val runtime = BundleRuntime(bundle, ExecuTorchPrograms(threads), File(private, "programs"))
-        val database = AndroidDatabase(store)
+        var database: AndroidDatabase? = null
         var opened = false
         try {
-            return Session(runtime, Store(database, bundle, StoreOptions(key.read()))).also { opened = true }
+            val file = AndroidDatabase(store).also { database = it }
+            Session(runtime, Store(file, bundle, StoreOptions(key.read()))).also { opened = true }
         } finally {
             if (!opened) {
                 runtime.close()
-                database.close()
+                database?.close()
             }
         }
     }
@@ -50,16 +57,24 @@ class Opening(private val context: Context) {
     }
 
     /** Delete store and key, when the store cannot be opened any more. */
-    fun startAnew() {
+    fun startAnew() = synchronized(OPENING) {
         for (end in listOf("", "-wal", "-shm", "-journal")) File(store.path + end).delete()
         key.delete()
     }
 
     private fun asset(name: String): String = context.assets.open(name).use { String(it.readBytes(), Charsets.UTF_8) }
 
+    /** Return a file of the assets as a file of the app, written when it is another one than before. */
     private fun copied(name: String): File {
         val target = File(private, name)
-        context.assets.open(name).use { source -> target.replaced { source.copyTo(it) } }
+        val same = target.isFile && digest(target.inputStream()).contentEquals(digest(context.assets.open(name)))
+        if (!same) context.assets.open(name).use { source -> target.replaced { source.copyTo(it) } }
         return target
+    }
+
+    private fun digest(stream: InputStream): ByteArray {
+        val digest = MessageDigest.getInstance("SHA-256")
+        stream.eachBlock { block, length -> digest.update(block, 0, length) }
+        return digest.digest()
     }
 }

@@ -4,9 +4,11 @@ import android.security.keystore.KeyGenParameterSpec
 import android.security.keystore.KeyProperties
 import penmobile.PenException
 import penmobile.Problem
+import penmobile.bundle.replaced
 import java.io.File
 import java.security.GeneralSecurityException
 import java.security.KeyStore
+import java.security.ProviderException
 import java.security.SecureRandom
 import javax.crypto.Cipher
 import javax.crypto.KeyGenerator
@@ -32,8 +34,13 @@ class OwnerKey(private val file: File) {
     fun read(): ByteArray = try {
         if (file.isFile) unwrap(file.readBytes()) else make()
     } catch (error: GeneralSecurityException) {
-        throw PenException(Problem.WRONG_KEY, "the key of the store cannot be unlocked: ${error.message}", error)
+        throw locked(error)
+    } catch (error: ProviderException) { // the keystore itself fails
+        throw locked(error)
     }
+
+    private fun locked(error: Exception) =
+        PenException(Problem.WRONG_KEY, "the key of the store cannot be unlocked: ${error.message}", error)
 
     /** Forget the key: a store that was made with it is never read again. */
     fun delete() {
@@ -44,12 +51,7 @@ class OwnerKey(private val file: File) {
     private fun make(): ByteArray {
         val key = ByteArray(KEY_BYTES).also(SecureRandom()::nextBytes)
         val cipher = Cipher.getInstance("AES/GCM/NoPadding").apply { init(Cipher.ENCRYPT_MODE, wrapper()) } // its own nonce
-        val written = File(file.path + ".new")
-        written.outputStream().use { out ->
-            out.write(cipher.iv + cipher.doFinal(key))
-            out.fd.sync()
-        }
-        if (!written.renameTo(file)) throw PenException(Problem.DISK, "the key of the store cannot be written")
+        file.replaced { it.write(cipher.iv + cipher.doFinal(key)) }
         return key
     }
 

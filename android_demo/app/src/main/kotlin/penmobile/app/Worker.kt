@@ -5,12 +5,14 @@ import android.os.Handler
 import android.os.HandlerThread
 import android.os.Looper
 import penmobile.PenException
+import penmobile.Problem
 import penmobile.face.Eyes
 import penmobile.face.RgbImage
 import penmobile.screen.Camera
 import penmobile.screen.Preview
 import penmobile.screen.ScreenEvent
 import penmobile.session.Session
+import java.io.IOException
 import java.io.OutputStream
 
 /**
@@ -30,14 +32,27 @@ class Worker(context: Context, private val tell: (ScreenEvent) -> Unit) {
     /** Where frames of the camera belong. */
     val handler = Handler(thread.looper)
 
-    /** Open bundle and store. */
-    fun open() = run {
+    /** Open bundle and store where they are not open; otherwise read what the nightly job has done meanwhile. */
+    fun refresh() = run {
+        session?.let {
+            it.reload()
+            history(it)
+        } ?: open()
+    }
+
+    private fun open() {
         val opened = opening.open()
         session = opened
         val manifest = opened.manifest
         val about = opening.about(opened)
         say(ScreenEvent.Opened(manifest.targets, manifest.lowest.toFloat(), manifest.highest.toFloat(), opened.labels, about))
         history(opened)
+    }
+
+    /** Forget the last face: a label belongs to what the owner sees. */
+    fun pause() = run {
+        feature = null
+        eyes = null
     }
 
     /** Look at a frame; called on this thread. */
@@ -80,9 +95,21 @@ class Worker(context: Context, private val tell: (ScreenEvent) -> Unit) {
             opening.startAnew()
             open()
         } else {
-            at.deleteAll()
+            erase(at)
+            say(ScreenEvent.Erased)
             history(at)
         }
+    }
+
+    /** Delete all data; a store that cannot do it is closed, so that the next wish deletes its files. */
+    private fun erase(at: Session) = try {
+        at.deleteAll()
+    } catch (error: PenException) {
+        if (error.problem != Problem.BUSY) {
+            session = null
+            at.close()
+        }
+        throw error
     }
 
     /** End: the session is closed last. */
@@ -102,8 +129,14 @@ class Worker(context: Context, private val tell: (ScreenEvent) -> Unit) {
     private inline fun guarded(task: () -> Unit) = try {
         task()
     } catch (error: PenException) {
+        hindered(error.problem, error)
+    } catch (error: IOException) {
+        hindered(Problem.DISK, error)
+    }
+
+    private fun hindered(problem: Problem, error: Exception) {
         android.util.Log.w("penmobile", error.message, error)
-        say(ScreenEvent.Hindered(error.problem))
+        say(ScreenEvent.Hindered(problem))
     }
 
     private fun say(event: ScreenEvent) {

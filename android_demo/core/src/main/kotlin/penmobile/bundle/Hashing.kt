@@ -5,6 +5,7 @@ import penmobile.demand
 import java.io.File
 import java.io.InputStream
 import java.io.OutputStream
+import java.nio.channels.FileChannel
 import java.security.MessageDigest
 
 /** Bytes as lower-case hexadecimal digits. */
@@ -15,7 +16,7 @@ fun sha256(vararg parts: ByteArray): ByteArray =
     MessageDigest.getInstance("SHA-256").also { digest -> parts.forEach(digest::update) }.digest()
 
 /** Call [use] with every block of a stream, and close it. */
-internal fun InputStream.eachBlock(use: (block: ByteArray, length: Int) -> Unit) = use { stream ->
+fun InputStream.eachBlock(use: (block: ByteArray, length: Int) -> Unit) = use { stream ->
     val block = ByteArray(1 shl 16)
     while (true) {
         val length = stream.read(block)
@@ -25,12 +26,17 @@ internal fun InputStream.eachBlock(use: (block: ByteArray, length: Int) -> Unit)
 }
 
 /**
- * Write a file anew under another name, then give it its own: whoever has mapped the old one keeps it.
+ * Write a file anew under another name, then give it its own: whoever has mapped the old one keeps it, and after a power loss
+ * there is the old one or the new one, whole.
  *
  * @throws penmobile.PenException it cannot be renamed.
  */
 fun File.replaced(write: (OutputStream) -> Unit) {
     val written = File(path + ".new")
-    written.outputStream().use(write)
+    written.outputStream().use {
+        write(it)
+        it.fd.sync()
+    }
     demand(written.renameTo(this), Problem.DISK) { "$this cannot be written" }
+    FileChannel.open(absoluteFile.parentFile.toPath()).use { it.force(true) }
 }

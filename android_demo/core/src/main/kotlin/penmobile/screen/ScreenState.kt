@@ -109,6 +109,9 @@ sealed class ScreenEvent {
     /** The history was read again; [version] is in use. */
     class HistoryRead(val history: List<HeadVersion>, val version: Long?, val labels: Int) : ScreenEvent()
 
+    /** All data are deleted. */
+    object Erased : ScreenEvent()
+
     /** The owner opened or closed the history. */
     class HistoryShown(val shown: Boolean) : ScreenEvent()
 
@@ -134,6 +137,7 @@ fun ScreenState.after(event: ScreenEvent): ScreenState = when (event) {
         labels = event.labels,
         history = event.history.map { Attempt(it.version, it.status != "rejected", it.version == event.version, it.createdAt) },
     )
+    ScreenEvent.Erased -> copy(label = null, card = null, problem = null)
     is ScreenEvent.HistoryShown -> copy(historyShown = event.shown)
     is ScreenEvent.Hindered -> copy(problem = event.problem, adapting = false)
 }

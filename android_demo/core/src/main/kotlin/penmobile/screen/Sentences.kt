@@ -56,7 +56,9 @@ class Sentences(private val words: Words) {
 
     private fun verdict(one: TargetVerdict): String {
         if (one.verdict != Verdict.ADAPTED) return words.of("verdict_${one.verdict.name.lowercase()}", one.target)
-        return words.of("verdict_${listOf("better", "same", "worse")[one.change + 1]}", one.target, decimal(one.before), decimal(one.after))
+        val change = "verdict_${listOf("better", "same", "worse")[one.change + 1]}"
+        val said = words.of(change, one.target, decimal(one.before), decimal(one.after))
+        return if (one.againstOwnMean > 0) "$said ${words.of("worse_than_own_mean", decimal(one.ownMean))}" else said
     }
 
     private fun title(problem: Problem) = "problem_${problem.name.lowercase()}"

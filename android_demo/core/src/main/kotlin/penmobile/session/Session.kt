@@ -27,11 +27,15 @@ class Session(private val runtime: BundleRuntime, private val store: Store) : Cl
     private var parameters: FloatArray = runtime.shipped
 
     init {
-        load()
+        reload()
     }
 
     /** Number of labels in the store. */
     val labels: Int get() = store.count
+
+    /** Whether something was labelled since the last adaptation, accepted or not. */
+    val hasNewLabels: Boolean
+        get() = store.history().lastOrNull().let { last -> store.samples().any { last == null || it.capturedAt > last.createdAt } }
 
     /** Version of the head in use; null is the bundle's initial head. */
     val version: Long? get() = store.active().version
@@ -83,7 +87,7 @@ class Session(private val runtime: BundleRuntime, private val store: Store) : Cl
     /** Adapt the shipped head to all labels; the new head comes into use when a target is adapted. */
     fun adapt(): AdaptationResult {
         val started = System.nanoTime()
-        val startedFrom = load()
+        val startedFrom = reload()
         val samples = store.samples()
         if (samples.isEmpty()) return reject(AdaptationResult(false, "there are no labels", 0), startedFrom)
         val part = manifest.head.adapt
@@ -101,7 +105,7 @@ class Session(private val runtime: BundleRuntime, private val store: Store) : Cl
     }
 
     /** Take the head before the present one back into use; return its version, null for the bundle's own. */
-    fun rollback(): Long? = store.rollback().also { load() }
+    fun rollback(): Long? = store.rollback().also { reload() }
 
     /** Return every adaptation, oldest first. */
     fun history(): List<HeadVersion> = store.history()
@@ -112,7 +116,7 @@ class Session(private val runtime: BundleRuntime, private val store: Store) : Cl
     /** Delete all personal data. */
     fun deleteAll() {
         store.deleteAll()
-        load()
+        reload()
     }
 
     override fun close() {
@@ -125,7 +129,7 @@ class Session(private val runtime: BundleRuntime, private val store: Store) : Cl
             store.accept(head, result.metrics(), startedFrom)
         } catch (error: PenException) {
             if (error.problem != Problem.OVERTAKEN) throw error
-            load()
+            reload()
             return result.copy(accepted = false, reason = error.message.orEmpty())
         }
         parameters = head
@@ -135,7 +139,8 @@ class Session(private val runtime: BundleRuntime, private val store: Store) : Cl
     private fun reject(result: AdaptationResult, startedFrom: ActiveHead): AdaptationResult =
         result.also { store.reject(it.metrics(), startedFrom) }
 
-    private fun load(): ActiveHead {
+    /** Take the head that the store has in use; another process may have adapted. Return which one that is. */
+    fun reload(): ActiveHead {
         val (head, adapted) = store.activeParameters()
         parameters = adapted ?: runtime.shipped
         demand(parameters.size == runtime.shipped.size, Problem.STORE_DAMAGED) { "the head in use has another size" }

@@ -10,6 +10,7 @@ private const val DISTINCT = 8 // a slice of fewer different bytes proves nothin
 private val BLOBS = listOf(
     "SELECT record FROM sample", "SELECT feature FROM sample", "SELECT record FROM head_version",
     "SELECT parameters FROM head_version WHERE parameters IS NOT NULL", "SELECT record FROM event", "SELECT content FROM piece",
+    "SELECT record FROM checkpoint", "SELECT content FROM checkpoint",
 )
 
 /** Deletes everything in a store but its binding, and reads the files to prove it. */
@@ -24,26 +25,23 @@ internal class Deletion(private val rows: Rows) {
             rows.renew()
             found
         }
-        scrub(traces)
+        demand(scrub(traces), Problem.BUSY) { "everything is deleted, but another process holds the store's log; delete again" }
     }
 
-    /** Finish a deletion that was interrupted; return whether there was one. */
-    fun finish(): Boolean {
-        val open = rows.reading { rows.binding["deleting"] == 1L }
-        if (open) scrub(emptySet())
-        return open
-    }
+    /** Finish a deletion that was interrupted; return whether there was one and no other process reads the store. */
+    fun finish(): Boolean = rows.reading { rows.binding["deleting"] == 1L } && scrub(emptySet())
 
-    private fun scrub(traces: Set<String>) {
+    private fun scrub(traces: Set<String>): Boolean {
         database.execute("VACUUM")
         val busy = database.query("PRAGMA wal_checkpoint(TRUNCATE)")[0][0]
-        demand(busy == 0L, Problem.BUSY) { "everything is deleted, but another process holds the store's log; delete again" }
+        if (busy != 0L) return false
         for (end in listOf("", "-wal", "-shm", "-journal")) {
             val file = File(database.file.path + end)
             val left = file.exists() && traces.isNotEmpty() && holds(file.readBytes(), traces)
             demand(!left, Problem.STORE_DAMAGED) { "$file still holds bytes of what was deleted; delete the file itself" }
         }
         rows.writing { rows.binding["deleting"] = 0L }
+        return true
     }
 
     private fun slices(blob: ByteArray): List<String> =

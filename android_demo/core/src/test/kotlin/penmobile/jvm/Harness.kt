@@ -67,6 +67,8 @@ private class Harness : AutoCloseable {
             mapOf("targets" to found.targets.toList(), "gate" to found.gate.toList())
         }
         "rollback" -> at(request) { mapOf("version" to it.rollback()) }
+        "reload" -> at(request) { mapOf("version" to it.reload().version) }
+        "news" -> at(request) { mapOf("new" to it.hasNewLabels) }
         "history" -> at(request) { session ->
             mapOf("history" to session.history().map { listOf(it.version, it.status) }, "labels" to session.labels)
         }

@@ -38,7 +38,11 @@ class JdbcDatabase(override val file: File) : Database {
 
     override fun rollback() {
         inTransaction = false
-        execute("ROLLBACK")
+        try {
+            execute("ROLLBACK")
+        } catch (error: PenException) {
+            System.err.println(error.message) // a full disk makes SQLite roll back by itself
+        }
     }
 
     override fun close() = connection.close()

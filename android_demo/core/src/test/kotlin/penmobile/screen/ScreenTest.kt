@@ -7,6 +7,7 @@ import org.junit.jupiter.api.Assertions.assertNull
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import penmobile.Problem
+import penmobile.session.TargetVerdict
 import penmobile.session.Verdict
 import java.io.File
 
@@ -37,6 +38,24 @@ class ScreenTest {
         val state = Examples.all.getValue("adapting").after(ScreenEvent.Hindered(Problem.BUSY))
         assertFalse(state.adapting)
         assertNull(state.after(ScreenEvent.Hindered(null)).problem)
+    }
+
+    @Test
+    fun `deleted data leave no card, no label and no problem`() {
+        val state = Examples.all.getValue("accepted").after(ScreenEvent.Labelled(floatArrayOf(0f, 0f), 8))
+        val erased = state.after(ScreenEvent.Hindered(Problem.STORE_DAMAGED)).after(ScreenEvent.Erased)
+        assertNull(erased.problem)
+        assertNull(erased.label)
+        assertNull(erased.card)
+    }
+
+    @Test
+    fun `the card says when the own mean would be better`() {
+        val words = Sentences(ResourceFile("en"))
+        fun line(after: Double): String =
+            words.cardLines(Card(true, listOf(TargetVerdict("valence", Verdict.ADAPTED, 0.4, after, 0.3, 0.02, 6.0, 0.1))))[0]
+        assertEquals("valence got better: error 0.40 before, 0.35 now. Always answering your own mean would be better: 0.30.", line(0.35))
+        assertEquals("valence got better: error 0.40 before, 0.25 now.", line(0.25))
     }
 
     @Test
