@@ -39,7 +39,7 @@ from pen_mobile.cli.output import Output, output_options
 def train(data: str, out: Path, output: Output, **settings: Any) -> None:
     r"""Learn from the source people of DATA.
 
-    Backbone, shared head and experts are learned one after the other (Algorithm 1).
+    Backbone, shared head and experts are learned one after the other (Algorithm 1), then a prior: how people differ.
 
     \b
     DATA is one of

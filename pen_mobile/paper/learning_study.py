@@ -1,4 +1,4 @@
-"""Ways to learn from source people that the paper tried, on held-out rows of source people and on target people.
+"""Strategies of learning that the paper tried, on held-out rows of source people and on target people.
 
 The shared head and the gate are those of source learning with the same seed; each strategy makes its own experts of
 them. Strategies that change other layers of the backbone need a run each (``pen-mobile train --layer-strategy``).

@@ -52,7 +52,7 @@ def test_every_way_is_tested_with_every_share(result: ProtocolResult, tmp_path: 
             assert one.pooled.ccc == pytest.approx(same.pooled.ccc, abs=1e-4)
     assert cell.held_out[JOINT] == pytest.approx(result.sources[0].validation["s-PEN"], abs=1e-5)
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
-    assert "Ways to learn from source people" in page
+    assert "Strategies of learning from source people" in page
     parts = as_parts(result, summarize(result), [])
     assert [part for part in parts if isinstance(part, str) and part.startswith("ways to learn from source people")]
 
