@@ -158,7 +158,7 @@ def verify(bundle: Place, *, public_key: Place | None = None, golden_to: Place |
     from pen_mobile.utils.files import refuse_existing
 
     if golden_to is not None:
-        refuse_existing(Path(golden_to))
+        refuse_existing(Path(golden_to), "--golden-to")
     opened = open_bundle(Path(bundle), as_path(public_key))
     verification = verify_in_subprocess(opened)
     if golden_to is not None:

@@ -104,7 +104,7 @@ def adapt_person(
 @public
 def simulate_day(
     bundle: Place,
-    data: str,
+    data: Place,
     subject: str,
     out: Place,
     *,
@@ -146,4 +146,4 @@ def simulate_day(
     device = load_profile(profile)
     settings = DaySettings(subject, device, ask, per_hour, hours, start, tuple(seeds), smooth)
     opened = open_bundle(Path(bundle), as_path(public_key))
-    return run_day(opened, data, settings, Path(out), progress_of(progress))
+    return run_day(opened, str(data), settings, Path(out), progress_of(progress))

@@ -89,7 +89,7 @@ class Golden:
         Raises:
             BadInput: ``folder`` exists.
         """
-        refuse_existing(folder)
+        refuse_existing(folder, "--golden-to")
         with new_folder(folder) as new:
             index = {}
             for name, array in (self.arrays() | {"head_parameters": head_parameters}).items():

@@ -98,7 +98,8 @@ def with_label_sets(golden: Golden, prior: Prior, head_parameters: Floats, label
 def _moments(prior: Prior) -> Floats:
     """Return features with the means and spreads of source people, ``[M, D_z]``."""
     noise = np.random.default_rng(_SEED).standard_normal((_MOMENTS, prior.feature_size))
-    spread = 1 / (prior.feature_scale * np.sqrt(prior.feature_size))
+    scale = prior.feature_scale * np.sqrt(prior.feature_size)
+    spread = np.divide(1, scale, out=np.zeros_like(scale), where=scale > 0)  # 0: a feature that never varies
     moments: Floats = (prior.feature_mean + spread * noise).astype(np.float32)
     return moments
 

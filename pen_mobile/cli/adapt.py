@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     help="How to adapt, of those that the bundle carries.  [default: the bundle's]",
 )
 @click.option("--optimizer", help="Of gradient steps, one that the bundle carries.  [default: the bundle's]")
-@click.option("--seed", default=0, show_default=True, help="Decides which moments.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Decides which moments.")
 @output_options
 def adapt(
     bundle: Path,

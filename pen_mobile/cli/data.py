@@ -44,7 +44,13 @@ def data() -> None:
     "--lag", type=(float, float), default=(0.0, 0.0), help="Seconds raters of valence and arousal are behind."
 )
 @click.option("--jobs", type=click.IntRange(1), help="Processes; one for each processor when not given.")
-@click.option("--seed", default=0, show_default=True, help="Decides which actors become targets (afew-va).")
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Decides which actors become targets (afew-va).",
+)
 @click.option("--strict", is_flag=True, help="Stop at the first recording, image or row that cannot be used.")
 @targets_options
 @allow_outside_option

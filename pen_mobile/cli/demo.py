@@ -19,7 +19,13 @@ from pen_mobile.cli.output import Output, output_options
     show_default=True,
     help="Labelled moments that each target person gives.",
 )
-@click.option("--seed", default=0, show_default=True, help="Decides the people, the weights and every draw.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Decides the people, the weights and every draw.",
+)
 @targets_options
 @output_options
 def demo(out: Path, labels: int, seed: int, targets: str | None, label_range: str | None, output: Output) -> None:

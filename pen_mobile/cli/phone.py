@@ -162,7 +162,7 @@ def rebase(
     yes: bool,
     output: Output,
 ) -> None:
-    """Move the store to a bundle with another backbone or other targets.
+    """Move the store to another backbone or to other targets.
 
     Its samples and heads are deleted; its history stays. Features of one backbone mean nothing to another, and no
     face was kept that new ones could be made from; labels of other targets say nothing about these.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +59,8 @@ def predict(
         raise BadInput(f"{store} does not exist; 'pen-mobile adapt' makes one")
     if key_file is not None and store is None:
         raise BadInput("--key-file opens a store; give --store, too")
+    if fps is not None and not math.isfinite(fps):
+        raise BadInput(f"--fps is {fps:g}; give a number above 0")
     if not video and (fps is not None or smooth or out is not None):
         raise BadInput(f"{image}: --fps, --smooth and --out are for videos, which this is not")
     if out is not None:

@@ -94,7 +94,7 @@ def adaptation_split(
     pool, test = SCHEMES[scheme](person)
     if not len(pool) or not len(test):
         raise BadInput(f"{table.origin}: the {len(rows)} rows of {subject!r} are too few for the split {scheme!r}")
-    return AdaptationSplit(pool, np.sort(test), len(rows))
+    return AdaptationSplit(pool, test[np.lexsort((test, table.time_s[test]))], len(rows))
 
 
 @dataclass(frozen=True)

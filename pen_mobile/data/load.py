@@ -87,6 +87,9 @@ def _prepared(folder: Path, frame_size: int | None, targets: Targets | None) -> 
     if not (folder / PREPARED).is_file():
         raise BadInput(f"{folder} is not a prepared folder: it has no {PREPARED}; 'pen-mobile data prepare' makes one")
     record = read_json_as(PreparedFolder, folder / PREPARED)
+    if targets is not None and targets != record.targets:
+        held, wanted = (f"{', '.join(one.names)} ({one.range_text})" for one in (record.targets, targets))
+        raise BadInput(f"{folder} holds labels of {held}; asked for are {wanted}")
     file = read_table_file(folder / TABLE, targets=targets or record.targets)
     table = to_subject_table(file, frame_size or record.crop.size)
     return replace(table, crop=record.crop, origin=str(folder)) if isinstance(table, FrameTable) else table

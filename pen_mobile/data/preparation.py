@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import time
@@ -139,11 +140,20 @@ def _begin(out: Path, recordings: Sequence[Recording], names: Sequence[str], fac
 
 def _settings(recordings: Sequence[Recording], faces: _Faces) -> dict[str, Any]:
     """Return everything that the folder depends on."""
-    identities = [[one.subject, one.role, one.origin, len(one)] for one in recordings]
+    identities = [[one.subject, one.role, one.origin, len(one), _digest(one)] for one in recordings]
     crop = faces.crop.model_dump()
     settings = {"format": _FORMAT, "crop": crop, "detector_sha256": faces.digest, "recordings": identities}
     targets = recordings[0].targets
     return settings if targets.is_default else settings | {"targets": to_plain(targets)}
+
+
+def _digest(recording: Recording) -> str:
+    """Return SHA-256 of what belongs together in a recording: times, images and labels."""
+    sources = [recording.images] if isinstance(recording.images, Path) else recording.images
+    digest = hashlib.sha256(recording.time_s.tobytes() + np.ascontiguousarray(recording.affect).tobytes())
+    for source in sources:
+        digest.update(hashlib.sha256(source if isinstance(source, bytes) else str(source).encode()).digest())
+    return digest.hexdigest()
 
 
 def _names(recordings: Sequence[Recording]) -> list[str]:

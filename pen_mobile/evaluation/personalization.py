@@ -10,11 +10,12 @@ import numpy as np
 from pen_mobile.contract.bundle_folder import BundleFolder, open_bundle
 from pen_mobile.data.adaptation_splits import adaptation_split
 from pen_mobile.data.table import FeatureTable, SubjectTable
+from pen_mobile.errors import BadInput
 from pen_mobile.evaluation.person_result import Personalization, PersonResult, Trace
 from pen_mobile.metrics import Agreement, agreement, scaled
 from pen_mobile.phone.phone import Phone
 from pen_mobile.targets import Targets
-from pen_mobile.types import Floats, Rows
+from pen_mobile.types import Doubles, Floats, Rows
 from pen_mobile.utils.progress import SILENT, Progress
 
 
@@ -33,6 +34,8 @@ def personalize(
     opened = bundle if isinstance(bundle, BundleFolder) else open_bundle(bundle)
     people = []
     subjects = table.subjects("target")
+    if not subjects:
+        raise BadInput(f"{table.origin}: nobody has the role 'target', so there is nobody to adapt to")
     with progress.task("adapting on the phone", len(subjects)) as task:
         for subject in subjects:
             with Phone.open(opened) as phone:
@@ -64,15 +67,19 @@ def adapt_one(
         strategy, optimizer: as in :meth:`Phone.plan`.
 
     Raises:
-        BadInput: the bundle does not carry the strategy, no such subject, or a recording too short to have two halves.
+        BadInput: the bundle does not carry the strategy or has other targets than the table, no such subject, no
+            labels, or a recording too short to have two halves.
     """
+    if labels < 1 or seed < 0:
+        raise BadInput(f"labels is {labels} and seed is {seed}; give at least 1 and 0")
+    _check_targets(phone, table)
     phone.plan(strategy, optimizer)  # a wrong name is refused before labels are added
     split = adaptation_split(table, subject, "halves", seed)
     taught, test = split.pool[:labels], split.test
     z = features_of(phone, table, test)
     before, gate_before = phone.runtime.predict(phone.parameters, z)
-    captured_at = time.time() - table.time_s[taught].max() + table.time_s[taught]  # the recording has just ended
-    phone.add_labels(features_of(phone, table, taught), table.affect[taught], captured_at)
+    z_taught, time_s = features_of(phone, table, taught), table.time_s[taught]
+    phone.add_labels(z_taught, table.affect[taught], _start(phone, z_taught, time_s) + time_s)
     adaptation = phone.adapt(strategy=strategy, optimizer=optimizer)
     after, gate_after = phone.runtime.predict(phone.parameters, z)
     targets = phone.manifest.labelling
@@ -91,6 +98,21 @@ def adapt_one(
         synthetic=table.synthetic,
         targets=targets,
     )
+
+
+def _check_targets(phone: Phone, table: SubjectTable) -> None:
+    wanted = phone.manifest.labelling
+    if table.targets != wanted:
+        ours, theirs = (f"{', '.join(one.names)} ({one.range_text})" for one in (wanted, table.targets))
+        raise BadInput(f"{table.origin}: the labels are {theirs}; the bundle's are {ours}")
+
+
+def _start(phone: Phone, z: Floats, time_s: Doubles) -> float:
+    """Return when the recording began, Unix seconds: as labels kept of it say, or else so that it has just ended."""
+    kept = phone.store.sample_table.read()
+    known = {row.tobytes(): float(when) for row, when in zip(kept.features, kept.captured_at, strict=True)}
+    moments = zip((row.tobytes() for row in z), time_s.tolist(), strict=True)
+    return next((known[row] - when for row, when in moments if row in known), time.time() - float(time_s.max()))
 
 
 def features_of(phone: Phone, table: SubjectTable, rows: Rows) -> Floats:

@@ -18,6 +18,7 @@ from pen_mobile.models.pretrained import IMAGENET, check_weights, fitting, image
 from pen_mobile.utils.suggestions import choices
 
 _CLASSIFIER_NAMES = ("fc", "classifier", "heads", "head")
+_NOT_OF_FEATURES = (*_CLASSIFIER_NAMES, "aux1.", "aux2.", "AuxLogits.")  # beginnings of names in files of weights
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)
 _IMAGENET_STD = (0.229, 0.224, 0.225)
 
@@ -105,7 +106,7 @@ def make_backbone(name: str, weights: str = "none", input_size: int = 224) -> Ba
     else:
         state = imagenet_weights(name, weights) if weights in IMAGENET else weights_in(Path(weights))
         network = backbone.network
-        network.load_state_dict(fitting(state, network.state_dict(), _CLASSIFIER_NAMES, name, f"--weights {weights}"))
+        network.load_state_dict(fitting(state, network.state_dict(), _NOT_OF_FEATURES, name, f"--weights {weights}"))
     return backbone
 
 
@@ -135,7 +136,7 @@ def _headless(name: str) -> nn.Module:
     from torchvision import models
 
     check_backbone(name, "none")
-    extra = {"init_weights": True} if name in ("googlenet", "inception_v3") else {}
+    extra = {"init_weights": True, "aux_logits": False} if name in ("googlenet", "inception_v3") else {}
     network: nn.Module = models.get_model(name, weights=None, **extra)
     for attribute in _CLASSIFIER_NAMES:
         if isinstance(getattr(network, attribute, None), nn.Module):

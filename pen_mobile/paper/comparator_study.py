@@ -61,7 +61,7 @@ def _estimates(comparator: Comparator, table: FeatureTable, target: Target) -> F
     for name, split in target.splits.items():
         rows = table.rows_of(name)
         whole = comparator.predict(table.features[rows], table.time_s[rows])
-        numbered = np.argsort(rows)  # test rows are in order of number, recordings in order of time
+        numbered = np.argsort(rows)  # recordings are in order of time
         parts.append(whole[numbered[np.searchsorted(rows[numbered], split.test)]])
     return np.concatenate(parts)
 

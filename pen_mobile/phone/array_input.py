@@ -53,7 +53,7 @@ def to_images(given: Any) -> Sequence[Any]:
     """
     if isinstance(given, (str, bytes, Path)) or not hasattr(given, "__len__"):
         raise BadInput(f"{_described(given)} is not a list of images; put a single one into a list")
-    if getattr(given, "ndim", 4) == 3 and given.shape[2] in _CHANNELS:
+    if getattr(given, "ndim", 4) == 3 and (given.shape[2] in _CHANNELS or given.shape[0] in _CHANNELS):
         raise BadInput(f"{_described(given)} is one image, not a list of images; put it into a list")
     images: Sequence[Any] = given
     return images
@@ -138,9 +138,12 @@ def to_unix_times(times: Doubles, now: float, recording_start: float | None) -> 
 
 
 def _from_pil(given: Any) -> Any:
-    """Return a PIL image in a mode whose array is RGB or grey; anything else as it is."""
+    """Return a PIL image upright, in a mode whose array is RGB or grey; anything else as it is."""
     if not (hasattr(given, "getbands") and hasattr(given, "convert")):
         return given
+    from PIL import ImageOps
+
+    given = ImageOps.exif_transpose(given)
     deep = given.mode.startswith(("I", "F"))
     return np.asarray(given if deep else given.convert("RGB"))
 
@@ -154,7 +157,8 @@ def _to_numbers(given: Any, name: str) -> NDArray[Any]:
     except (TypeError, ValueError, RuntimeError):
         raise BadInput(f"{name}: {_described(given)} does not form an array of numbers") from None
     if values.dtype.kind not in "iuf":
-        raise BadInput(f"{name}: {_described(given)} does not hold numbers; {_WANTED}")
+        wanted = f"; {_WANTED}" if name.startswith("image") else ""
+        raise BadInput(f"{name}: {_described(given)} does not hold numbers{wanted}")
     return values
 
 

@@ -112,8 +112,8 @@ class Phone:
         """
         folder = _opened(bundle, public_key)
         path = IN_MEMORY if store is None else Path(store)
-        opened = Store(path, binding_of(folder), options)
-        return cls(BundleRuntime(folder, threads), opened)
+        runtime = BundleRuntime(folder, threads)  # a bundle that does not run here must not change the store
+        return cls(runtime, Store(path, binding_of(folder), options))
 
     def __enter__(self) -> Phone:
         return self

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from dataclasses import dataclass
 from typing import Any
 
+from pen_mobile.errors import BadInput
 from pen_mobile.phone.active_learning.query_strategy import QueryStrategy
 from pen_mobile.simulation.day_trace import DayTrace, Moments
 from pen_mobile.simulation.device_profile import Profile
@@ -45,7 +47,13 @@ class DaySettings:
     smooth: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse an unknown query strategy or a wrong start before work begins."""
+        """Refuse numbers that make no day, an unknown query strategy or a wrong start before work begins."""
+        if not 0 < self.per_hour < math.inf:
+            raise BadInput(f"--budget is {self.per_hour:g}; give a number above 0")
+        if self.hours is not None and not 0 < self.hours < math.inf:
+            raise BadInput(f"--hours is {self.hours:g}; give a number above 0")
+        if not self.seeds or min(self.seeds) < 0:
+            raise BadInput("--seeds: give at least one, each 0 or above")
         QueryStrategy(self.ask, self.per_hour)
         seconds_after_midnight(self.start)
 

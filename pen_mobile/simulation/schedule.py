@@ -49,11 +49,11 @@ def pace_of(recorded_s: Doubles, start: str, hours: float | None) -> Pace:
         hours: length of the day; None keeps the recording's own pace.
 
     Raises:
-        BadInput: the recording has fewer than two moments.
+        BadInput: the recording has fewer than two moments, or no length.
     """
-    if len(recorded_s) < 2:
-        raise BadInput("a day needs at least two moments of a recording")
-    length_s = float(recorded_s[-1] - recorded_s[0])
+    length_s = float(recorded_s[-1] - recorded_s[0]) if len(recorded_s) else 0.0
+    if not length_s > 0:
+        raise BadInput("a day needs a recording with moments at two times at least")
     return Pace(seconds_after_midnight(start), 1.0 if hours is None else hours * HOUR_S / length_s)
 
 

@@ -76,17 +76,18 @@ def new_folder(path: Path) -> Iterator[Path]:
         flush(path.parent)
 
 
-def refuse_existing(path: Path) -> None:
+def refuse_existing(path: Path, flag: str = "--out") -> None:
     """Refuse to write over a file or folder.
 
     Args:
         path: file or folder to be written.
+        flag: option that names it.
 
     Raises:
         BadInput: it is there already.
     """
     if path.exists():
-        raise BadInput(f"{path} exists already; choose another --out or remove it")
+        raise BadInput(f"{path} exists already; choose another {flag} or remove it")
 
 
 def refuse_foreign(path: Path, mark: bytes) -> None:

@@ -74,3 +74,10 @@ def test_an_unknown_name_is_refused_before_a_store_holds_anything(
     error = CliRunner().invoke(cli, list(map(str, arguments))).exception
     assert isinstance(error, BadInput)
     assert str(error) == message
+
+
+def test_a_negative_seed_is_refused_before_a_store_is_made(small_bundle: Path, recording: Path, tmp_path: Path) -> None:
+    arguments = ["adapt", small_bundle, "--data", recording, "--subject", "ann", "--store", tmp_path / "ann.sqlite"]
+    found = CliRunner().invoke(cli, [*map(str, arguments), "--seed", "-1"])
+    assert "-1 is not in the range x>=0" in f"{found.output}{found.exception}"
+    assert not (tmp_path / "ann.sqlite").exists()

@@ -11,11 +11,13 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from pen_mobile.cli.main import cli
 from pen_mobile.errors import BadInput
+from pen_mobile.simulation.schedule import pace_of
 from pen_mobile.utils.memory_limit import can_limit_memory
 from pen_mobile.utils.resources import contract_folder
 
@@ -108,3 +110,23 @@ def test_interrupting_leaves_nothing(bundle_folder: Path, tmp_path: Path) -> Non
             os.killpg(process.pid, signal.SIGKILL)
     assert not (tmp_path / "day").exists()
     assert [path.name for path in temporary.iterdir() if path.name.startswith(".pen-mobile")] == []
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--hours", "nan"), "--hours is nan"),
+        (("--hours", "inf"), "--hours is inf"),
+        (("--budget", "nan"), "--budget is nan"),
+    ],
+)
+def test_numbers_that_make_no_day_are_named(
+    bundle_folder: Path, tmp_path: Path, options: tuple[str, str], message: str
+) -> None:
+    assert message in refused(*arguments(bundle_folder, tmp_path / "day", *options))
+    assert not (tmp_path / "day").exists()
+
+
+def test_a_recording_without_length_makes_no_day() -> None:
+    with pytest.raises(BadInput, match="moments at two times"):
+        pace_of(np.zeros(5), "07:00", 16)

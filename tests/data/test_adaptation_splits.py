@@ -149,3 +149,13 @@ def test_bad_requests_are_named() -> None:
     object.__setattr__(bare, "features", None)
     with pytest.raises(BadInput, match="'k-centre' needs features"):
         adaptation_split(bare, "ann", "k-centre")
+
+
+@pytest.mark.parametrize("scheme", sorted(SCHEMES))
+def test_tested_rows_are_in_order_of_time_whatever_order_the_table_has(scheme: str) -> None:
+    table = recording({"ann": 120})
+    order = np.random.default_rng(0).permutation(120)
+    rows = (values[order] for values in (table.subject, table.role, table.time_s, table.affect, table.features))
+    mixed = FeatureTable(*rows)
+    test = adaptation_split(mixed, "ann", scheme, 0).test
+    assert (np.diff(mixed.time_s[test]) > 0).all()

@@ -263,3 +263,22 @@ def test_ratings_shorter_than_the_video_use_what_they_rate(two: list[Recording],
 def test_one_person_alone_can_be_prepared(two: list[Recording], tmp_path: Path) -> None:
     prepare(two[1:], tmp_path / "out", SMALL, jobs=1)
     assert load_table(str(tmp_path / "out")).subjects() == ["ben"]
+
+
+def test_other_times_or_labels_of_a_recording_do_not_get_the_frames_of_before(tmp_path: Path) -> None:
+    """The same file with as many rows, corrected between two calls: frames are numbered by row."""
+    cv2.imwrite(str(tmp_path / "face.png"), cv2.cvtColor(face_image(), cv2.COLOR_RGB2BGR))
+    (tmp_path / "broken.png").write_bytes(b"no image")
+    labels = np.array([[0.1, 0.1], [0.2, 0.2]], np.float32)
+
+    def people(affect: np.ndarray) -> list[Recording]:
+        return [
+            Recording("ann", "source", [tmp_path / "face.png"] * 2, np.array([0.0, 1.0]), affect, "people.csv"),
+            Recording("bob", "source", [tmp_path / "broken.png"], np.array([0.0]), labels[:1], "people.csv"),
+        ]
+
+    with pytest.raises(BadInput, match=r"broken\.png"):
+        prepare(people(labels), tmp_path / "out", SMALL, jobs=1, strict=True)
+    cv2.imwrite(str(tmp_path / "broken.png"), cv2.cvtColor(face_image(), cv2.COLOR_RGB2BGR))
+    with pytest.raises(BadInput, match="other recordings"):
+        prepare(people(labels[::-1].copy()), tmp_path / "out", SMALL, jobs=1)

@@ -196,3 +196,9 @@ def test_digest_changes_with_the_input_size() -> None:
         torch.manual_seed(4)
         digests.add(make_backbone(SMALLEST, input_size=size).digest())
     assert len(digests) == 2
+
+
+@pytest.mark.parametrize("name", ["googlenet", "inception_v3"])
+def test_networks_with_auxiliary_classifiers_learn_without_them(name: str) -> None:
+    backbone = Backbone(name, 96).train()
+    assert backbone(torch.zeros(2, 3, 96, 96)).shape == (2, backbone.feature_size)

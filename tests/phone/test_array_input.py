@@ -157,3 +157,23 @@ def test_seconds_of_a_recording_become_unix_time_with_one_start() -> None:
 def test_times_that_mean_nothing_are_refused(times: list[float], message: str) -> None:
     with pytest.raises(BadInput, match=message):
         to_unix_times(np.array(times), 1.7e9, None)
+
+
+def test_a_photo_that_a_phone_turned_is_upright_as_a_file_and_as_an_image(tmp_path: Path) -> None:
+    image = PilImage.fromarray(np.zeros((20, 40, 3), np.uint8))
+    exif = image.getexif()
+    exif[0x0112] = 6  # turned by 90 degrees
+    image.save(tmp_path / "photo.jpg", exif=exif)
+    assert (
+        to_image(tmp_path / "photo.jpg").shape == to_image(PilImage.open(tmp_path / "photo.jpg")).shape == (40, 20, 3)
+    )
+
+
+def test_one_image_with_channels_first_is_not_a_list_either() -> None:
+    with pytest.raises(BadInput, match="is one image"):
+        to_images(np.zeros((3, 48, 40)))
+
+
+def test_what_is_no_number_is_not_told_how_images_are() -> None:
+    with pytest.raises(BadInput, match=r"labels: list does not hold numbers$"):
+        to_matrix([["a", "b"]], 2, "labels")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 import math
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,9 +18,10 @@ from PIL import Image as PilImage
 from skimage import data
 
 import pen_mobile
-from pen_mobile.contract.bundle_folder import open_bundle
+from pen_mobile.contract.bundle_folder import MANIFEST, open_bundle, seal
+from pen_mobile.contract.manifest import Manifest
 from pen_mobile.data.table import FrameTable
-from pen_mobile.errors import BadInput
+from pen_mobile.errors import BadInput, BundleError
 from pen_mobile.phone.image_inference import predict_images
 from pen_mobile.phone.phone import Phone
 from pen_mobile.phone.store.options import StoreOptions
@@ -257,3 +260,25 @@ def test_labels_that_retention_would_delete_are_refused(small_bundle: Path) -> N
         assert phone.status().samples == 0
         phone.add_labels(z, np.zeros((3, 2)), [0, 10, 20])
         assert phone.store.samples().captured_at.tolist() == [1.7e9 - 20, 1.7e9 - 10, 1.7e9]
+
+
+def test_a_bundle_that_does_not_run_here_leaves_the_store_as_it_was(small_bundle: Path, tmp_path: Path) -> None:
+    """Its serial would make the working bundle an older one."""
+
+    def with_serial(serial: int, head: bytes | None = None) -> Path:
+        folder = shutil.copytree(small_bundle, tmp_path / f"bundle-{serial}")
+        values = json.loads((folder / MANIFEST).read_text()) | {"model": "m", "serial": serial}
+        if head is not None:
+            (folder / "head.pte").write_bytes(head)
+            values["files"]["head.pte"] = {"bytes": len(head), "sha256": hashlib.sha256(head).hexdigest()}
+        seal(folder, Manifest.model_validate(values))
+        return folder
+
+    Phone.open(with_serial(1), tmp_path / "me.sqlite").close()
+    before = (tmp_path / "me.sqlite").read_bytes()
+    broken = with_serial(5, b"no program")
+    for name in ("me.sqlite", "new.sqlite"):
+        with pytest.raises(BundleError):
+            Phone.open(broken, tmp_path / name)
+    assert (tmp_path / "me.sqlite").read_bytes() == before
+    assert not (tmp_path / "new.sqlite").exists()

@@ -26,7 +26,7 @@ def test_a_recording_stretched_to_a_day() -> None:
 
 
 def test_one_moment_is_no_day() -> None:
-    with pytest.raises(BadInput, match="at least two moments"):
+    with pytest.raises(BadInput, match="moments at two times"):
         pace_of(np.array([1.0]), "07:00", 16)
 
 

@@ -31,7 +31,7 @@ def write_phone_folder(bundle: BundleFolder, folder: Path, threads: Sequence[int
     Raises:
         BadInput: ``folder`` exists, or a Core ML bundle.
     """
-    refuse_existing(folder)
+    refuse_existing(folder, "--for-phone")
     stages = stages_of(bundle)
     with new_folder(folder) as new:
         for name in sorted({stage.file for stage in stages}):

@@ -62,7 +62,7 @@ def export_data(store: Store, out: Path, label_range: tuple[float, float] = DEFA
 
 
 def _files(store: Store, label_range: tuple[float, float]) -> tuple[dict[str, bytes], dict[str, int]]:
-    samples, heads, events = store.samples(), store.heads.records(), store.events.entries()
+    samples, heads, events = store.sample_table.read(), store.heads.records(), store.events.entries()
     kept = [head.version for head in heads if head.size is not None]
     files = {
         "samples.csv": _samples_csv(store, label_range),

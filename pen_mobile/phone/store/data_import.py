@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pen_mobile.errors import BadInput
 from pen_mobile.phone.store.exported_data import ExportedData
 from pen_mobile.phone.store.options import StoreOptions
 from pen_mobile.phone.store.store import Store
-from pen_mobile.utils.files import refuse_existing
 
 
 def import_data(source: Path, path: Path, options: StoreOptions | None = None) -> dict[str, int]:
@@ -24,7 +24,8 @@ def import_data(source: Path, path: Path, options: StoreOptions | None = None) -
     Raises:
         BadInput: ``path`` exists, or something in the export is damaged, missing, or makes no sense; no store is made.
     """
-    refuse_existing(path)
+    if path.exists():
+        raise BadInput(f"{path} exists already, and data are imported into a new store; choose another --store")
     data = ExportedData(source)
     try:
         with Store(path, data.binding(), options) as store:

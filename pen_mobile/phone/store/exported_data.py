@@ -8,6 +8,7 @@ import io
 import json
 import math
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -202,7 +203,12 @@ class ExportedData:
     def _check_files(self) -> None:
         for name, content in self._files.items():
             noted = self._index.files.get(name)
-            if name not in (INDEX, README) and (noted is None or noted.sha256 != hashlib.sha256(content).hexdigest()):
+            if name in (INDEX, README):
+                continue
+            if noted is None:
+                name = one_line(name)
+                raise BadInput(f"{self._source}: {name} is not of the export ({INDEX} does not name it); remove it")
+            if noted.sha256 != hashlib.sha256(content).hexdigest():
                 raise self._damaged(name)
 
     def _content(self, name: str) -> bytes:
@@ -237,9 +243,14 @@ def _record_of(times: list[str], labels: list[float], rest: list[str]) -> Sample
 def _read_folder(source: Path) -> dict[str, bytes]:
     if not source.is_dir():
         raise BadInput(f"{source} is neither a folder nor an archive of exported data")
-    files = sorted(file for file in source.iterdir() if file.is_file() and not file.is_symlink())
+    files = sorted(file for file in source.iterdir() if _is_plain(file))
     _check_size(source, [file.stat().st_size for file in files])
     return {file.name: file.read_bytes() for file in files}
+
+
+def _is_plain(file: Path) -> bool:
+    """Return whether a file may be of an export; systems leave hidden ones where somebody looked into a folder."""
+    return file.is_file() and not file.is_symlink() and not file.name.startswith(".")
 
 
 def _read_archive(source: Path) -> dict[str, bytes]:
@@ -248,7 +259,7 @@ def _read_archive(source: Path) -> dict[str, bytes]:
             entries = archive.infolist()
             _check_size(source, [entry.file_size for entry in entries])
             return {entry.filename: archive.read(entry) for entry in entries}
-    except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
+    except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError, EOFError, ValueError, zlib.error) as error:
         raise BadInput(f"{source} is no archive of exported data: {one_line(error)}") from None
 
 

@@ -82,7 +82,7 @@ def heads_without(rows: SourceRows, held: Sequence[Mask], config: LearningConfig
     subject_of = torch.from_numpy(subject if len(held) > 1 else subject[0])
     samples = HeadSamples(_single(rows.z), _single(rows.y), subject_of)
     training = [torch.from_numpy(kept[~_validates(kept)]) for kept in own]
-    validation = [torch.from_numpy(kept[_validates(kept)]) for kept in own]
+    validation = [torch.from_numpy(kept[_validates(kept)] if len(kept) >= _VALIDATION else kept) for kept in own]
     splits = SourceSplits(samples, int(subject.max()) + 1, training, validation)
     lambdas = [(config.lambda_0, config.lambda_1)]
     shared = train_heads(shared_stage(splits, config))[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import json
@@ -23,6 +24,7 @@ from pen_mobile.phone.store.checkpoints import Checkpoint
 from pen_mobile.phone.store.data_export import export_data
 from pen_mobile.phone.store.data_import import import_data
 from pen_mobile.phone.store.options import StoreOptions
+from pen_mobile.phone.store.retention import Retention
 from pen_mobile.phone.store.store import Store
 from tests.phone.store.helpers import BINDING, KEY, accept, blob, in_use, samples
 
@@ -309,3 +311,40 @@ def test_an_archive_that_grows_too_large_is_refused_before_it_is_read(
         archive.writestr("features.npy", bytes(10_000))
     with pytest.raises(BadInput, match="larger than an export may be"):
         import_data(tmp_path / "bomb.zip", tmp_path / "new.sqlite")
+
+
+def test_an_export_deletes_nothing_and_holds_what_the_limits_would_delete(tmp_path: Path) -> None:
+    path = tmp_path / "me.sqlite"
+    with Store(path, BINDING, StoreOptions(retention=Retention(samples=None, days=None))) as store:
+        store.add(samples(5)[0], np.zeros((5, 2), np.float32))
+    with Store(path, options=StoreOptions(retention=Retention(samples=2))) as store:
+        assert export_data(store, tmp_path / "mine")["samples"] == 5
+        assert len(store.sample_table.records()) == 5
+
+
+def test_a_damaged_archive_is_one_line_wherever_it_is_damaged(tmp_path: Path) -> None:
+    fill(tmp_path / "me.sqlite").close()
+    with Store(tmp_path / "me.sqlite") as store:
+        export_data(store, tmp_path / "mine.zip")
+    whole = (tmp_path / "mine.zip").read_bytes()
+    for place in range(0, len(whole), 37):
+        changed = bytearray(whole)
+        changed[place] ^= 0x10
+        (tmp_path / "damaged.zip").write_bytes(changed)
+        with contextlib.suppress(BadInput):  # a byte may mean nothing, such as a date's; no other error may come
+            import_data(tmp_path / "damaged.zip", tmp_path / "new.sqlite")
+            (tmp_path / "new.sqlite").unlink()
+        assert not (tmp_path / "new.sqlite").exists()
+
+
+def test_hidden_files_do_not_matter_and_others_are_named(tmp_path: Path) -> None:
+    fill(tmp_path / "me.sqlite").close()
+    with Store(tmp_path / "me.sqlite") as store:
+        export_data(store, tmp_path / "mine")
+    (tmp_path / "mine" / ".DS_Store").write_bytes(b"a folder was looked at")
+    assert import_data(tmp_path / "mine", tmp_path / "new.sqlite")["samples"] == 3
+    with pytest.raises(BadInput, match=r"choose another --store$"):
+        import_data(tmp_path / "mine", tmp_path / "new.sqlite")
+    (tmp_path / "mine" / "more.txt").write_text("")
+    with pytest.raises(BadInput, match=r"more.txt is not of the export \(store.json does not name it\); remove it"):
+        import_data(tmp_path / "mine", tmp_path / "other.sqlite")
