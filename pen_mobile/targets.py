@@ -83,6 +83,11 @@ class Targets:
         """The range for messages, such as ``[-1, 1]``."""
         return f"[{self.label_range[0]:g}, {self.label_range[1]:g}]"
 
+    @property
+    def text(self) -> str:
+        """Names and range for messages, such as ``valence, arousal ([-1, 1])``."""
+        return f"{', '.join(self.names)} ({self.range_text})"
+
     def to_unit(self, labels: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return labels on the scale from -1 to 1, those of that scale bit by bit.
 

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 import click
 
 from pen_mobile.cli.completion import complete_strategy
-from pen_mobile.cli.options import PATH, allow_older_option, data_option, key_option, public_key_option, read_key
+from pen_mobile.cli.options import (
+    PATH,
+    allow_older_option,
+    data_option,
+    key_option,
+    public_key_option,
+    read_key,
+    seed_option,
+)
 from pen_mobile.cli.output import Output, output_options
 from pen_mobile.utils.table import invented
 from pen_mobile.utils.text import counted, decimal
@@ -38,7 +46,7 @@ if TYPE_CHECKING:
     help="How to adapt, of those that the bundle carries.  [default: the bundle's]",
 )
 @click.option("--optimizer", help="Of gradient steps, one that the bundle carries.  [default: the bundle's]")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Decides which moments.")
+@seed_option("Decides which moments.")
 @output_options
 def adapt(
     bundle: Path,

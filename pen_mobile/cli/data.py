@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from pen_mobile.cli.completion import complete_data
-from pen_mobile.cli.options import PATH, allow_outside_option, targets_options
+from pen_mobile.cli.options import PATH, allow_outside_option, seed_option, targets_options
 from pen_mobile.cli.output import Output, output_options
 from pen_mobile.utils.table import Table, invented
 from pen_mobile.utils.text import counted
@@ -44,13 +44,7 @@ def data() -> None:
     "--lag", type=(float, float), default=(0.0, 0.0), help="Seconds raters of valence and arousal are behind."
 )
 @click.option("--jobs", type=click.IntRange(1), help="Processes; one for each processor when not given.")
-@click.option(
-    "--seed",
-    type=click.IntRange(0),
-    default=0,
-    show_default=True,
-    help="Decides which actors become targets (afew-va).",
-)
+@seed_option("Decides which actors become targets (afew-va).")
 @click.option("--strict", is_flag=True, help="Stop at the first recording, image or row that cannot be used.")
 @targets_options
 @allow_outside_option

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pen_mobile.cli.options import PATH, targets_options
+from pen_mobile.cli.options import PATH, seed_option, targets_options
 from pen_mobile.cli.output import Output, output_options
 
 
@@ -19,13 +19,7 @@ from pen_mobile.cli.output import Output, output_options
     show_default=True,
     help="Labelled moments that each target person gives.",
 )
-@click.option(
-    "--seed",
-    type=click.IntRange(0),
-    default=0,
-    show_default=True,
-    help="Decides the people, the weights and every draw.",
-)
+@seed_option("Decides the people, the weights and every draw.")
 @targets_options
 @output_options
 def demo(out: Path, labels: int, seed: int, targets: str | None, label_range: str | None, output: Output) -> None:

@@ -41,6 +41,15 @@ def data_option(command: Command) -> Command:
     return option(allow_outside_option(command))
 
 
+def seed_option(decides: str) -> Callable[[Command], Command]:
+    """Return what adds ``--seed``.
+
+    Args:
+        decides: help of the option.
+    """
+    return click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help=decides)
+
+
 def allow_outside_option(command: Command) -> Command:
     """Add ``--allow-outside``, which holds for this process and those that it starts.
 

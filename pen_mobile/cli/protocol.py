@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from pen_mobile.cli.completion import complete_data
-from pen_mobile.cli.options import PATH
+from pen_mobile.cli.options import PATH, seed_option
 from pen_mobile.cli.output import Output, output_options
 from pen_mobile.utils.table import invented
 from pen_mobile.utils.text import counted
@@ -19,7 +19,7 @@ from pen_mobile.utils.text import counted
 @click.option("--out", required=True, type=PATH, help="Folder to make, or to go on with.")
 @click.option("--data", help="Where the data of RUN are now, when not where they were.")
 @click.option("--seeds", "seed_count", type=click.IntRange(1), default=1, show_default=True, help="How many seeds.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The first of them.")
+@seed_option("The first of them.")
 @click.option(
     "--samplings",
     default="random,blocks",

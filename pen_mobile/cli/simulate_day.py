@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from pen_mobile.cli.completion import complete_profile, complete_query
-from pen_mobile.cli.options import PATH, data_option, public_key_option
+from pen_mobile.cli.options import PATH, data_option, public_key_option, seed_option
 from pen_mobile.cli.output import Output, output_options
 
 
@@ -50,7 +50,7 @@ from pen_mobile.cli.output import Output, output_options
 @click.option("--own-pace", is_flag=True, help="Replay the recording at its own pace instead.")
 @click.option("--start", default="07:00", show_default=True, help="When the day begins.")
 @click.option("--seeds", "seed_count", type=click.IntRange(1), default=1, show_default=True, help="How many days.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The first of them.")
+@seed_option("The first of them.")
 @click.option("--smooth", is_flag=True, help="Smooth the estimates with a One-Euro filter.")
 @output_options
 def simulate_day(

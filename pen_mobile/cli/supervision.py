@@ -79,7 +79,7 @@ def _wait(child: int, clock: CallClock, longest: float, fail: Fail) -> int:
     if status >= 0:
         return status
     name = signal.Signals(-status).name
-    if not clock.seconds():  # no call was under way
+    if status in (-signal.SIGKILL, -signal.SIGTERM) and not clock.seconds():  # no call was under way
         return fail(BAD_INPUT, f"the process was ended from outside ({name}); too little memory is one reason")
     reason = f"ran longer than {longest:g} seconds ({CALL_SECONDS})" if overdue else f"ended the process ({name})"
     return fail(BAD_INPUT, f"a program of the bundle {reason}; {_ADVICE}")

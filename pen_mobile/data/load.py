@@ -88,8 +88,7 @@ def _prepared(folder: Path, frame_size: int | None, targets: Targets | None) -> 
         raise BadInput(f"{folder} is not a prepared folder: it has no {PREPARED}; 'pen-mobile data prepare' makes one")
     record = read_json_as(PreparedFolder, folder / PREPARED)
     if targets is not None and targets != record.targets:
-        held, wanted = (f"{', '.join(one.names)} ({one.range_text})" for one in (record.targets, targets))
-        raise BadInput(f"{folder} holds labels of {held}; asked for are {wanted}")
+        raise BadInput(f"{folder} holds labels of {record.targets.text}; asked for are {targets.text}")
     file = read_table_file(folder / TABLE, targets=targets or record.targets)
     table = to_subject_table(file, frame_size or record.crop.size)
     return replace(table, crop=record.crop, origin=str(folder)) if isinstance(table, FrameTable) else table

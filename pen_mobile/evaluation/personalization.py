@@ -103,8 +103,7 @@ def adapt_one(
 def _check_targets(phone: Phone, table: SubjectTable) -> None:
     wanted = phone.manifest.labelling
     if table.targets != wanted:
-        ours, theirs = (f"{', '.join(one.names)} ({one.range_text})" for one in (wanted, table.targets))
-        raise BadInput(f"{table.origin}: the labels are {theirs}; the bundle's are {ours}")
+        raise BadInput(f"{table.origin}: the labels are {table.targets.text}; the bundle's are {wanted.text}")
 
 
 def _start(phone: Phone, z: Floats, time_s: Doubles) -> float:

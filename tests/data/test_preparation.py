@@ -21,6 +21,7 @@ from pen_mobile.data.preparation import prepare
 from pen_mobile.data.readers.recording import Recording
 from pen_mobile.data.recording_frames import NO_FACE, NO_IMAGE
 from pen_mobile.errors import BadInput
+from pen_mobile.targets import Targets
 
 SMALL = make_crop(size=48)
 
@@ -242,6 +243,8 @@ def test_other_settings_or_a_finished_folder_are_refused(two: list[Recording], t
     with pytest.raises(BadInput, match="is prepared already"):
         prepare(two[:1], tmp_path / "done", SMALL, jobs=1)
     assert json.loads((tmp_path / "done" / "prepared.json").read_text()) == before
+    with pytest.raises(BadInput, match=r"holds labels of valence, arousal \(\[-1, 1\]\); asked for are .*\[0, 1\]"):
+        load_table(str(tmp_path / "done"), targets=Targets(label_range=(0, 1)))
 
 
 def test_two_recordings_of_one_person_do_not_overwrite_each_other(two: list[Recording], tmp_path: Path) -> None:

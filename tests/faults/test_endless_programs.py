@@ -34,6 +34,19 @@ image_inference.predict_images = lambda phone, *_: phone.predict_features(np.zer
 main()
 """
 
+ENDED = """
+import os, signal, sys
+from pen_mobile.cli.supervision import supervise
+from pen_mobile.utils.call_clock import supervised_call
+code = supervise(lambda code, message: print(message) or code)
+if code is None:
+    if sys.argv[2] == "in a call":
+        with supervised_call():
+            os.kill(os.getpid(), int(sys.argv[1]))
+    os.kill(os.getpid(), int(sys.argv[1]))
+sys.exit(code)
+"""
+
 CALL = """
 import sys
 from pathlib import Path
@@ -145,3 +158,20 @@ def test_what_is_only_written_again_gives_the_same_answers(small_bundle: Path, t
     again = craft(small_bundle, tmp_path / "again", lambda plan: None)
     with Phone.open(small_bundle) as honest, Phone.open(again) as phone:
         assert np.array_equal(phone.predict_features(z)[0], honest.predict_features(z)[0])
+
+
+@linux
+@pytest.mark.parametrize(
+    ("number", "when", "message"),
+    [
+        (signal.SIGKILL, "before", "the process was ended from outside (SIGKILL)"),
+        (signal.SIGKILL, "in a call", "a program of the bundle ended the process (SIGKILL)"),
+        (signal.SIGSEGV, "before", "a program of the bundle ended the process (SIGSEGV)"),  # while it was loaded
+    ],
+)
+def test_a_bundle_is_blamed_for_what_its_programs_do_alone(number: signal.Signals, when: str, message: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ENDED, str(int(number)), when], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stdout.startswith(message)

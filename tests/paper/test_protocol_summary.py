@@ -241,3 +241,14 @@ def test_strategies_are_compared_with_both_references():
 def test_people_who_were_left_out_are_named():
     numbers = result(replace(cell(0, outcome("s-SN", 0.0, 0.5)), left_out={"tom": "tom has 3 rows"}))
     assert "left out: tom has 3 rows" in list(as_parts(numbers, summarize(numbers), []))
+
+
+def test_statements_about_shares_that_the_plan_does_not_have_are_undecided():
+    """Table 2 is about 0 and 5 %, and Fig. 4, right, about adapted gates."""
+    rival = cell(0, outcome("GRU", 0.0, 0.1, strategy="none"), study="comparators")
+    gates = {"gate_before": {"eve": [0.9, 0.1]}, "gate_after": {"eve": [0.5, 0.5]}}
+    for shares, table_2, figure_4 in (((0.0, 0.05), True, True), ((0.0, 0.1), None, True), ((0.0,), None, None)):
+        own = replace(cell(0, *(outcome("s-PEN", share, 0.5) for share in shares)), **gates)
+        said = summarize(replace(result(own, rival), plan=replace(PLAN, shares=shares))).statements
+        assert [one.holds for one in said if "End2You" in one.text] == [table_2]
+        assert [one.holds for one in said if one.source == "Fig. 4, right"] == [figure_4]

@@ -171,6 +171,7 @@ def test_the_command_writes_a_table_and_says_what_it_left_out(bundle_folder: Pat
     ("options", "message"),
     [
         (["photo.png", "--fps", "2"], "are for videos"),
+        (["cut.mp4", "--fps", "nan"], "--fps is nan"),
         (["photo.png", "--key-file", "key"], "give --store, too"),
         (["cut.mp4"], "not a video that can be read"),
         (["none.mp4"], "No such file"),

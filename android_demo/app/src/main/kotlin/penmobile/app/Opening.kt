@@ -3,16 +3,14 @@ package penmobile.app
 import android.content.Context
 import penmobile.bundle.Bundle
 import penmobile.bundle.MakerKey
-import penmobile.bundle.eachBlock
 import penmobile.bundle.replaced
+import penmobile.bundle.sha256
 import penmobile.runtime.BundleRuntime
 import penmobile.screen.About
 import penmobile.session.Session
 import penmobile.store.Store
 import penmobile.store.StoreOptions
 import java.io.File
-import java.io.InputStream
-import java.security.MessageDigest
 
 private const val BUNDLE = "bundle.zip"
 private const val PUBLIC_KEY = "public.pem"
@@ -67,14 +65,8 @@ class Opening(private val context: Context) {
     /** Return a file of the assets as a file of the app, written when it is another one than before. */
     private fun copied(name: String): File {
         val target = File(private, name)
-        val same = target.isFile && digest(target.inputStream()).contentEquals(digest(context.assets.open(name)))
+        val same = target.isFile && target.inputStream().sha256().contentEquals(context.assets.open(name).sha256())
         if (!same) context.assets.open(name).use { source -> target.replaced { source.copyTo(it) } }
         return target
-    }
-
-    private fun digest(stream: InputStream): ByteArray {
-        val digest = MessageDigest.getInstance("SHA-256")
-        stream.eachBlock { block, length -> digest.update(block, 0, length) }
-        return digest.digest()
     }
 }

@@ -6,7 +6,6 @@ import java.io.File
 import java.io.InputStream
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
-import java.security.MessageDigest
 
 private const val MANIFEST = "manifest.json"
 private const val SEAL = "manifest.json.sha256"
@@ -50,9 +49,7 @@ class Bundle private constructor(private val files: BundleFiles, val manifest: M
     }
 
     private fun checkHash(stream: InputStream, name: String) {
-        val digest = MessageDigest.getInstance("SHA-256")
-        stream.eachBlock { block, length -> digest.update(block, 0, length) }
-        demand(digest.digest().hex() == manifest.files.getValue(name).sha256, Problem.BUNDLE_DAMAGED) {
+        demand(stream.sha256().hex() == manifest.files.getValue(name).sha256, Problem.BUNDLE_DAMAGED) {
             "${files.origin}: $name was changed: its SHA-256 is not the manifest's"
         }
     }

@@ -15,8 +15,15 @@ fun ByteArray.hex(): String = joinToString("") { (it.toInt() and 0xff).toString(
 fun sha256(vararg parts: ByteArray): ByteArray =
     MessageDigest.getInstance("SHA-256").also { digest -> parts.forEach(digest::update) }.digest()
 
+/** SHA-256 of what is left of a stream, which is closed. */
+fun InputStream.sha256(): ByteArray {
+    val digest = MessageDigest.getInstance("SHA-256")
+    eachBlock { block, length -> digest.update(block, 0, length) }
+    return digest.digest()
+}
+
 /** Call [use] with every block of a stream, and close it. */
-fun InputStream.eachBlock(use: (block: ByteArray, length: Int) -> Unit) = use { stream ->
+internal fun InputStream.eachBlock(use: (block: ByteArray, length: Int) -> Unit) = use { stream ->
     val block = ByteArray(1 shl 16)
     while (true) {
         val length = stream.read(block)
